@@ -1,0 +1,12 @@
+"""Invertible transformations: mathematics only, tfp bijectors that own no weights.
+
+Every bijector here runs in the direction of f, from an image x to its latent z. A generator's
+G is `tfb.Invert` of their chain.
+"""
+
+from flow_gan.bijectors.coupling import AdditiveCoupling
+from flow_gan.bijectors.dequantization import dequantize
+from flow_gan.bijectors.elementwise import alpha_logit, diagonal_scaling
+from flow_gan.bijectors.split import even_odd_split
+
+__all__ = ["AdditiveCoupling", "alpha_logit", "dequantize", "diagonal_scaling", "even_odd_split"]

@@ -1,0 +1,19 @@
+"""From grey levels to a density."""
+
+import tensorflow as tf
+
+
+def dequantize(images, noise, levels=256):
+    """Spread every grey level over its cell: v = (k + u) / levels (paper, Appendix A).
+
+    Args:
+      images: integer [..., H, W, C], grey levels k in {0, ..., levels - 1}.
+      noise: float, broadcastable to `images`, u in [0, 1). Its dtype is the result's.
+      levels: number of grey levels.
+
+    Returns:
+      Float images in [0, 1). The density of v is that of the model: log p(v) in nats holds no term for
+      `levels`; in bits/dim it is NLL / (D ln 2) + log2(levels).
+    """
+    noise = tf.convert_to_tensor(noise)
+    return (tf.cast(images, noise.dtype) + noise) / tf.cast(levels, noise.dtype)

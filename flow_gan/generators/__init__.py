@@ -1,0 +1,7 @@
+"""Generators: Keras models that own coupling networks and compose bijectors and a prior."""
+
+from flow_gan.generators.base import FlowGenerator
+from flow_gan.generators.nice import NICE
+from flow_gan.generators.priors import PRIORS, make_prior
+
+__all__ = ["NICE", "PRIORS", "FlowGenerator", "make_prior"]

@@ -1,0 +1,90 @@
+"""What every flow generator can do."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from flow_gan import random
+from flow_gan.generators.priors import make_prior
+
+
+class FlowGenerator(keras.Model):
+    """A generator x = G(z) with the exact inverse z = f(x) (paper, Section 3 and Eq. 6).
+
+        log p(x) = log p(z) + log |det df(x)/dx|,  z = f(x)
+
+    Subclasses own the weights and build `bijector` around them. Bijectors are built anew for every pass,
+    so that tfp's cache never hands a pass what an earlier one computed.
+
+    Args:
+      image_shape: (H, W, C).
+      prior: "logistic", "gaussian" or "uniform".
+      **kwargs: of `keras.Model`.
+    """
+
+    def __init__(self, image_shape, prior, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(int(n) for n in image_shape)
+        self.size = math.prod(self.image_shape)
+        self.prior_name = prior
+        self.prior = make_prior(prior, self.size, np.dtype(self.compute_dtype).type)
+
+    def bijector(self, training=False, updates=1):
+        """Return the tfp bijector G, forward from z [batch, D] to x [batch, H, W, C].
+
+        Args:
+          training: bool, normalise by the statistics of the batch instead of the moving averages.
+          updates: int, how often a training pass updates the moving averages by its statistics.
+        """
+        raise NotImplementedError
+
+    def distribution(self, training=False, updates=1):
+        """Return p(x) over images [H, W, C], a `tfp.distributions.TransformedDistribution`."""
+        return tfp.distributions.TransformedDistribution(
+            self.prior, self.bijector(training, updates), name="flow"
+        )
+
+    def log_prob(self, images, training=False, updates=1):
+        """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised."""
+        return self.distribution(training, updates).log_prob(self._float(images))
+
+    def call(self, images, training=False):
+        """Return `log_prob(images)`."""
+        return self.log_prob(images, training)
+
+    def encode(self, images, training=False):
+        """Return z = f(x), [batch, D], of float images [batch, H, W, C]."""
+        return self.bijector(training).inverse(self._float(images))
+
+    def decode(self, z, training=False, updates=1):
+        """Return x = G(z), [batch, H, W, C], of latents [batch, D]. The images are not clipped."""
+        return self.bijector(training, updates).forward(self._float(z))
+
+    def sample(self, num_images, seed=0, temperature=1.0):
+        """Draw images from the model.
+
+        Args:
+          num_images: int.
+          seed: int; the same seed gives the same images.
+          temperature: float, scales z. 1 samples the model, less samples nearer to its mode.
+
+        Returns:
+          [num_images, H, W, C], clipped to [0, 1].
+        """
+        z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
+        return tf.clip_by_value(self.decode(temperature * z), 0.0, 1.0)
+
+    def sample_latent(self, key, first, count):
+        """Draw z ~ p(z), [count, D], for the examples `first` to `first + count - 1` of a random key."""
+        uniform = random.open_uniform(key, first, count, [self.size], tf.as_dtype(self.compute_dtype))
+        return self.prior.distribution.quantile(uniform)
+
+    def _float(self, value):
+        return tf.cast(value, self.compute_dtype)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return super().get_config() | {"image_shape": self.image_shape, "prior": self.prior_name}

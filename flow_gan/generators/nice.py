@@ -1,0 +1,107 @@
+"""NICE (Dinh, Krueger, Bengio 2014), the paper's generator for MNIST."""
+
+import tensorflow_probability as tfp
+
+from flow_gan.bijectors import AdditiveCoupling, alpha_logit, diagonal_scaling, even_odd_split
+from flow_gan.errors import UserError
+from flow_gan.generators.base import FlowGenerator
+from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.mlp import CouplingMLP
+
+NUM_COUPLINGS = 4
+
+
+class NICE(FlowGenerator):
+    """Logit, even/odd split, four additive couplings, diagonal scaling.
+
+        f(x) = exp(s) * (c4 . c3 . c2 . c1)(split(logit(x)))
+        log |det df/dx| = sum(s) + log-determinant of the logit
+
+    Couplings 1 and 3 shift the second half (odd positions), 2 and 4 the first half. z is in the split's order,
+    even positions first.
+
+    Args:
+      image_shape: (H, W, C) with an even number of entries.
+      hidden_units: int, width of the coupling networks (the release's `--hidden_layers`).
+      num_hidden_layers: int, hidden-to-hidden matrices in each (the release's `--no_of_layers`).
+      prior: "logistic", "gaussian" or "uniform".
+      logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
+      init_type: first weights, see `networks.initializers`.
+      seed: int, from which the first weights derive.
+      **kwargs: of `keras.Model`.
+
+    Raises:
+      UserError: the shape has an odd number of entries, or `prior` or `init_type` is unknown.
+
+    Example:
+      >>> import flow_gan
+      >>> generator = flow_gan.NICE(image_shape=(8, 8, 1), hidden_units=16, num_hidden_layers=1)
+      >>> images = generator.sample(4, seed=0)
+      >>> images.shape, generator.log_prob(images).shape
+      (TensorShape([4, 8, 8, 1]), TensorShape([4]))
+    """
+
+    def __init__(
+        self,
+        image_shape=(28, 28, 1),
+        hidden_units=1000,
+        num_hidden_layers=5,
+        prior="logistic",
+        logit_alpha=1e-7,
+        init_type="normal",
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(image_shape, prior, **kwargs)
+        if self.size % 2:
+            raise UserError(
+                f"image_shape={self.image_shape} has {self.size} pixel values; NICE needs an even number, "
+                "since it couples even and odd positions"
+            )
+        self.hidden_units = hidden_units
+        self.num_hidden_layers = num_hidden_layers
+        self.logit_alpha = logit_alpha
+        self.init_type = init_type
+        self.seed = seed
+        self.networks = [
+            CouplingMLP(
+                self.size // 2,
+                hidden_units,
+                num_hidden_layers,
+                SeededInitializers(init_type, seed, i),
+                name=f"coupling_{i + 1}",
+                dtype=self.dtype_policy,
+            )
+            for i in range(NUM_COUPLINGS)
+        ]
+        self.log_scale = self.add_weight(shape=(self.size,), initializer="zeros", name="log_scale")
+        self.built = True
+
+    def bijector(self, training=False, updates=1):
+        """See `FlowGenerator.bijector`."""
+
+        def coupling(index):
+            network = self.networks[index]
+            return AdditiveCoupling(
+                lambda x: network(x, training=training, updates=updates),
+                shifted_half="second" if index % 2 == 0 else "first",
+                name=f"coupling_{index + 1}",
+            )
+
+        f = [
+            alpha_logit(self.logit_alpha, self.compute_dtype),
+            even_odd_split(self.image_shape),
+            *(coupling(i) for i in range(NUM_COUPLINGS)),
+            diagonal_scaling(self.log_scale.value),
+        ]
+        return tfp.bijectors.Invert(tfp.bijectors.Chain(f[::-1]), name="nice")
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "hidden_units": self.hidden_units,
+            "num_hidden_layers": self.num_hidden_layers,
+            "logit_alpha": self.logit_alpha,
+            "init_type": self.init_type,
+            "seed": self.seed,
+        }

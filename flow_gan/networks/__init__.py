@@ -1,0 +1,1 @@
+"""Keras layers that own weights: coupling networks, normalisation, critics."""

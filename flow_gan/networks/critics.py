@@ -1,0 +1,163 @@
+"""Critics (discriminators) D of the original release: DCGAN-style convolutional networks (Radford et al. 2015).
+
+Every convolution is 5x5 with stride 2 and zero padding, every leaky ReLU has slope 0.2. The logits are
+[batch, 1] and not squashed: the objectives take them as they are.
+"""
+
+import keras
+import tensorflow as tf
+
+from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.normalization import BatchNorm
+
+
+class Critic(keras.Model):
+    """A stack of layers from images [batch, H, W, C] to logits [batch, 1].
+
+    Args:
+      image_shape: (H, W, C).
+      stack: list of Keras layers.
+      **kwargs: of `keras.Model`.
+    """
+
+    def __init__(self, image_shape, stack, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(image_shape)
+        self.stack = stack
+        shape = (1, *self.image_shape)
+        for layer in stack:
+            if not layer.built:
+                layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self.built = True
+
+    def call(self, images, training=False, updates=1):
+        """Return the logits [batch, 1]; `training` and `updates` as in `BatchNorm.call`."""
+        x = tf.cast(images, self.compute_dtype)
+        for layer in self.stack:
+            if isinstance(layer, BatchNorm):
+                x = layer(x, training=training, updates=updates)
+            else:
+                x = layer(x)
+        return x
+
+
+class LayerNorm(keras.layers.Layer):
+    """Layer normalisation over height, width and channels, with an affine map per channel.
+
+        y = (x - mean) / sqrt(var + epsilon) * scale + offset
+
+    with one mean and one biased variance per example. Keras's own layer cuts the mean inside the variance off
+    from the gradient, which makes the second derivatives that a gradient penalty needs wrong by 1 to 3 %.
+    """
+
+    epsilon = 1e-5
+
+    def build(self, input_shape):
+        """Create scale and offset, [channels]."""
+        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+        self.offset = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="offset")
+
+    def call(self, x):
+        """Normalise [batch, H, W, C]."""
+        centred = x - tf.reduce_mean(x, [1, 2, 3], keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), [1, 2, 3], keepdims=True)
+        return centred * tf.math.rsqrt(variance + self.epsilon) * self.scale + self.offset
+
+    def compute_output_shape(self, input_shape):
+        """Return the input's shape."""
+        return input_shape
+
+
+def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, dtype=None):
+    """The release's critic for MNIST, for images of any shape.
+
+    conv to C channels - lrelu - conv to `filters` - [norm] - lrelu - flatten - dense `dense_units` - [norm] -
+    lrelu - dense 1. The batch norms are there for every divergence but "wgan", whose gradient penalty is
+    per example.
+
+    Args:
+      image_shape: (H, W, C).
+      divergence: one of `objectives.DIVERGENCES`.
+      filters: int, the release's `--df_dim`.
+      dense_units: int.
+      seed: int, from which the first weights derive.
+      dtype: Keras dtype or policy.
+
+    Example:
+      >>> import flow_gan, numpy as np
+      >>> critic = flow_gan.critics.mnist((8, 8, 1), divergence="ce", filters=4, dense_units=8)
+      >>> critic(np.zeros((2, 8, 8, 1))).shape
+      TensorShape([2, 1])
+    """
+    make = _LayerMaker("mnist", seed, dtype)
+    norm = [] if divergence == "wgan" else [make.batch_norm]
+    stack = [make.conv(image_shape[-1]), make.leaky_relu(), make.conv(filters)]
+    stack += [layer() for layer in norm] + [make.leaky_relu(), make.flatten(), make.dense(dense_units)]
+    stack += [layer() for layer in norm] + [make.leaky_relu(), make.dense(1)]
+    return Critic(image_shape, stack, name="critic", dtype=dtype)
+
+
+def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None):
+    """The release's critic for colour images.
+
+    Four convolutions to `filters` times 1, 2, 4, 8 channels, flatten, dense 1. For "wgan" each convolution
+    is followed by lrelu, then layer norm; for the other divergences by batch norm (not the first), then lrelu.
+
+    Args:
+      image_shape: (H, W, C).
+      divergence: one of `objectives.DIVERGENCES`.
+      filters: int, the release's `--df_dim`.
+      seed: int, from which the first weights derive.
+      dtype: Keras dtype or policy.
+    """
+    make = _LayerMaker("dcgan", seed, dtype)
+    stack = []
+    for i in range(4):
+        stack.append(make.conv(filters * 2**i))
+        if divergence == "wgan":
+            stack += [make.leaky_relu(), make.layer_norm()]
+        else:
+            stack += ([make.batch_norm()] if i else []) + [make.leaky_relu()]
+    stack += [make.flatten(), make.dense(1)]
+    return Critic(image_shape, stack, name="critic", dtype=dtype)
+
+
+class _LayerMaker:
+    """Makes the release's layers with first weights from one seed."""
+
+    def __init__(self, name, seed, dtype):
+        # Convolutions start as the coupling networks do (truncated normal, 0.02). The release's dense
+        # layers start from the same normal without truncation, a difference without consequence.
+        self._initializers = SeededInitializers("normal", seed, len(CRITICS), list(CRITICS).index(name))
+        self._dtype = dtype
+
+    def conv(self, filters):
+        return keras.layers.Conv2D(
+            filters,
+            5,
+            strides=2,
+            padding="same",
+            kernel_initializer=self._initializers.next(),
+            dtype=self._dtype,
+        )
+
+    def dense(self, units):
+        return keras.layers.Dense(
+            units, kernel_initializer=self._initializers.next(), dtype=self._dtype
+        )
+
+    def leaky_relu(self):
+        return keras.layers.LeakyReLU(0.2, dtype=self._dtype)
+
+    def flatten(self):
+        return keras.layers.Flatten(dtype=self._dtype)
+
+    def batch_norm(self):
+        return BatchNorm(epsilon=1e-5, dtype=self._dtype)
+
+    def layer_norm(self):
+        return LayerNorm(dtype=self._dtype)
+
+
+CRITICS = {"mnist": mnist, "dcgan": dcgan}

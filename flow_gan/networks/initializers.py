@@ -1,0 +1,36 @@
+"""First weights."""
+
+import keras
+import numpy as np
+
+from flow_gan.errors import check_choice
+
+INITIALIZERS = {
+    "normal": lambda seed: keras.initializers.TruncatedNormal(stddev=0.02, seed=seed),
+    "uniform": lambda seed: keras.initializers.RandomUniform(-0.01, 0.01, seed=seed),
+    "orthogonal": lambda seed: keras.initializers.Orthogonal(seed=seed),
+    "xavier": lambda seed: keras.initializers.GlorotUniform(seed=seed),
+}
+
+
+class SeededInitializers:
+    """A source of initializers, each with a seed of its own derived from one seed.
+
+    The release's weights of equal shape start equal (its seeds are constant); here every matrix is
+    drawn independently.
+
+    Args:
+      init_type: "normal" (truncated, standard deviation 0.02), "uniform" (+-0.01), "orthogonal" or
+        "xavier" (Glorot uniform): the release's `--init_type`.
+      *seeds: integers, from which all seeds derive.
+    """
+
+    def __init__(self, init_type, *seeds):
+        check_choice("init_type", init_type, INITIALIZERS)
+        self._make = INITIALIZERS[init_type]
+        self._sequence = np.random.SeedSequence(seeds)
+
+    def next(self):
+        """Return an initializer that no earlier call returned."""
+        (child,) = self._sequence.spawn(1)
+        return self._make(int(child.generate_state(1)[0] >> 1))

@@ -1,0 +1,106 @@
+"""Divergences, the gradient penalty and the hybrid objective: pure functions of tensors.
+
+r are the critic's logits on real images, k those on generated ones, [batch, 1]; each loss is a mean over the batch.
+
+| divergence | critic, real   | critic, fake  | generator     |
+|------------|----------------|---------------|---------------|
+| wgan       | -r             | k             | -k            |
+| ce         | softplus(-r)   | softplus(k)   | softplus(-k)  |
+| lsgan      | (r - 1)^2 / 2  | k^2 / 2       | (k - 1)^2 / 2 |
+| kl         | -r             | exp(k - 1)    | -k            |
+| rkl        | exp(r)         | -k - 1        | k + 1         |
+| tv         | -tanh(r) / 2   | tanh(k) / 2   | -tanh(k) / 2  |
+| hellinger  | exp(-r)        | exp(k) - 2    | exp(-k)       |
+
+wgan is Eq. 5 of the paper with a gradient penalty (Gulrajani et al. 2017), ce is Eq. 3 with the non-saturating
+generator loss, the others are the release's f-divergences (Nowozin et al. 2016) and least squares.
+"""
+
+import tensorflow as tf
+
+from flow_gan.errors import check_choice
+
+# Each function below takes logits [batch, 1] and returns the same shape.
+_TERMS = {
+    "wgan": (lambda r: -r, lambda k: k, lambda k: -k),
+    "ce": (lambda r: tf.nn.softplus(-r), tf.nn.softplus, lambda k: tf.nn.softplus(-k)),
+    "lsgan": (
+        lambda r: tf.square(r - 1) / 2,
+        lambda k: tf.square(k) / 2,
+        lambda k: tf.square(k - 1) / 2,
+    ),
+    "kl": (lambda r: -r, lambda k: tf.exp(k - 1), lambda k: -k),
+    "rkl": (tf.exp, lambda k: -k - 1, lambda k: k + 1),
+    "tv": (lambda r: -tf.tanh(r) / 2, lambda k: tf.tanh(k) / 2, lambda k: -tf.tanh(k) / 2),
+    "hellinger": (lambda r: tf.exp(-r), lambda k: tf.exp(k) - 2, lambda k: tf.exp(-k)),
+}
+
+DIVERGENCES = tuple(_TERMS)
+GRADIENT_PENALTY_NORMS = ("image", "column")
+
+
+def critic_loss(divergence, real_logits, fake_logits):
+    """Return the critic's loss on real and on generated images, two scalars whose sum is minimised.
+
+    The penalty of "wgan" is not in it, see `gradient_penalty`.
+
+    Example:
+      >>> real, fake = critic_loss("wgan", tf.constant([[2.0]]), tf.constant([[0.5]]))
+      >>> float(real), float(fake)
+      (-2.0, 0.5)
+    """
+    check_choice("divergence", divergence, DIVERGENCES)
+    real, fake, _ = _TERMS[divergence]
+    return tf.reduce_mean(real(real_logits)), tf.reduce_mean(fake(fake_logits))
+
+
+def generator_loss(divergence, fake_logits):
+    """Return the generator's adversarial loss, a scalar: V(G, D) of Eq. 7 as far as it depends on G."""
+    check_choice("divergence", divergence, DIVERGENCES)
+    return tf.reduce_mean(_TERMS[divergence][2](fake_logits))
+
+
+def interpolate(real_images, fake_images, alpha):
+    """Return real + alpha (fake - real), [batch, H, W, C]; `alpha` is [batch], one coefficient per example."""
+    return real_images + alpha[:, None, None, None] * (fake_images - real_images)
+
+
+def gradient_penalty(critic, images, norm="image"):
+    """Return the mean of (|grad D(x)| - 1)^2 over `images` (Gulrajani et al. 2017), a scalar.
+
+    Args:
+      critic: function from images [batch, H, W, C] to logits [batch, 1].
+      images: float [batch, H, W, C], the interpolates.
+      norm: "image" takes the Euclidean norm of an image's whole gradient, as the method is defined; "column"
+        sums over the height alone, as the release does, and averages over [batch, W, C].
+    """
+    check_choice("gradient_penalty_norm", norm, GRADIENT_PENALTY_NORMS)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(critic(images))
+    gradient = tape.gradient(total, images)
+    squared = tf.reduce_sum(tf.square(gradient), [1, 2, 3] if norm == "image" else [1])
+    # The root's derivative is infinite at 0, and a dead column's gradient is exactly 0: its slope is 0, flat.
+    is_zero = tf.equal(squared, 0)
+    slopes = tf.sqrt(tf.where(is_zero, tf.ones_like(squared), squared))
+    slopes = tf.where(is_zero, tf.zeros_like(squared), slopes)
+    return tf.reduce_mean(tf.square(slopes - 1))
+
+
+def generator_objective(adversarial, nll, like_reg):
+    """Return what the generator minimises (Eq. 7 divided by lambda, as the release has it).
+
+        adversarial is None:  NLL                           MLE, Eq. 1
+        nll is None:          adversarial                   ADV, like_reg = 0
+        otherwise:            adversarial / like_reg + NLL  hybrid, lambda = like_reg
+
+    Args:
+      adversarial: scalar from `generator_loss`, or None.
+      nll: scalar, mean negative log-likelihood in nats, or None.
+      like_reg: float, lambda > 0 in the hybrid.
+    """
+    if adversarial is None:
+        return nll
+    if nll is None:
+        return adversarial
+    return adversarial / like_reg + nll
