@@ -148,6 +148,11 @@ class FlowGAN(keras.Model):
         fresh = self.n_critic > 0 and self.critic_batches == "fresh"
         batches = tf.unstack(images, axis=1) if fresh else [images]
         draws = self.draws(batches[0])
+        critic_update = self._critic_update
+        if _num_replicas() == 1:
+            # All critic runs share one trace, which starts a run seconds sooner. With several replicas the
+            # updates synchronise, which tf.distribute forbids inside a nested function.
+            critic_update = tf.function(critic_update, autograph=False)
         logs = {}
         if not self.n_critic:
             if self.batch_norm_updates == "released":
@@ -161,13 +166,13 @@ class FlowGAN(keras.Model):
                         fake = self._generate(
                             draws.latent(run), int(self.batch_norm_updates == "released")
                         )
-                        logs |= self._critic_update(draws, run, batches[run], fake)
+                        logs |= critic_update(draws, tf.constant(run), batches[run], fake)
                 released = self.batch_norm_updates == "released"
                 updates = 1 + self.n_critic if released and not fresh else 1
                 fake = self._generate(draws.latent(self.n_critic if fresh else 0), updates)
                 with tape.stop_recording():
                     for run in range(0 if fresh else self.n_critic):
-                        logs |= self._critic_update(draws, run, batches[0], fake)
+                        logs |= critic_update(draws, tf.constant(run), batches[0], fake)
                 adversarial = objectives.generator_loss(
                     self.divergence, self.critic(fake, training=True, updates=0)
                 )
@@ -323,6 +328,10 @@ class StepDraws:
         """Return the coefficients of the penalty's interpolates, uniform, [batch]."""
         key = self._key(random.Stream.INTERPOLATION, run)
         return random.uniform(key, self._first, self._count, [], self._dtype)
+
+
+def _num_replicas():
+    return tf.distribute.get_replica_context().num_replicas_in_sync
 
 
 def _prepare(optimizer, variables):

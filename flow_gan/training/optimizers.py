@@ -55,21 +55,29 @@ class Adam(keras.optimizers.Adam):
     def __init__(self, learning_rate, beta_1=0.5, beta_2=0.9, epsilon=1e-8):
         super().__init__(learning_rate, beta_1, beta_2, epsilon)
 
-    def update_step(self, gradient, variable, learning_rate):
-        """Update `variable` and its slots in place."""
-        dtype = variable.dtype
-        index = self._get_variable_index(variable)
+    def _distributed_tf_update_step(self, distribution, grads_and_vars, learning_rate):
+        # The whole loop rather than `update_step`, so that what all variables share is computed once.
+        dtype = grads_and_vars[0][1].dtype
         update = tf.cast(self.iterations.value + 1, dtype)
         beta_1, beta_2 = tf.constant(self.beta_1, dtype), tf.constant(self.beta_2, dtype)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=tf.pow(beta_1, update),
-            beta2_power=tf.pow(beta_2, update),
-            lr=tf.cast(learning_rate, dtype),
-            beta1=beta_1,
-            beta2=beta_2,
-            epsilon=tf.constant(self.epsilon, dtype),
-            grad=tf.cast(gradient, dtype),
-        )
+        shared = {
+            "beta1_power": tf.pow(beta_1, update),
+            "beta2_power": tf.pow(beta_2, update),
+            "lr": tf.cast(learning_rate, dtype),
+            "beta1": beta_1,
+            "beta2": beta_2,
+            "epsilon": tf.constant(self.epsilon, dtype),
+        }
+
+        def apply(variable, gradient):
+            index = self._get_variable_index(variable)
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=self._momentums[index].value.handle,
+                v=self._velocities[index].value.handle,
+                grad=gradient,
+                **shared,
+            )
+
+        for gradient, variable in grads_and_vars:
+            distribution.extended.update(variable, apply, args=(gradient,), group=False)
