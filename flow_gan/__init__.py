@@ -1,6 +1,11 @@
 """Flow-GAN: generative adversarial networks with an exact likelihood (Grover, Dhar, Ermon, AAAI 2018)."""
 
-from flow_gan import original
+import os
+
+# TensorFlow tells at every start which CPU instructions it uses. Its warnings still come through.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+from flow_gan import data, original  # noqa: E402
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE

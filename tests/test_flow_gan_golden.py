@@ -28,8 +28,8 @@ class ReplayedDraws:
     def __init__(self, z, noise_likelihood, noise_critic, interpolation):
         self._z = z
         self._noise_likelihood = noise_likelihood
-        self._noise_critic = noise_critic
-        self._interpolation = interpolation
+        self._noise_critic = tf.constant(noise_critic)
+        self._interpolation = tf.constant(interpolation)
 
     def latent(self, run=0):
         return tf.constant(self._z)
@@ -41,7 +41,7 @@ class ReplayedDraws:
         return dequantize(images, self._noise_likelihood)
 
     def interpolation(self, run):
-        return tf.constant(self._interpolation[run])
+        return self._interpolation[run]
 
 
 class ReplayedFlowGAN(flow_gan.FlowGAN):
@@ -163,7 +163,7 @@ def test_one_training_step(divergence, like_reg):
         golden["z_in"],
         golden["noise_flow"],
         [golden["noise_d"]],
-        [golden["gp_alpha"]] if divergence == "wgan" else None,
+        [golden["gp_alpha"]] if divergence == "wgan" else [],
     )
     logs = model.train_step(grey_levels(golden["x"]))
     tag = "mle" if like_reg is None else f"like{like_reg}"

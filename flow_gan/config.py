@@ -1,0 +1,310 @@
+"""Every setting of a run in one place: its default, its validation and its command-line flag.
+
+Names are those of the flags. Settings that the original release has keep its names.
+"""
+
+import dataclasses
+import json
+import textwrap
+
+from absl import flags
+
+from flow_gan.errors import UserError, check_choice
+from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
+from flow_gan.generators import PRIORS
+from flow_gan.networks.critics import CRITICS
+from flow_gan.networks.initializers import INITIALIZERS
+from flow_gan.objectives import DIVERGENCES, GRADIENT_PENALTY_NORMS
+from flow_gan.training.strategy import STRATEGIES
+
+MODES = ("train", "evaluate", "sample")
+MODEL_TYPES = ("nice",)
+CHECKPOINTS = ("best", "latest")
+SPLITS = ("train", "validation", "test")
+
+
+def _setting(default, group, text, choices=None):
+    return dataclasses.field(
+        default=default, metadata={"group": group, "help": text, "choices": choices}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The effective configuration of a run. See `--help` for what each setting means."""
+
+    mode: str = _setting(
+        "train",
+        "What to do",
+        "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) on --split; "
+        "or draw samples from one",
+        MODES,
+    )
+    run_dir: str | None = _setting(
+        None,
+        "What to do",
+        "folder of the run. Train: made anew, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
+        "Evaluate, sample, --resume: an existing one",
+    )
+    runs_dir: str = _setting("runs", "What to do", "folder in which new runs are made")
+    resume: bool = _setting(
+        False, "What to do", "go on with the run --run_dir from its latest checkpoint"
+    )
+    checkpoint: str = _setting(
+        "best",
+        "What to do",
+        "which weights to evaluate or sample: those of the lowest validation NLL, or the latest",
+        CHECKPOINTS,
+    )
+    split: str = _setting("test", "What to do", "images that --mode=evaluate uses", SPLITS)
+    num_samples: int = _setting(64, "What to do", "images in a sample grid")
+    temperature: float = _setting(1.0, "What to do", "scale of z in --mode=sample")
+
+    dataset: str = _setting(
+        "digits", "Data", "digits, mnist, or the path of a folder of images, a .npy or a .npz file"
+    )
+    data_dir: str | None = _setting(
+        None, "Data", "tensorflow_datasets folder of mnist; its usual folder if not given"
+    )
+    levels: int | None = _setting(
+        None, "Data", "grey levels of a folder's or a file's images; 256 if not given"
+    )
+    input_height: int | None = _setting(
+        None, "Data", "image height in pixels, checked against the data; the data's if not given"
+    )
+    input_width: int | None = _setting(
+        None, "Data", "image width in pixels, likewise; --input_height if not given"
+    )
+    c_dim: int | None = _setting(None, "Data", "channels per image, likewise")
+
+    model_type: str = _setting("nice", "Generator", "the flow", MODEL_TYPES)
+    hidden_layers: int = _setting(
+        256, "Generator", "units per hidden layer of a coupling network (the release's name for the width)"
+    )
+    no_of_layers: int = _setting(
+        3, "Generator", "hidden-to-hidden layers of a coupling network, besides its input and output layer"
+    )
+    prior: str = _setting("logistic", "Generator", "density of z", tuple(PRIORS))
+    alpha: float = _setting(
+        1e-7, "Generator", "squeeze of the pixels before the logit, between 0 and 0.5"
+    )
+    init_type: str = _setting("normal", "Generator", "first weights", tuple(INITIALIZERS))
+    batch_norm_adaptive: int = _setting(
+        1, "Generator", "batch norm of Real-NVP: 1 moving averages, 0 batch statistics; NICE has one kind"
+    )
+    batch_norm_updates: str = _setting(
+        "objective",
+        "Generator",
+        "what moves the batch norms' averages: each pass that the objective needs, once, or as released, the "
+        "sampling pass n_critic + 1 times and the likelihood's once",
+        BATCH_NORM_UPDATES,
+    )
+
+    n_critic: int = _setting(
+        5, "Objective", "critic updates per generator update; 0 is maximum likelihood (MLE)"
+    )
+    like_reg: float = _setting(
+        1.0,
+        "Objective",
+        "lambda: the objective is V / lambda + NLL; 0 is purely adversarial (ADV)",
+    )
+    f_div: str = _setting("wgan", "Objective", "divergence that the critic estimates", DIVERGENCES)
+    reg: float = _setting(10.0, "Objective", "weight of the gradient penalty (wgan)")
+    gradient_penalty_norm: str = _setting(
+        "image",
+        "Objective",
+        "norm in the penalty: of an image's whole gradient, or per column, as released",
+        GRADIENT_PENALTY_NORMS,
+    )
+    critic: str = _setting(
+        "auto",
+        "Objective",
+        "critic network; auto is mnist for one channel, dcgan for more",
+        ("auto", *CRITICS),
+    )
+    df_dim: int = _setting(64, "Objective", "filters of the critic's first full convolution")
+    critic_batches: str = _setting(
+        "shared",
+        "Objective",
+        "one batch and one z for all updates of a step, as released, or fresh ones for each",
+        CRITIC_BATCHES,
+    )
+
+    epoch: int = _setting(150, "Training", "passes over the training images")
+    max_steps: int | None = _setting(
+        None, "Training", "generator updates; overrides --epoch"
+    )
+    batch_size: int = _setting(100, "Training", "images per batch, over all replicas")
+    learning_rate: float = _setting(1e-3, "Training", "Adam's first rate, generator and critic")
+    beta1: float = _setting(0.5, "Training", "Adam's beta1 (beta2 is 0.9)")
+    lr_decay: float = _setting(1.0, "Training", "factor of the rate after every step")
+    min_lr: float = _setting(0.0, "Training", "lowest rate")
+    seed: int = _setting(0, "Training", "from which all randomness derives")
+    strategy: str = _setting(
+        "one_device", "Training", "one_device, or mirrored over all visible GPUs", STRATEGIES
+    )
+    gpu_nr: int | None = _setting(
+        None, "Training", "use this GPU alone, counted from 0; ignored on a machine without any"
+    )
+
+    eval_every: int = _setting(
+        500, "Recording", "steps between validations, each with a checkpoint and a sample grid"
+    )
+    log_every: int = _setting(
+        50, "Recording", "steps between writes to metrics.jsonl and TensorBoard"
+    )
+    checkpoint_dir: str | None = _setting(
+        None, "Recording", "folder of the checkpoints; <run_dir>/checkpoints if not given"
+    )
+    log_dir: str | None = _setting(
+        None, "Recording", "folder of TensorBoard's events; <run_dir>/tensorboard if not given"
+    )
+    sample_dir: str | None = _setting(
+        None, "Recording", "folder of sample grids; <run_dir>/samples if not given"
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            if field.metadata["choices"]:
+                check_choice(f"--{field.name}", getattr(self, field.name), field.metadata["choices"])
+        for name, lowest in _LOWEST.items():
+            value = getattr(self, name)
+            if value is not None and not value >= lowest:
+                raise UserError(f"--{name}={value}; expected {lowest} or more")
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise UserError(f"--{name}={value}; expected more than 0")
+        if not 0 < self.alpha < 0.5:
+            raise UserError(f"--alpha={self.alpha}; expected more than 0 and less than 0.5")
+        if not 0 <= self.beta1 < 1:
+            raise UserError(f"--beta1={self.beta1}; expected 0 or more and less than 1")
+        if not 0 < self.lr_decay <= 1:
+            raise UserError(f"--lr_decay={self.lr_decay}; expected more than 0 and at most 1")
+        if self.levels is not None and self.levels > 256:
+            raise UserError(f"--levels={self.levels}; expected at most 256")
+        if self.batch_norm_adaptive not in (0, 1):
+            raise UserError(f"--batch_norm_adaptive={self.batch_norm_adaptive}; expected 0 or 1")
+        if self.n_critic == 0 and self.like_reg == 0:
+            raise UserError(
+                "--n_critic=0 with --like_reg=0 leaves no objective; expected --n_critic > 0 (ADV), "
+                "--like_reg > 0 (MLE), or both (hybrid)"
+            )
+        if self.run_dir is None and (self.resume or self.mode != "train"):
+            what = "--resume" if self.resume else f"--mode={self.mode}"
+            raise UserError(f"{what} needs --run_dir=FOLDER, an existing run")
+        if self.resume and self.mode != "train":
+            raise UserError(f"--resume goes with --mode=train, not with --mode={self.mode}")
+
+    @property
+    def objective(self):
+        """Return "mle", "adv" or "hybrid"."""
+        if self.n_critic == 0:
+            return "mle"
+        return "hybrid" if self.like_reg else "adv"
+
+    def to_json(self):
+        """Return the configuration as JSON, one setting per line."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+
+_LOWEST = {
+    "n_critic": 0,
+    "like_reg": 0,
+    "reg": 0,
+    "min_lr": 0,
+    "seed": 0,
+    "no_of_layers": 0,
+    "gpu_nr": 0,
+    "levels": 2,
+    "input_height": 1,
+    "input_width": 1,
+    "c_dim": 1,
+    "max_steps": 1,
+    "num_samples": 1,
+}
+_POSITIVE = (
+    "batch_size",
+    "epoch",
+    "hidden_layers",
+    "df_dim",
+    "learning_rate",
+    "eval_every",
+    "log_every",
+    "temperature",
+)
+
+# What may differ when a run is resumed; everything else makes it another run.
+RESUMABLE = frozenset(
+    "mode run_dir runs_dir resume checkpoint split num_samples temperature data_dir epoch max_steps strategy "
+    "gpu_nr eval_every log_every checkpoint_dir log_dir sample_dir".split()
+)
+
+
+def from_json(text, path):
+    """Return the configuration of the run file `path` with the content `text`."""
+    known = {field.name for field in dataclasses.fields(Config)}
+    try:
+        values = json.loads(text)
+        return Config(**{name: value for name, value in values.items() if name in known})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no configuration of a run: {error}") from error
+
+
+def define_flags():
+    """Return absl flag values with one flag per setting."""
+    values = flags.FlagValues()
+    define = {
+        "str": flags.DEFINE_string,
+        "int": flags.DEFINE_integer,
+        "float": flags.DEFINE_float,
+        "bool": flags.DEFINE_boolean,
+    }
+    for field in dataclasses.fields(Config):
+        kind = str(getattr(field.type, "__name__", field.type)).split(" | ")[0]
+        define[kind](field.name, field.default, field.metadata["help"], flag_values=values)
+    flags.DEFINE_boolean("help", False, "show this text", short_name="h", flag_values=values)
+    return values
+
+
+def help_text():
+    """Return what `--help` shows: every flag with its default, by group."""
+    lines = [
+        "Train, evaluate and sample Flow-GANs (Grover, Dhar, Ermon, AAAI 2018).",
+        "",
+        "  python -m flow_gan.main                                    hybrid NICE on scikit-learn's digits",
+        "  python -m flow_gan.main --flagfile=runs/NAME.flags         a preset; flags after it override it",
+        "  python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a finished run",
+        "  python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples",
+    ]
+    group = None
+    for field in dataclasses.fields(Config):
+        if field.metadata["group"] != group:
+            group = field.metadata["group"]
+            lines += ["", f"{group}:"]
+        text = field.metadata["help"]
+        if field.metadata["choices"]:
+            text += f" ({' | '.join(field.metadata['choices'])})"
+        default = "" if field.default is None or field.type is bool else f"={field.default}"
+        lines.append(f"  --{field.name}{default}")
+        lines += textwrap.wrap(text, 92, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join(lines)
+
+
+def parse(argv):
+    """Return (settings given, whether help is asked for) of a command line without the program's name.
+
+    Raises:
+      UserError: an unknown flag, a value of the wrong type, a missing flagfile, or a stray argument.
+    """
+    values = define_flags()
+    try:
+        rest = values(["flow_gan", *argv])[1:]
+    except flags.Error as error:
+        raise UserError(" ".join(str(error).split())) from error
+    if rest:
+        raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")
+    given = {
+        name: values[name].value for name in values if values[name].present and name not in ("help", "h")
+    }
+    return given, values["help"].value

@@ -1,0 +1,78 @@
+"""What a data set is to the rest of the package."""
+
+import dataclasses
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Images and, where there are any, their labels.
+
+    Attributes:
+      images: uint8 [N, H, W, C], a numpy array or anything that has `len` and is indexed by an integer array,
+        such as `Rows` of a memory-mapped file.
+      labels: int64 [N] or None.
+    """
+
+    images: object
+    labels: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.images)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Train, validation and test images of one shape.
+
+    Attributes:
+      name: str.
+      image_shape: (H, W, C).
+      levels: int, number of grey levels; images hold 0 to levels - 1.
+      train, validation, test: `Split`.
+    """
+
+    name: str
+    image_shape: tuple
+    levels: int
+    train: Split
+    validation: Split
+    test: Split
+
+    def split(self, name):
+        """Return the split called `name`, one of `SPLITS`."""
+        return getattr(self, name)
+
+
+class Rows:
+    """The rows `indices` of an array [N, H, W] or [N, H, W, C], read when they are asked for.
+
+    Args:
+      array: numpy array or memory map, uint8.
+      indices: int [n].
+    """
+
+    def __init__(self, array, indices):
+        self._array = array
+        self._indices = np.asarray(indices)
+        self.shape = (len(self._indices), *array.shape[1:], *([1] if array.ndim == 3 else []))
+
+    def __len__(self):
+        return len(self._indices)
+
+    def __getitem__(self, key):
+        chosen = self._indices[key]
+        return np.asarray(self._array[chosen]).reshape(*np.shape(chosen), *self.shape[1:])
+
+
+def random_split_indices(count):
+    """Return index arrays of a random 80 / 10 / 10 split of `count` images.
+
+    The split never changes, whatever a run's seed is: figures of different runs compare.
+    """
+    order = np.random.default_rng(0).permutation(count)
+    held_out = max(count // 10, 1)
+    return order[2 * held_out :], order[:held_out], order[held_out : 2 * held_out]

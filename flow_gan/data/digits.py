@@ -1,0 +1,30 @@
+"""scikit-learn's handwritten digits: 1,797 real 8x8 images with 17 grey levels, inside the package."""
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from flow_gan.data.dataset import Dataset, Split
+
+HELD_OUT = 250
+LEVELS = 17
+
+
+def load():
+    """Return the digits, split 1,297 / 250 / 250, every class in proportion.
+
+    The file has the writers one after the other, so the split is random; it is the same for every run.
+    """
+    digits = load_digits()
+    images = digits.images.astype(np.uint8)[..., np.newaxis]
+    labels = digits.target.astype(np.int64)
+    rest, test = _stratified(np.arange(len(labels)), labels)
+    train, validation = _stratified(rest, labels)
+    splits = (Split(images[chosen], labels[chosen]) for chosen in (train, validation, test))
+    return Dataset("digits", images.shape[1:], LEVELS, *splits)
+
+
+def _stratified(indices, labels):
+    return train_test_split(
+        indices, test_size=HELD_OUT, stratify=labels[indices], random_state=0, shuffle=True
+    )

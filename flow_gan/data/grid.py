@@ -1,0 +1,34 @@
+"""Sample grids."""
+
+import math
+
+import numpy as np
+import PIL.Image
+
+
+def image_grid(images, columns=None, padding=1):
+    """Tile images into one, row by row, as uint8 [rows * H + ..., columns * W + ..., C].
+
+    Args:
+      images: float [N, H, W, C] in [0, 1], shown as they are: 0 is black, 1 is white, nothing is stretched.
+      columns: int; by default about as many as rows.
+      padding: int, pixels of mid grey between images.
+    """
+    images = np.asarray(images)
+    count, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    cell = np.array([height + padding, width + padding])
+    grid = np.full((*(cell * [rows, columns] - padding), channels), 128, np.uint8)
+    pixels = np.round(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
+    for i, image in enumerate(pixels):
+        top, left = cell * divmod(i, columns)
+        grid[top : top + height, left : left + width] = image
+    return grid
+
+
+def save_png(path, pixels, min_side=480):
+    """Write uint8 [H, W, C] as a PNG file, every pixel enlarged to a square if the picture is small."""
+    scale = max(1, min_side // max(pixels.shape[:2]))
+    pixels = pixels.repeat(scale, 0).repeat(scale, 1)
+    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)

@@ -1,0 +1,74 @@
+"""Held-out negative log-likelihood."""
+
+import dataclasses
+import math
+
+from flow_gan import data
+
+
+@dataclasses.dataclass(frozen=True)
+class NLL:
+    """Mean negative log-likelihood of images and its standard error over images.
+
+    The density is that of dequantised pixels in [0, 1]:
+
+        bits/dim = NLL / (D ln 2) + log2(levels)
+
+    Attributes:
+      nats: float, per image.
+      nats_standard_error: float.
+      num_images: int.
+      size: int, D = H W C.
+      levels: int, grey levels.
+    """
+
+    nats: float
+    nats_standard_error: float
+    num_images: int
+    size: int
+    levels: int
+
+    @property
+    def bits_per_dim(self):
+        """The NLL in bits per pixel value, of the discrete images."""
+        return self.nats / (self.size * math.log(2)) + math.log2(self.levels)
+
+    @property
+    def bits_per_dim_standard_error(self):
+        """The standard error in the same unit."""
+        return self.nats_standard_error / (self.size * math.log(2))
+
+    def __str__(self):
+        return (
+            f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats, "
+            f"{self.bits_per_dim:.4f} +- {self.bits_per_dim_standard_error:.4f} bits/dim "
+            f"({self.num_images} images)"
+        )
+
+    def to_dict(self):
+        """Return all figures by name."""
+        return dataclasses.asdict(self) | {
+            "bits_per_dim": self.bits_per_dim,
+            "bits_per_dim_standard_error": self.bits_per_dim_standard_error,
+        }
+
+
+def evaluate_nll(model, dataset, split, batch_size):
+    """Return the `NLL` of all images of a split, with noise keyed by (seed, split, image).
+
+    Args:
+      model: `FlowGAN`.
+      dataset: `data.Dataset`.
+      split: "train", "validation" or "test".
+      batch_size: int; the result does not depend on it but for rounding.
+    """
+    images = dataset.split(split).images
+    batches = data.evaluation_batches(images, split, batch_size)
+    result = model.evaluate(batches, verbose=0, return_dict=True)
+    return NLL(
+        float(result["nll"]),
+        float(result["nll_standard_error"]),
+        len(images),
+        model.generator.size,
+        dataset.levels,
+    )

@@ -1,0 +1,85 @@
+"""From a configuration to a data set and a model."""
+
+from flow_gan import data as data_module
+from flow_gan.errors import UserError
+from flow_gan.flow_gan import FlowGAN
+from flow_gan.generators import NICE
+from flow_gan.networks.critics import CRITICS
+from flow_gan.training.optimizers import Adam, DecayToFloor
+
+
+def load_data(config):
+    """Return the data set of a configuration, checked against its sizes."""
+    data = data_module.load(config.dataset, config.data_dir, config.levels)
+    height, width, channels = data.image_shape
+    asked_width = config.input_width or config.input_height
+    for flag, asked, actual in (
+        ("input_height", config.input_height, height),
+        ("input_width", asked_width, width),
+        ("c_dim", config.c_dim, channels),
+    ):
+        if asked is not None and asked != actual:
+            raise UserError(f"--{flag}={asked}, but the images of --dataset={config.dataset} have {actual}")
+    needed = config.batch_size * (batches_per_step(config) or 1)
+    if config.mode == "train" and needed > len(data.train):
+        raise UserError(
+            f"--batch_size={config.batch_size} needs {needed} training images per step; "
+            f"--dataset={config.dataset} has {len(data.train)}"
+        )
+    return data
+
+
+def batches_per_step(config):
+    """Return how many batches a step takes, None for one that all its updates share."""
+    if config.n_critic and config.critic_batches == "fresh":
+        return config.n_critic
+    return None
+
+
+def num_steps(config, data):
+    """Return the number of generator updates of a whole run."""
+    per_step = config.batch_size * (batches_per_step(config) or 1)
+    return config.max_steps or config.epoch * (len(data.train) // per_step)
+
+
+def build_model(config, data):
+    """Return the compiled `FlowGAN` of a configuration. Call it in the strategy's scope."""
+    generator = NICE(
+        data.image_shape,
+        hidden_units=config.hidden_layers,
+        num_hidden_layers=config.no_of_layers,
+        prior=config.prior,
+        logit_alpha=config.alpha,
+        init_type=config.init_type,
+        seed=config.seed,
+        name="generator",
+    )
+    critic = None
+    if config.n_critic:
+        name = config.critic
+        if name == "auto":
+            name = "mnist" if data.image_shape[-1] == 1 else "dcgan"
+        critic = CRITICS[name](
+            data.image_shape, config.f_div, filters=config.df_dim, seed=config.seed
+        )
+    model = FlowGAN(
+        generator,
+        critic,
+        divergence=config.f_div,
+        like_reg=config.like_reg,
+        n_critic=config.n_critic,
+        gradient_penalty=config.reg,
+        gradient_penalty_norm=config.gradient_penalty_norm,
+        batch_norm_updates=config.batch_norm_updates,
+        critic_batches=config.critic_batches,
+        levels=data.levels,
+        seed=config.seed,
+        name="flow_gan",
+    )
+    model.compile(_adam(config), _adam(config, config.n_critic) if critic else None)
+    return model
+
+
+def _adam(config, updates_per_step=1):
+    rate = DecayToFloor(config.learning_rate, config.lr_decay, config.min_lr, updates_per_step)
+    return Adam(rate, config.beta1)

@@ -1,0 +1,144 @@
+"""The callback that watches, records and saves a run."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from flow_gan import data, random
+from flow_gan.errors import UserError
+
+HISTOGRAM_IMAGES = 256
+
+
+class Monitor(keras.callbacks.Callback):
+    """Records every step, validates, saves checkpoints and samples, and stops at a non-finite loss.
+
+    A step's values stay on the device until they are written, every `log_every` steps, before each checkpoint and
+    at the end. Every `eval_every` steps and after the last: validation NLL, sample grid, histogram, checkpoint.
+
+    Args:
+      config: the run's configuration.
+      dataset: `data.Dataset`.
+      folder: `RunFolder`.
+      checkpoints: `Checkpoints`.
+      metrics_file: `MetricsFile`.
+      tensorboard: `TensorBoardLog`.
+      first_step, last_step: int, steps done before and after this fit.
+    """
+
+    def __init__(
+        self, config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step
+    ):
+        super().__init__()
+        self._config = config
+        self._folder = folder
+        self._checkpoints = checkpoints
+        self._metrics_file = metrics_file
+        self._tensorboard = tensorboard
+        self._step = first_step
+        self._last_step = last_step
+        self._validation = data.evaluation_batches(
+            dataset.validation.images, "validation", config.batch_size
+        )
+        images = dataset.validation.images[np.arange(min(HISTOGRAM_IMAGES, len(dataset.validation)))]
+        self._histogram_images = data.dequantize(images, 0.5, dataset.levels)
+        self._pending = []
+        self._bar = None
+
+    def on_train_begin(self, logs=None):
+        """Draw the fixed z of the sample grids and start the progress bar."""
+        key = random.key(self._config.seed, random.Stream.SAMPLE)
+        self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
+        self._bar = tqdm(
+            total=self._last_step, initial=self._step, desc="training", unit="step", mininterval=0.5
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Record a step, and do what is due after it."""
+        self._step += 1
+        self._pending.append((self._step, logs))
+        self._bar.update()
+        validate = self._step % self._config.eval_every == 0 or self._step == self._last_step
+        if validate or self._step % self._config.log_every == 0:
+            records = self._collect()
+            if validate:
+                records[-1] |= self._validate()
+            self._metrics_file.write(records)
+            self._tensorboard.train(self._step, records[-1])
+        if validate:
+            self._tensorboard.flush()
+            self._checkpoints.save()
+
+    def on_train_end(self, logs=None):
+        """Close the progress bar."""
+        self.close()
+
+    def close(self):
+        """Close the progress bar, also after a failure."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _collect(self):
+        """Bring the pending steps to the host as {"step": ..., name: float}; stop at a non-finite loss."""
+        records = []
+        for step, logs in self._pending:
+            record = {"step": step} | {name: float(value) for name, value in logs.items()}
+            for name, value in record.items():
+                # In ADV the NLL is no part of the objective, and may overflow while training goes well.
+                if not math.isfinite(value) and (name != "nll" or self.model.has_likelihood_objective):
+                    self._metrics_file.write(records)
+                    raise UserError(self._failure(step, name, value))
+            records.append(record)
+        self._pending = []
+        self._bar.set_postfix_str(f"train NLL {records[-1]['nll']:.2f}" + self._best_text())
+        return records
+
+    def _failure(self, step, name, value):
+        saved = self._checkpoints.latest_path
+        kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was saved before it"
+        return (
+            f"step {step}: {name} is {value}, so training stopped; expected a finite value; {kept}. "
+            "A smaller --learning_rate or another --seed may help"
+        )
+
+    def _best_text(self):
+        best = float(self._checkpoints.best_nll)
+        return f", best validation NLL {best:.2f}" if math.isfinite(best) else ""
+
+    def _validate(self):
+        result = self.model.evaluate(self._validation, verbose=0, return_dict=True)
+        nll = float(result["nll"])
+        generator = self.model.generator
+        grid = data.image_grid(generator.decode(self._fixed_z))
+        data.save_png(self._folder.samples / f"step-{self._step:07d}.png", grid)
+        latents = generator.encode(self._histogram_images)
+        self._tensorboard.validation(self._step, nll, grid, latents)
+        self._checkpoints.save_if_best(nll)
+        return {
+            "validation_nll": nll,
+            "validation_nll_standard_error": float(result["nll_standard_error"]),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a training run ended.
+
+    Attributes:
+      model: the `FlowGAN` with the weights of the lowest validation NLL, or the latest if none was finite.
+      dataset: its `data.Dataset`.
+      folder: its `RunFolder`.
+      best_nll: float, lowest validation NLL in nats per image, inf if none was finite.
+      best_step: int, the step of `best_nll`.
+      num_steps: int.
+    """
+
+    model: keras.Model
+    dataset: data.Dataset
+    folder: object
+    best_nll: float
+    best_step: int
+    num_steps: int

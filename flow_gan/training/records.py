@@ -1,0 +1,115 @@
+"""What a run leaves behind while it trains: metrics.jsonl and TensorBoard's events."""
+
+import json
+import os
+import pathlib
+
+import tensorflow as tf
+
+from flow_gan.training.run_folder import write_whole
+
+# TensorBoard's names, grouped as its page shows them.
+_TAGS = {
+    "nll": "nll/nats per image",
+    "critic_loss": "losses/critic",
+    "critic_loss_real": "losses/critic on real images",
+    "critic_loss_fake": "losses/critic on samples",
+    "gradient_penalty": "losses/gradient penalty",
+    "generator_loss": "losses/generator (adversarial)",
+    "critic_gradient_norm": "gradient norms/critic",
+    "generator_gradient_norm": "gradient norms/generator",
+    "learning_rate": "optimizer/learning rate",
+}
+
+
+class MetricsFile:
+    """metrics.jsonl: one JSON object per step, written in bulk.
+
+    Args:
+      path: the file.
+      last_step: a run that is resumed at this step keeps the lines up to it and drops the rest.
+    """
+
+    def __init__(self, path, last_step=0):
+        if last_step and path.exists():
+            lines = path.read_text().splitlines()
+            kept = [line for line in lines if _step_of(line) <= last_step]
+            write_whole(path, "".join(line + "\n" for line in kept))
+        else:
+            write_whole(path, "")
+        self._file = open(path, "a")
+
+    def write(self, records):
+        """Append dicts, each with "step"."""
+        self._file.write("".join(json.dumps(record) + "\n" for record in records))
+        self._file.flush()
+
+    def close(self):
+        """Close the file."""
+        self._file.close()
+
+
+def _step_of(line):
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # A line that a crash cut off.
+
+
+class TensorBoardLog:
+    """TensorBoard's events, train and validation apart, so that their curves share a chart.
+
+    Args:
+      folder: path below which train/ and validation/ lie.
+      last_step: a run that is resumed at this step keeps the events up to it and drops the rest.
+    """
+
+    def __init__(self, folder, last_step=0):
+        for events in pathlib.Path(folder).glob("*/events.out.tfevents.*"):
+            _cut_events(events, last_step)
+        self._train = tf.summary.create_file_writer(str(folder / "train"))
+        self._validation = tf.summary.create_file_writer(str(folder / "validation"))
+
+    def train(self, step, record):
+        """Write the values of a training step, {name: float}."""
+        with self._train.as_default(step):
+            for name, tag in _TAGS.items():
+                if name in record:
+                    tf.summary.scalar(tag, record[name])
+
+    def validation(self, step, nll, grid, latents):
+        """Write the validation NLL, a sample grid uint8 [H, W, C] and a histogram of latents."""
+        with self._validation.as_default(step):
+            tf.summary.scalar(_TAGS["nll"], nll)
+            tf.summary.image("samples from a fixed z", grid[None])
+            tf.summary.histogram("z = f(x) of validation images", latents)
+
+    def flush(self):
+        """Bring everything to the disk."""
+        self._train.flush()
+        self._validation.flush()
+
+    def close(self):
+        """Close the files."""
+        self._train.close()
+        self._validation.close()
+
+
+def _cut_events(path, last_step):
+    """Rewrite an event file without what comes after `last_step`; delete it if nothing is left."""
+    temporary = path.with_name("cut." + path.name + ".tmp")
+    kept = 0
+    with tf.io.TFRecordWriter(str(temporary)) as writer:
+        try:
+            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+                event = tf.compat.v1.Event.FromString(record)
+                if event.step <= last_step:
+                    writer.write(record)
+                    kept += event.HasField("summary")
+        except tf.errors.DataLossError:
+            pass  # A crash cut the last event off.
+    if kept:
+        os.replace(temporary, path)
+    else:
+        temporary.unlink()
+        path.unlink()

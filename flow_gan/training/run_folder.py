@@ -1,0 +1,102 @@
+"""The folder of one run."""
+
+import json
+import os
+import pathlib
+
+from flow_gan.errors import UserError
+
+
+class RunFolder:
+    """Paths of a run.
+
+        config.json    the effective configuration
+        metrics.jsonl  one line per step
+        checkpoints/   latest/ and best/
+        tensorboard/   train/ and validation/
+        samples/       sample grids
+        evaluation/    results of evaluations
+
+    Args:
+      path: the folder.
+      config: its configuration, which can put three of the subfolders elsewhere.
+    """
+
+    def __init__(self, path, config):
+        self.path = pathlib.Path(path)
+        self.config_file = self.path / "config.json"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.checkpoints = pathlib.Path(config.checkpoint_dir or self.path / "checkpoints")
+        self.tensorboard = pathlib.Path(config.log_dir or self.path / "tensorboard")
+        self.samples = pathlib.Path(config.sample_dir or self.path / "samples")
+        self.evaluation = self.path / "evaluation"
+
+    def write_config(self, config):
+        """Write config.json, whole or not at all."""
+        self.samples.mkdir(parents=True, exist_ok=True)
+        write_whole(self.config_file, config.to_json())
+
+
+def create(config):
+    """Make the folder of a new run, `--run_dir` or the next free name, and return it as a `RunFolder`.
+
+    Raises:
+      UserError: the folder exists and is not empty, or cannot be made.
+    """
+    try:
+        if config.run_dir is not None:
+            path = pathlib.Path(config.run_dir)
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise UserError(
+                    f"--run_dir={path} exists already and is left as it is; pass another one, or --resume to go on "
+                    "with that run"
+                )
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path = _next_free(config)
+        folder = RunFolder(path, config)
+        for subfolder in (folder.checkpoints, folder.tensorboard):
+            if subfolder.exists() and any(subfolder.iterdir()):
+                raise UserError(f"{subfolder} is not empty; expected a new folder for a new run")
+        folder.write_config(config)
+        return folder
+    except OSError as error:
+        where = config.run_dir or config.runs_dir
+        raise UserError(f"the run folder {where} cannot be written: {error}") from error
+
+
+def read_config(run_dir):
+    """Return (text, path) of the config.json of an existing run."""
+    path = pathlib.Path(run_dir) / "config.json"
+    try:
+        return path.read_text(), path
+    except OSError as error:
+        raise UserError(
+            f"--run_dir={run_dir} is no run: it has no readable config.json ({error.strerror})"
+        ) from error
+
+
+def write_whole(path, text):
+    """Write a text file so that a crash leaves the old or the new content, never a part."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def write_json(path, value):
+    """Write `value` as a JSON file, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(value, indent=2) + "\n")
+
+
+def _next_free(config):
+    dataset = pathlib.Path(config.dataset).stem
+    name = f"{dataset}_{config.model_type}_{config.objective}"
+    number = 1
+    while True:
+        path = pathlib.Path(config.runs_dir) / f"{name}-{number}"
+        try:
+            path.mkdir(parents=True)
+            return path
+        except FileExistsError:
+            number += 1

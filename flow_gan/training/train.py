@@ -1,0 +1,90 @@
+"""A training run from its configuration to its best weights."""
+
+import math
+
+from flow_gan import data
+from flow_gan.errors import UserError
+from flow_gan.training import build, run_folder
+from flow_gan.training.checkpoints import Checkpoints
+from flow_gan.training.monitor import Monitor, Outcome
+from flow_gan.training.records import MetricsFile, TensorBoardLog
+from flow_gan.training.strategy import make_strategy, select_gpu
+
+
+def train(config):
+    """Train a model as `config` says, or go on with a run (`config.resume`).
+
+    Nothing is written before the configuration, the data and, when resuming, the checkpoint are found good.
+
+    Returns:
+      An `Outcome`, whose model has the weights of the lowest validation NLL.
+
+    Raises:
+      UserError: what is wrong with the configuration, the data, the folder or the checkpoint; or the step at
+        which a loss was not finite.
+    """
+    select_gpu(config.gpu_nr)
+    dataset = build.load_data(config)
+    strategy = make_strategy(config.strategy, config.batch_size)
+    with strategy.scope():
+        model = build.build_model(config, dataset)
+    last_step = build.num_steps(config, dataset)
+    if config.resume:
+        folder = run_folder.RunFolder(config.run_dir, config)
+        checkpoints = Checkpoints(model, folder.checkpoints)
+        checkpoints.restore("latest")
+        if int(model.step) > last_step:
+            raise UserError(
+                f"--run_dir={config.run_dir} is at step {int(model.step)} already; expected --max_steps or --epoch "
+                f"beyond it, not {last_step} steps"
+            )
+        folder.write_config(config)
+    else:
+        folder = run_folder.create(config)
+        checkpoints = Checkpoints(model, folder.checkpoints)
+    first_step = int(model.step)
+    if first_step < last_step:
+        _fit(config, model, dataset, folder, checkpoints, first_step, last_step)
+    if math.isfinite(float(checkpoints.best_nll)):
+        checkpoints.restore("best")
+    return Outcome(
+        model,
+        dataset,
+        folder,
+        float(checkpoints.best_nll),
+        int(checkpoints.best_step),
+        last_step,
+    )
+
+
+def load_run(config):
+    """Return (model, dataset, folder) of the finished run `config.run_dir`, with its `--checkpoint`."""
+    select_gpu(config.gpu_nr)
+    dataset = build.load_data(config)
+    model = build.build_model(config, dataset)
+    folder = run_folder.RunFolder(config.run_dir, config)
+    Checkpoints(model, folder.checkpoints).restore(config.checkpoint)
+    return model, dataset, folder
+
+
+def _fit(config, model, dataset, folder, checkpoints, first_step, last_step):
+    metrics_file = MetricsFile(folder.metrics_file, first_step)
+    tensorboard = TensorBoardLog(folder.tensorboard, first_step)
+    monitor = Monitor(
+        config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step
+    )
+    batches = data.training_batches(
+        dataset.train.images,
+        config.batch_size,
+        config.seed,
+        first_step,
+        last_step,
+        build.batches_per_step(config),
+    )
+    try:
+        # One Keras "epoch" is the whole run: the monitor counts steps, and epochs are the data's affair.
+        model.fit(batches, epochs=1, verbose=0, callbacks=[monitor], shuffle=False)
+    finally:
+        monitor.close()
+        metrics_file.close()
+        tensorboard.close()
