@@ -24,9 +24,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def _setting(default, group, text, choices=None):
-    return dataclasses.field(
-        default=default, metadata={"group": group, "help": text, "choices": choices}
-    )
+    return dataclasses.field(default=default, metadata={"group": group, "help": text, "choices": choices})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +45,7 @@ class Config:
         "Evaluate, sample, --resume: an existing one",
     )
     runs_dir: str = _setting("runs", "What to do", "folder in which new runs are made")
-    resume: bool = _setting(
-        False, "What to do", "go on with the run --run_dir from its latest checkpoint"
-    )
+    resume: bool = _setting(False, "What to do", "go on with the run --run_dir from its latest checkpoint")
     checkpoint: str = _setting(
         "best",
         "What to do",
@@ -60,21 +56,13 @@ class Config:
     num_samples: int = _setting(64, "What to do", "images in a sample grid")
     temperature: float = _setting(1.0, "What to do", "scale of z in --mode=sample")
 
-    dataset: str = _setting(
-        "digits", "Data", "digits, mnist, or the path of a folder of images, a .npy or a .npz file"
-    )
-    data_dir: str | None = _setting(
-        None, "Data", "tensorflow_datasets folder of mnist; its usual folder if not given"
-    )
-    levels: int | None = _setting(
-        None, "Data", "grey levels of a folder's or a file's images; 256 if not given"
-    )
+    dataset: str = _setting("digits", "Data", "digits, mnist, or the path of a folder of images, a .npy or a .npz file")
+    data_dir: str | None = _setting(None, "Data", "tensorflow_datasets folder of mnist; its usual folder if not given")
+    levels: int | None = _setting(None, "Data", "grey levels of a folder's or a file's images; 256 if not given")
     input_height: int | None = _setting(
         None, "Data", "image height in pixels, checked against the data; the data's if not given"
     )
-    input_width: int | None = _setting(
-        None, "Data", "image width in pixels, likewise; --input_height if not given"
-    )
+    input_width: int | None = _setting(None, "Data", "image width in pixels, likewise; --input_height if not given")
     c_dim: int | None = _setting(None, "Data", "channels per image, likewise")
 
     model_type: str = _setting("nice", "Generator", "the flow", MODEL_TYPES)
@@ -85,9 +73,7 @@ class Config:
         3, "Generator", "hidden-to-hidden layers of a coupling network, besides its input and output layer"
     )
     prior: str = _setting("logistic", "Generator", "density of z", tuple(PRIORS))
-    alpha: float = _setting(
-        1e-7, "Generator", "squeeze of the pixels before the logit, between 0 and 0.5"
-    )
+    alpha: float = _setting(1e-7, "Generator", "squeeze of the pixels before the logit, between 0 and 0.5")
     init_type: str = _setting("normal", "Generator", "first weights", tuple(INITIALIZERS))
     batch_norm_adaptive: int = _setting(
         1, "Generator", "batch norm of Real-NVP: 1 moving averages, 0 batch statistics; NICE has one kind"
@@ -100,9 +86,7 @@ class Config:
         BATCH_NORM_UPDATES,
     )
 
-    n_critic: int = _setting(
-        5, "Objective", "critic updates per generator update; 0 is maximum likelihood (MLE)"
-    )
+    n_critic: int = _setting(5, "Objective", "critic updates per generator update; 0 is maximum likelihood (MLE)")
     like_reg: float = _setting(
         1.0,
         "Objective",
@@ -131,37 +115,27 @@ class Config:
     )
 
     epoch: int = _setting(150, "Training", "passes over the training images")
-    max_steps: int | None = _setting(
-        None, "Training", "generator updates; overrides --epoch"
-    )
+    max_steps: int | None = _setting(None, "Training", "generator updates; overrides --epoch")
     batch_size: int = _setting(100, "Training", "images per batch, over all replicas")
     learning_rate: float = _setting(1e-3, "Training", "Adam's first rate, generator and critic")
     beta1: float = _setting(0.5, "Training", "Adam's beta1 (beta2 is 0.9)")
     lr_decay: float = _setting(1.0, "Training", "factor of the rate after every step")
     min_lr: float = _setting(0.0, "Training", "lowest rate")
     seed: int = _setting(0, "Training", "from which all randomness derives")
-    strategy: str = _setting(
-        "one_device", "Training", "one_device, or mirrored over all visible GPUs", STRATEGIES
-    )
+    strategy: str = _setting("one_device", "Training", "one_device, or mirrored over all visible GPUs", STRATEGIES)
     gpu_nr: int | None = _setting(
         None, "Training", "use this GPU alone, counted from 0; ignored on a machine without any"
     )
 
-    eval_every: int = _setting(
-        500, "Recording", "steps between validations, each with a checkpoint and a sample grid"
-    )
-    log_every: int = _setting(
-        50, "Recording", "steps between writes to metrics.jsonl and TensorBoard"
-    )
+    eval_every: int = _setting(500, "Recording", "steps between validations, each with a checkpoint and a sample grid")
+    log_every: int = _setting(50, "Recording", "steps between writes to metrics.jsonl and TensorBoard")
     checkpoint_dir: str | None = _setting(
         None, "Recording", "folder of the checkpoints; <run_dir>/checkpoints if not given"
     )
     log_dir: str | None = _setting(
         None, "Recording", "folder of TensorBoard's events; <run_dir>/tensorboard if not given"
     )
-    sample_dir: str | None = _setting(
-        None, "Recording", "folder of sample grids; <run_dir>/samples if not given"
-    )
+    sample_dir: str | None = _setting(None, "Recording", "folder of sample grids; <run_dir>/samples if not given")
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -236,8 +210,11 @@ _POSITIVE = (
 
 # What may differ when a run is resumed; everything else makes it another run.
 RESUMABLE = frozenset(
-    "mode run_dir runs_dir resume checkpoint split num_samples temperature data_dir epoch max_steps strategy "
-    "gpu_nr eval_every log_every checkpoint_dir log_dir sample_dir".split()
+    {
+        *("mode", "run_dir", "runs_dir", "resume", "checkpoint", "split", "num_samples", "temperature"),
+        *("data_dir", "epoch", "max_steps", "strategy", "gpu_nr"),
+        *("eval_every", "log_every", "checkpoint_dir", "log_dir", "sample_dir"),
+    }
 )
 
 
@@ -304,7 +281,5 @@ def parse(argv):
         raise UserError(" ".join(str(error).split())) from error
     if rest:
         raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")
-    given = {
-        name: values[name].value for name in values if values[name].present and name not in ("help", "h")
-    }
+    given = {name: values[name].value for name in values if values[name].present and name not in ("help", "h")}
     return given, values["help"].value

@@ -163,9 +163,7 @@ class FlowGAN(keras.Model):
                 tape.watch([v.value for v in self.generator.trainable_variables])
                 with tape.stop_recording():
                     for run in range(self.n_critic if fresh else 0):
-                        fake = self._generate(
-                            draws.latent(run), int(self.batch_norm_updates == "released")
-                        )
+                        fake = self._generate(draws.latent(run), int(self.batch_norm_updates == "released"))
                         logs |= critic_update(draws, tf.constant(run), batches[run], fake)
                 released = self.batch_norm_updates == "released"
                 updates = 1 + self.n_critic if released and not fresh else 1
@@ -173,9 +171,7 @@ class FlowGAN(keras.Model):
                 with tape.stop_recording():
                     for run in range(0 if fresh else self.n_critic):
                         logs |= critic_update(draws, tf.constant(run), batches[0], fake)
-                adversarial = objectives.generator_loss(
-                    self.divergence, self.critic(fake, training=True, updates=0)
-                )
+                adversarial = objectives.generator_loss(self.divergence, self.critic(fake, training=True, updates=0))
                 nll = None
                 if self.has_likelihood_objective:
                     nll = self._nll(draws.likelihood_images(batches[-1]), training=True)
@@ -186,9 +182,7 @@ class FlowGAN(keras.Model):
                 nll = self._nll(draws.likelihood_images(batches[-1]), training=False)
         logs["nll"] = nll
         logs["learning_rate"] = tf.cast(self.optimizer.learning_rate, self.compute_dtype)
-        logs["generator_gradient_norm"] = _apply(
-            self.optimizer, gradients, self.generator.trainable_variables
-        )
+        logs["generator_gradient_norm"] = _apply(self.optimizer, gradients, self.generator.trainable_variables)
         self.step.assign_add(1)
         names = sorted(logs)
         values = mean_over_replicas(tf.stack([tf.cast(logs[name], self.compute_dtype) for name in names]))

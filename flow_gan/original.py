@@ -23,14 +23,11 @@ def assign_variables(part, variables):
     missing = sorted(expected.keys() - given.keys())
     extra = sorted(given.keys() - expected.keys())
     if missing or extra:
-        raise UserError(
-            f"variables do not fit {part.name!r}: missing {missing or 'none'}, unknown {extra or 'none'}"
-        )
+        raise UserError(f"variables do not fit {part.name!r}: missing {missing or 'none'}, unknown {extra or 'none'}")
     for name, variable in expected.items():
         if tuple(given[name].shape) != _released_shape(name, variable):
             raise UserError(
-                f"variable {name!r} has shape {tuple(given[name].shape)}; "
-                f"expected {_released_shape(name, variable)}"
+                f"variable {name!r} has shape {tuple(given[name].shape)}; expected {_released_shape(name, variable)}"
             )
     for name, variable in expected.items():
         variable.assign(given[name].reshape(variable.shape))

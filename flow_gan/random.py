@@ -1,7 +1,7 @@
 """Stateless random draws, one independent sequence for every (seed, stream, index, example).
 
 Every draw is a function of its key and of the example's number alone. A batch that is split over replicas,
-or a run that is resumed, therefore sees the numbers that the whole batch or the uninterrupted run sees.
+or a run that is resumed, therefore sees the numbers that the whole batch or the uninterrupted run sees; so does one that XLA compiles.
 """
 
 import enum
@@ -9,10 +9,13 @@ import math
 
 import tensorflow as tf
 
-# Philox yields four 32-bit words for every value of its counter. An example is given a whole number of
-# counter values, so that its draws do not depend on which examples stand beside it.
+# Philox, a counter-based generator, yields four 32-bit words for every value of its counter. An example is given a
+# whole number of counter values, so that its draws do not depend on which examples stand beside it.
 _WORDS_PER_COUNTER = 4
 _PHILOX = 1
+
+# Draws are multiples of 2^-bits.
+_BITS = {tf.float32: 23, tf.float64: 52}
 
 
 class Stream(enum.IntEnum):
@@ -48,26 +51,26 @@ def uniform(key, first, count, shape, dtype=tf.float32):
     Returns:
       [count, *shape]. Row i depends on `key` and on `first + i` only, whatever `count` is.
     """
-    # A float64 draw uses two words, a float32 draw one.
-    words = math.prod(shape) * (2 if dtype == tf.float64 else 1)
-    counters = -(-words // _WORDS_PER_COUNTER)
-    drawn = counters * _WORDS_PER_COUNTER // (2 if dtype == tf.float64 else 1)
-    philox_key, _ = tf.raw_ops.StatelessRandomGetKeyCounter(seed=key)
+    size = math.prod(shape)
+    word = tf.uint64 if dtype == tf.float64 else tf.uint32
+    counters = -(-size * word.size // (4 * _WORDS_PER_COUNTER))
+    drawn = counters * 4 * _WORDS_PER_COUNTER // word.size
     start = tf.cast(first, tf.uint64) * tf.constant(counters, tf.uint64)
-    values = tf.raw_ops.StatelessRandomUniformV2(
+    # The bare words, since TensorFlow's own way to floats gives others under XLA.
+    words = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=tf.stack([count, drawn]),
-        key=philox_key,
+        key=tf.bitcast(key, tf.uint64)[tf.newaxis],
         counter=tf.stack([start, tf.zeros_like(start)]),
         alg=_PHILOX,
-        dtype=dtype,
+        dtype=word,
     )
-    static = count if isinstance(count, int) else None
-    values = tf.ensure_shape(values, [static, drawn])
-    return tf.reshape(values[:, : math.prod(shape)], [-1 if static is None else static, *shape])
+    words = tf.ensure_shape(words, [count if isinstance(count, int) else None, drawn])[:, :size]
+    bits = _BITS[dtype]
+    values = tf.cast(tf.bitwise.right_shift(words, tf.constant(8 * word.size - bits, word)), dtype) * 2.0**-bits
+    return tf.reshape(values, [-1 if values.shape[0] is None else values.shape[0], *shape])
 
 
 def open_uniform(key, first, count, shape, dtype=tf.float32):
     """Draw as `uniform` does, from the open interval (0, 1), where every quantile is finite."""
-    # float32 draws are multiples of 2^-23 and float64 draws of 2^-52: move them to the middle of their cell.
-    half_cell = 2.0**-53 if dtype == tf.float64 else 2.0**-24
-    return uniform(key, first, count, shape, dtype) + tf.constant(half_cell, dtype)
+    # The middle of each draw's cell; the sum is exact.
+    return uniform(key, first, count, shape, dtype) + tf.constant(2.0 ** -(_BITS[dtype] + 1), dtype)

@@ -105,9 +105,7 @@ def test_losses_and_gradients(divergence):
                 assert_loss(penalty, golden[f"loss/gp{suffix}"], "penalty")
                 loss += golden.meta["reg"] * penalty
         assert_loss(loss, golden[f"loss/d_loss{suffix}"], "critic loss")
-        assert_gradients(
-            gradients(tape, loss, critic), golden.below(f"grad_d{suffix}"), skipped(golden)
-        )
+        assert_gradients(gradients(tape, loss, critic), golden.below(f"grad_d{suffix}"), skipped(golden))
     np.testing.assert_allclose(real_logits, golden["loss/logits_real"], atol=2e-5)
     np.testing.assert_allclose(fake_logits, golden["loss/logits_fake"], atol=2e-5)
     assert_loss(real_loss, golden["loss/d_loss_real"])
@@ -175,9 +173,7 @@ def test_one_training_step(divergence, like_reg):
         assert_loss(logs["critic_loss"], golden["loss/d_loss"])
         assert_loss(logs["generator_loss"], golden["loss/g_loss_after_d"])
         after_d = golden.below("after_d")
-        assert_adam_step(
-            trainable(model.critic), after_d, before, golden.below("grad_d"), skipped(golden)
-        )
+        assert_adam_step(trainable(model.critic), after_d, before, golden.below("grad_d"), skipped(golden))
     assert_moving_after_step(moving_averages(model.generator), golden, tag)
 
 
@@ -250,9 +246,7 @@ def test_reported_gradient_magnitude():
     """The release's "gradient magnitude" is sqrt(|gradient|^2 + |variables|^2); ours leaves variables out."""
     golden = Golden("loss_nice_wgan")
     model = replayed_model(golden, 0, 1)
-    model.replayed = ReplayedDraws(
-        golden["z_in"], golden["noise_flow"], [golden["noise_d"]], [golden["gp_alpha"]]
-    )
+    model.replayed = ReplayedDraws(golden["z_in"], golden["noise_flow"], [golden["noise_d"]], [golden["gp_alpha"]])
     variables = golden.part("var", "discriminator").values()
     logs = model.train_step(grey_levels(golden["x"]))
     total = logs["critic_gradient_norm"] ** 2 + sum(np.sum(v**2) for v in variables)

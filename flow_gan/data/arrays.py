@@ -35,9 +35,7 @@ def load(path, levels):
         parts = random_split_indices(len(arrays["images"]))
         splits = [_split(arrays["images"], arrays.get("labels"), part) for part in parts]
     else:
-        splits = [
-            _split(arrays[n], arrays.get(f"{n}_labels"), np.arange(len(arrays[n]))) for n in SPLITS
-        ]
+        splits = [_split(arrays[n], arrays.get(f"{n}_labels"), np.arange(len(arrays[n]))) for n in SPLITS]
     shapes = {split.images.shape[1:] for split in splits}
     if len(shapes) > 1:
         raise UserError(f"--dataset={path} has images of shapes {sorted(shapes)}; expected one shape")
@@ -62,8 +60,7 @@ def _open(path):
 def _check(path, name, array, labels):
     if array.dtype != np.uint8 or array.ndim not in (3, 4):
         raise UserError(
-            f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}; "
-            "expected uint8 [N, H, W] or [N, H, W, C]"
+            f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}; expected uint8 [N, H, W] or [N, H, W, C]"
         )
     if len(array) < (3 if name == "images" else 1):
         raise UserError(f"--dataset={path}: {name} has {len(array)} images, too few")

@@ -25,6 +25,4 @@ def load():
 
 
 def _stratified(indices, labels):
-    return train_test_split(
-        indices, test_size=HELD_OUT, stratify=labels[indices], random_state=0, shuffle=True
-    )
+    return train_test_split(indices, test_size=HELD_OUT, stratify=labels[indices], random_state=0, shuffle=True)

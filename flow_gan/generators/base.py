@@ -43,9 +43,7 @@ class FlowGenerator(keras.Model):
 
     def distribution(self, training=False, updates=1):
         """Return p(x) over images [H, W, C], a `tfp.distributions.TransformedDistribution`."""
-        return tfp.distributions.TransformedDistribution(
-            self.prior, self.bijector(training, updates), name="flow"
-        )
+        return tfp.distributions.TransformedDistribution(self.prior, self.bijector(training, updates), name="flow")
 
     def log_prob(self, images, training=False, updates=1):
         """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised."""

@@ -143,9 +143,7 @@ class _LayerMaker:
         )
 
     def dense(self, units):
-        return keras.layers.Dense(
-            units, kernel_initializer=self._initializers.next(), dtype=self._dtype
-        )
+        return keras.layers.Dense(units, kernel_initializer=self._initializers.next(), dtype=self._dtype)
 
     def leaky_relu(self):
         return keras.layers.LeakyReLU(0.2, dtype=self._dtype)

@@ -59,9 +59,7 @@ def build_model(config, data):
         name = config.critic
         if name == "auto":
             name = "mnist" if data.image_shape[-1] == 1 else "dcgan"
-        critic = CRITICS[name](
-            data.image_shape, config.f_div, filters=config.df_dim, seed=config.seed
-        )
+        critic = CRITICS[name](data.image_shape, config.f_div, filters=config.df_dim, seed=config.seed)
     model = FlowGAN(
         generator,
         critic,

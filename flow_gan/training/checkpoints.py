@@ -32,9 +32,7 @@ class Checkpoints:
         self._latest = tf.train.CheckpointManager(
             tf.train.Checkpoint(**networks, **state), folder / "latest", max_to_keep=KEPT
         )
-        self._best = tf.train.CheckpointManager(
-            tf.train.Checkpoint(**networks), folder / "best", max_to_keep=1
-        )
+        self._best = tf.train.CheckpointManager(tf.train.Checkpoint(**networks), folder / "best", max_to_keep=1)
 
     @property
     def latest_path(self):
@@ -69,9 +67,7 @@ class Checkpoints:
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError, tf.errors.NotFoundError) as error:
             raise UserError(f"checkpoint {path} is damaged: {_first_line(error)}") from error
         except (AssertionError, ValueError) as error:
-            raise UserError(
-                f"checkpoint {path} is one of another architecture: {_first_line(error)}"
-            ) from error
+            raise UserError(f"checkpoint {path} is one of another architecture: {_first_line(error)}") from error
 
 
 def _first_line(error):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 
 import keras
 import numpy as np
@@ -29,9 +30,7 @@ class Monitor(keras.callbacks.Callback):
       first_step, last_step: int, steps done before and after this fit.
     """
 
-    def __init__(
-        self, config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step
-    ):
+    def __init__(self, config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step):
         super().__init__()
         self._config = config
         self._folder = folder
@@ -40,9 +39,7 @@ class Monitor(keras.callbacks.Callback):
         self._tensorboard = tensorboard
         self._step = first_step
         self._last_step = last_step
-        self._validation = data.evaluation_batches(
-            dataset.validation.images, "validation", config.batch_size
-        )
+        self._validation = data.evaluation_batches(dataset.validation.images, "validation", config.batch_size)
         images = dataset.validation.images[np.arange(min(HISTOGRAM_IMAGES, len(dataset.validation)))]
         self._histogram_images = data.dequantize(images, 0.5, dataset.levels)
         self._pending = []
@@ -53,7 +50,11 @@ class Monitor(keras.callbacks.Callback):
         key = random.key(self._config.seed, random.Stream.SAMPLE)
         self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
         self._bar = tqdm(
-            total=self._last_step, initial=self._step, desc="training", unit="step", mininterval=0.5
+            total=self._last_step,
+            initial=self._step,
+            desc="training",
+            unit="step",
+            mininterval=0.5 if sys.stderr.isatty() else 10,
         )
 
     def on_train_batch_end(self, batch, logs=None):
@@ -93,7 +94,7 @@ class Monitor(keras.callbacks.Callback):
                     raise UserError(self._failure(step, name, value))
             records.append(record)
         self._pending = []
-        self._bar.set_postfix_str(f"train NLL {records[-1]['nll']:.2f}" + self._best_text())
+        self._bar.set_postfix_str(f"train NLL {records[-1]['nll']:.2f}" + self._best_text(), refresh=False)
         return records
 
     def _failure(self, step, name, value):

@@ -37,7 +37,7 @@ class MetricsFile:
             write_whole(path, "".join(line + "\n" for line in kept))
         else:
             write_whole(path, "")
-        self._file = open(path, "a")
+        self._file = open(path, "a")  # noqa: SIM115, open for the whole run
 
     def write(self, records):
         """Append dicts, each with "step"."""

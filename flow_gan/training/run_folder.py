@@ -71,9 +71,7 @@ def read_config(run_dir):
     try:
         return path.read_text(), path
     except OSError as error:
-        raise UserError(
-            f"--run_dir={run_dir} is no run: it has no readable config.json ({error.strerror})"
-        ) from error
+        raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error.strerror})") from error
 
 
 def write_whole(path, text):

@@ -31,7 +31,5 @@ def make_strategy(name, batch_size):
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
     if batch_size % strategy.num_replicas_in_sync:
-        raise UserError(
-            f"--batch_size={batch_size} cannot be divided among {strategy.num_replicas_in_sync} replicas"
-        )
+        raise UserError(f"--batch_size={batch_size} cannot be divided among {strategy.num_replicas_in_sync} replicas")
     return strategy

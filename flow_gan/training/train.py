@@ -70,9 +70,7 @@ def load_run(config):
 def _fit(config, model, dataset, folder, checkpoints, first_step, last_step):
     metrics_file = MetricsFile(folder.metrics_file, first_step)
     tensorboard = TensorBoardLog(folder.tensorboard, first_step)
-    monitor = Monitor(
-        config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step
-    )
+    monitor = Monitor(config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step)
     batches = data.training_batches(
         dataset.train.images,
         config.batch_size,

@@ -39,9 +39,7 @@ def test_outputs(name, prefix, training):
     decoded = generator.decode(golden["z_in"], training)
     np.testing.assert_allclose(decoded, golden[f"{mode}/G"], atol=2e-5)
     if not training:
-        np.testing.assert_allclose(
-            tf.clip_by_value(decoded, 0, 1), golden[f"{mode}/G_sampler"], atol=2e-5
-        )
+        np.testing.assert_allclose(tf.clip_by_value(decoded, 0, 1), golden[f"{mode}/G_sampler"], atol=2e-5)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -87,6 +85,4 @@ def test_permutation(name):
     golden = Golden(name)
     shape = golden.meta["image"]
     positions = np.arange(np.prod(shape), dtype=np.float32).reshape(1, *shape)
-    np.testing.assert_array_equal(
-        even_odd_split(shape).forward(positions)[0], golden["permutation"].astype(np.float32)
-    )
+    np.testing.assert_array_equal(even_odd_split(shape).forward(positions)[0], golden["permutation"].astype(np.float32))

@@ -7,9 +7,7 @@ import tensorflow as tf
 from tests.golden import Golden, assert_moving, moving_averages
 
 
-@pytest.mark.parametrize(
-    "name", ["disc_mnist_wgan", "disc_mnist_other", "disc_cifar_wgan", "disc_cifar_other"]
-)
+@pytest.mark.parametrize("name", ["disc_mnist_wgan", "disc_mnist_other", "disc_cifar_wgan", "disc_cifar_other"])
 def test_outputs(name):
     golden = Golden(name)
     critic = golden.critic()

@@ -1,0 +1,72 @@
+"""The project's own rules: style, one-way imports, examples that run."""
+
+import doctest
+import importlib
+import pathlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import flow_gan
+from flow_gan import config
+
+ROOT = pathlib.Path(__file__).parents[1]
+MODULES = sorted(m.name for m in pkgutil.walk_packages(flow_gan.__path__, "flow_gan."))
+PRESETS = sorted((ROOT / "runs").glob("*.flags"))
+
+
+@pytest.mark.parametrize("command", [["ruff", "check"], ["ruff", "format", "--check"]])
+def test_style(command):
+    done = subprocess.run([sys.executable, "-m", *command, str(ROOT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_imports_go_one_way():
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0 and "1 kept, 0 broken" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_in_docstrings(module):
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.failed == 0
+
+
+def test_there_are_examples():
+    finder = doctest.DocTestFinder()
+    examples = [t for m in MODULES for t in finder.find(importlib.import_module(m)) if t.examples]
+    assert len(examples) >= 4
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_preset(preset):
+    """Every preset parses, gives a valid configuration, and tells its command, result and time."""
+    given, _ = config.parse([f"--flagfile={preset}"])
+    assert config.Config(**given).run_dir is None
+    header = [line for line in preset.read_text().splitlines() if line.startswith("#")]
+    text = " ".join(header)
+    assert f"--flagfile=runs/{preset.name}" in text
+    assert "Expected" in text
+
+
+def test_there_are_presets():
+    names = {preset.stem for preset in PRESETS}
+    objectives = ("mle", "adv", "hybrid")
+    assert names >= {f"{data}_nice_{objective}" for data in ("mnist", "digits") for objective in objectives}
+    assert "mnist_nice_hybrid_paper" in names
+
+
+def test_readme_lists_every_flag():
+    readme = (ROOT / "README.md").read_text()
+    for name, flag in vars(config.Config()).items():
+        shown = "" if flag is None else str(flag)
+        row = next((line for line in readme.splitlines() if line.startswith(f"| `--{name}`")), None)
+        assert row is not None, f"README has no row for --{name}"
+        assert f"`{shown}`" in row or flag is None, f"README's default of --{name} is not {shown}"
