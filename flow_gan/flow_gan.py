@@ -265,7 +265,7 @@ class MeanAndStandardError(keras.metrics.Metric):
     def __init__(self, name):
         super().__init__(name=name, dtype="float64")
         self.count, self.total, self.squares = (
-            self.add_variable((), "zeros", name=part) for part in ("count", "total", "squares")
+            self.add_variable((), "zeros", dtype="float64", name=part) for part in ("count", "total", "squares")
         )
 
     def update_state(self, values, sample_weight):

@@ -1,7 +1,7 @@
 """Stateless random draws, one independent sequence for every (seed, stream, index, example).
 
-Every draw is a function of its key and of the example's number alone. A batch that is split over replicas,
-or a run that is resumed, therefore sees the numbers that the whole batch or the uninterrupted run sees; so does one that XLA compiles.
+Every draw is a function of its key and of the example's number alone. A batch that is split over replicas, or a run
+that is resumed or compiled by XLA, therefore sees the numbers that the whole batch or the uninterrupted run sees.
 """
 
 import enum

@@ -1,5 +1,7 @@
 """Where a run computes."""
 
+import functools
+
 import tensorflow as tf
 
 from flow_gan.errors import UserError
@@ -29,7 +31,14 @@ def make_strategy(name, batch_size):
     if name == "one_device":
         return tf.distribute.get_strategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    strategy = _mirrored(tuple(device.name for device in devices))
     if batch_size % strategy.num_replicas_in_sync:
         raise UserError(f"--batch_size={batch_size} cannot be divided among {strategy.num_replicas_in_sync} replicas")
     return strategy
+
+
+@functools.cache
+def _mirrored(devices):
+    # One for the whole process: TensorFlow numbers the collective operations of each strategy from the same start,
+    # and those of a second one would meet the shapes that the first one's left behind.
+    return tf.distribute.MirroredStrategy(devices)

@@ -75,7 +75,7 @@ def test_coupling_keeps_one_half_and_rejects_other_names():
     x = np.random.default_rng(0).normal(size=(2, 6))
     np.testing.assert_array_equal(bijectors.AdditiveCoupling(shift_fn, "second").forward(x)[:, :3], x[:, :3])
     np.testing.assert_array_equal(bijectors.AdditiveCoupling(shift_fn, "first").forward(x)[:, 3:], x[:, 3:])
-    with pytest.raises(ValueError, match="shifted_half='third'.*'first' or 'second'"):
+    with pytest.raises(ValueError, match=r"shifted_half='third'.*'first' or 'second'"):
         bijectors.AdditiveCoupling(shift_fn, "third")
 
 

@@ -1,5 +1,7 @@
 """One set of checks over every critic."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -46,7 +48,7 @@ def test_number_of_weights():
     norms = 2 * 64 + 2 * 1024
     assert weights_of(flow_gan.critics.mnist((28, 28, 1), "ce")) == conv1 + conv2 + dense1 + dense2 + norms
     widths = [3, 64, 128, 256, 512]
-    convs = sum(25 * a * b + b for a, b in zip(widths, widths[1:], strict=False))
+    convs = sum(25 * a * b + b for a, b in itertools.pairwise(widths))
     dense = 2 * 2 * 512 + 1
     assert weights_of(flow_gan.critics.dcgan((32, 32, 3))) == convs + dense + 2 * (64 + 128 + 256 + 512)
     assert weights_of(flow_gan.critics.dcgan((32, 32, 3), "kl")) == convs + dense + 2 * (128 + 256 + 512)

@@ -1,0 +1,338 @@
+"""The training step: replicas, switches, random draws, evaluation."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import flow_gan
+from flow_gan import data
+from flow_gan.flow_gan import MeanAndStandardError
+from flow_gan.training.optimizers import Adam, DecayToFloor
+from flow_gan.training.strategy import make_strategy
+
+SHAPE = (4, 4, 1)
+OBJECTIVES = {
+    "mle": {"n_critic": 0},
+    "adv": {"n_critic": 2, "like_reg": 0.0},
+    "hybrid": {"n_critic": 2, "like_reg": 0.5},
+}
+
+
+def make_model(dtype="float32", optimizer=None, seed=0, **arguments):
+    arguments = {"levels": 17, "n_critic": 2, "divergence": "wgan"} | arguments
+    generator = flow_gan.NICE(SHAPE, hidden_units=8, num_hidden_layers=0, seed=seed, dtype=dtype)
+    # The first weights are small; larger ones let a wrong gradient show.
+    rng = np.random.default_rng(seed)
+    for variable in generator.trainable_variables:
+        variable.assign_add(0.2 * rng.normal(size=variable.shape))
+    critic = None
+    if arguments["n_critic"]:
+        critic = flow_gan.critics.mnist(
+            SHAPE, arguments["divergence"], filters=3, dense_units=5, seed=seed, dtype=dtype
+        )
+        for variable in critic.trainable_variables:
+            variable.assign_add(0.3 * rng.normal(size=variable.shape))
+    model = flow_gan.FlowGAN(generator, critic, seed=seed, **arguments)
+    make = optimizer or (lambda: Adam(1e-3))
+    model.compile(make(), make())
+    return model
+
+
+def images_of(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 17, (count, *SHAPE)).astype(np.uint8)
+
+
+def state_of(model):
+    return [v.numpy() for v in model.weights]
+
+
+class Logs(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.steps = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps.append({name: np.asarray(value) for name, value in logs.items()})
+
+
+def fit(model, steps, batch_size=10, batches_per_step=None):
+    batches = data.training_batches(images_of(60), batch_size, 0, 0, steps, batches_per_step)
+    logs = Logs()
+    model.fit(batches, verbose=0, callbacks=[logs], shuffle=False)
+    return logs.steps
+
+
+@pytest.mark.parametrize(
+    "objective, divergence", [("mle", "wgan"), ("adv", "wgan"), ("hybrid", "wgan"), ("hybrid", "ce")]
+)
+def test_two_replicas_equal_one(objective, divergence):
+    """SGD in float64: 2 replicas with half the batch each do what 1 does with the whole."""
+
+    def run(strategy):
+        with strategy.scope():
+            sgd = lambda: keras.optimizers.SGD(1e-3)  # noqa: E731
+            model = make_model("float64", sgd, divergence=divergence, **OBJECTIVES[objective])
+        batches = data.training_batches(images_of(400), 100, 0, 0, 5)
+        logs = Logs()
+        model.fit(batches, verbose=0, callbacks=[logs], shuffle=False)
+        nll = model.evaluate(data.evaluation_batches(images_of(37), "test", 10), verbose=0, return_dict=True)
+        return model, logs.steps, nll
+
+    one, one_logs, one_nll = run(make_strategy("one_device", 100))
+    two, two_logs, two_nll = run(make_strategy("mirrored", 100))
+    assert two.distribute_strategy.num_replicas_in_sync == 2
+    untrained = make_model("float64", divergence=divergence, **OBJECTIVES[objective])
+    moved = 0
+    for a, b, start in zip(one.weights, two.weights, untrained.weights, strict=True):
+        np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-8, atol=1e-11, err_msg=a.path)
+        moved += np.abs(a.numpy() - start.numpy()).max() > 1e-6
+    assert moved > len(one.trainable_weights) / 2
+    for a, b in zip(one_logs, two_logs, strict=True):
+        for name, value in a.items():
+            np.testing.assert_allclose(b[name], value, rtol=1e-7, atol=1e-10, err_msg=name)
+    for name, value in one_nll.items():
+        np.testing.assert_allclose(two_nll[name], value, rtol=1e-10)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_logs(objective):
+    steps = fit(make_model(**OBJECTIVES[objective]), 3)
+    names = {"nll", "learning_rate", "generator_gradient_norm"}
+    if objective != "mle":
+        names |= {"critic_loss", "critic_loss_real", "critic_loss_fake", "gradient_penalty"}
+        names |= {"critic_gradient_norm", "generator_loss"}
+    assert len(steps) == 3 and set(steps[0]) == names
+    assert all(np.isfinite(value).all() for step in steps for value in step.values())
+    if objective != "mle":
+        parts = steps[0]["critic_loss_real"] + steps[0]["critic_loss_fake"] + 10 * steps[0]["gradient_penalty"]
+        np.testing.assert_allclose(steps[0]["critic_loss"], parts, rtol=1e-5)
+
+
+def test_logged_nll_is_the_distribution_s():
+    """The step's NLL comes from the bijectors that `distribution()` shows."""
+    model = make_model("float64", n_critic=0)
+    images = images_of(10)
+    draws = tf.function(lambda: model.draws(images).likelihood_images(images))()
+    expected = -np.mean(model.generator.distribution(training=True, updates=0).log_prob(draws))
+    logs = model.train_step(images)
+    np.testing.assert_allclose(logs["nll"], expected, rtol=1e-12)
+
+
+def test_gradients_are_those_of_the_objective():
+    """With a rate of 1, SGD moves the weights by the gradient: compare it with finite differences."""
+    model = make_model("float64", lambda: keras.optimizers.SGD(1.0), n_critic=0)
+    images = images_of(10)
+    x = model.draws(images).likelihood_images(images)
+    kernel = model.generator.networks[1].dense[1].kernel
+    start = kernel.numpy()
+    direction = np.random.default_rng(0).normal(size=start.shape)
+
+    def nll(shift):
+        kernel.assign(start + shift * direction)
+        return -np.mean(model.generator.distribution(training=True, updates=0).log_prob(x))
+
+    numeric = (nll(1e-5) - nll(-1e-5)) / 2e-5
+    kernel.assign(start)
+    model.train_step(images)
+    np.testing.assert_allclose(np.sum((start - kernel.numpy()) * direction), numeric, rtol=1e-6)
+
+
+def averages_after_one_step(**arguments):
+    """Return (start, after) of a moving average, and the batch means of the two passes of a step."""
+    model = make_model("float64", lambda: keras.optimizers.SGD(0.0), **arguments)
+    norm = model.generator.networks[0].norms[1]
+    images = images_of(20)
+    draws = model.draws(images)
+    means = {}
+    for name, run in (
+        ("f", lambda: model.generator.log_prob(draws.likelihood_images(images), training=True)),
+        ("g", lambda: model.generator.decode(draws.latent(0), training=True)),
+    ):
+        norm.moving_mean.assign(0.0)
+        run()
+        means[name] = norm.moving_mean.numpy() / 0.1
+    norm.moving_mean.assign(1.0)
+    model.train_step(images)
+    return norm.moving_mean.numpy(), means["f"], means["g"]
+
+
+@pytest.mark.parametrize(
+    "arguments, num_g, num_f",
+    [
+        ({"n_critic": 0}, 0, 1),
+        ({"n_critic": 3, "like_reg": 0.0}, 1, 0),
+        ({"n_critic": 3, "like_reg": 1.0}, 1, 1),
+        ({"n_critic": 0, "batch_norm_updates": "released"}, 1, 1),
+        ({"n_critic": 3, "like_reg": 0.0, "batch_norm_updates": "released"}, 4, 0),
+        ({"n_critic": 3, "like_reg": 1.0, "batch_norm_updates": "released"}, 4, 1),
+    ],
+)
+def test_what_moves_the_moving_averages(arguments, num_g, num_f):
+    after, f, g = averages_after_one_step(**arguments)
+    expected = 1.0
+    for mean in [g] * num_g + [f] * num_f:
+        expected = 0.9 * expected + 0.1 * mean
+    np.testing.assert_allclose(after, expected, rtol=1e-12)
+
+
+def count_decodes(model, monkeypatch):
+    calls = []
+    decode = model.generator.decode
+    monkeypatch.setattr(model.generator, "decode", lambda *a, **k: calls.append(k["updates"]) or decode(*a, **k))
+    return calls
+
+
+def test_shared_batches_compute_samples_once(monkeypatch):
+    model = make_model(n_critic=3)
+    calls = count_decodes(model, monkeypatch)
+    model.train_step(images_of(6))
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("updates, expected", [("objective", [0, 0, 0, 1]), ("released", [1, 1, 1, 1])])
+def test_fresh_batches(monkeypatch, updates, expected):
+    model = make_model(n_critic=3, critic_batches="fresh", batch_norm_updates=updates)
+    calls = count_decodes(model, monkeypatch)
+    seen = []
+    update = model._critic_update
+    monkeypatch.setattr(
+        model, "_critic_update", lambda d, run, real, fake: seen.append((real, fake)) or update(d, run, real, fake)
+    )
+    images = images_of(18).reshape(6, 3, *SHAPE)
+    monkeypatch.setattr("flow_gan.flow_gan._num_replicas", lambda: 2)  # Updates then run outside a function.
+    model.train_step(images)
+    assert calls == expected
+    for run, (real, _) in enumerate(seen):
+        np.testing.assert_array_equal(real, images[:, run])
+    fakes = [fake.numpy() for _, fake in seen]
+    assert np.abs(fakes[0] - fakes[1]).max() > 0.01 and np.abs(fakes[1] - fakes[2]).max() > 0.01
+    assert len(fit(make_model(n_critic=3, critic_batches="fresh"), 2, 5, 3)) == 2
+
+
+def test_column_penalty_is_another_one():
+    penalties = [fit(make_model(gradient_penalty_norm=norm), 1)[0]["gradient_penalty"] for norm in ("image", "column")]
+    assert abs(penalties[0] - penalties[1]) > 1e-3
+
+
+def test_draws_depend_on_seed_step_and_run():
+    model = make_model()
+    images = images_of(10)
+    draws = model.draws(images)
+    first = draws.critic_images(images, 0).numpy()
+    np.testing.assert_array_equal(first, model.draws(images).critic_images(images, 0))
+    assert (first * 17).astype(int).tolist() == images.tolist()
+    others = [draws.critic_images(images, 1), draws.likelihood_images(images)]
+    others.append(make_model(seed=1).draws(images).critic_images(images, 0))
+    model.step.assign(1)
+    others.append(model.draws(images).critic_images(images, 0))
+    for other in others:
+        assert np.abs(other - first).max() > 0.01
+
+
+def test_a_run_is_reproducible():
+    first, again, other = (fit(make_model(), 4) for _ in range(3))
+    assert [s["nll"] for s in first] == [s["nll"] for s in again] == [s["nll"] for s in other]
+
+
+def test_step_is_traced_once():
+    model = make_model()
+    traces = []
+    step = model.train_step
+    model.train_step = lambda batch: traces.append(1) or step(batch)
+    fit(model, 6)
+    assert len(traces) == 1
+    evaluations = []
+    test_step = model.test_step
+    model.test_step = lambda batch: evaluations.append(1) or test_step(batch)
+    for _ in range(2):
+        model.evaluate(data.evaluation_batches(images_of(23), "test", 10), verbose=0)
+    assert len(evaluations) == 1
+
+
+def test_evaluation_is_exact_and_independent_of_the_batch_size():
+    model = make_model("float64")
+    images = images_of(23)
+    results = [
+        model.evaluate(data.evaluation_batches(images, "test", size), verbose=0, return_dict=True)
+        for size in (23, 10, 4)
+    ]
+    noise = flow_gan.random.uniform(
+        flow_gan.random.key(0, flow_gan.random.Stream.EVALUATION, 2), 0, 23, SHAPE, tf.float64
+    )
+    nll = -model.generator.log_prob(data.dequantize(images, noise, 17)).numpy()
+    for result in results:
+        np.testing.assert_allclose(result["nll"], nll.mean(), rtol=1e-12)
+        np.testing.assert_allclose(result["nll_standard_error"], nll.std(ddof=1) / np.sqrt(23), rtol=1e-8)
+    other = model.evaluate(data.evaluation_batches(images, "validation", 10), verbose=0, return_dict=True)
+    assert other["nll"] != results[0]["nll"]
+    model.step.assign(100)
+    again = model.evaluate(data.evaluation_batches(images, "test", 10), verbose=0, return_dict=True)
+    np.testing.assert_allclose(again["nll"], results[0]["nll"], rtol=1e-12)
+
+
+def test_evaluate_takes_plain_images():
+    model = make_model()
+    result = model.evaluate(images_of(20), batch_size=10, verbose=0, return_dict=True)
+    assert np.isfinite(result["nll"])
+
+
+def test_metric_ignores_padding():
+    metric = MeanAndStandardError("nll")
+    metric.update_state(np.array([1.0, 3.0, np.nan, np.inf]), np.array([1, 1, 0, 0]))
+    result = metric.result()
+    np.testing.assert_allclose(result["nll"], 2)
+    np.testing.assert_allclose(result["nll_standard_error"], 1)
+
+
+@pytest.mark.parametrize("updates_per_step", [1, 3])
+def test_learning_rate(updates_per_step):
+    rate = DecayToFloor(0.1, 0.5, 0.02, updates_per_step)
+    rates = [float(rate(tf.constant(i * updates_per_step + j))) for i in range(5) for j in range(updates_per_step)]
+    np.testing.assert_allclose(rates, np.repeat([0.1, 0.05, 0.025, 0.02, 0.02], updates_per_step), rtol=1e-6)
+    assert DecayToFloor.from_config(rate.get_config())(0) == rate(0)
+
+
+def test_both_learning_rates_decay_per_generator_step():
+    model = make_model(n_critic=3)
+    model.compile(Adam(DecayToFloor(0.1, 0.5)), Adam(DecayToFloor(0.1, 0.5, updates_per_step=3)))
+    rates = []
+    for _ in range(3):
+        logs = model.train_step(images_of(4))
+        rates.append(float(logs["learning_rate"]))
+        np.testing.assert_allclose(float(model.critic_optimizer.learning_rate), 0.1 * 0.5 ** len(rates), rtol=1e-6)
+    np.testing.assert_allclose(rates, [0.1, 0.05, 0.025], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"divergence": "js"}, "divergence='js' is unknown; expected one of: wgan, ce"),
+        ({"gradient_penalty_norm": "row"}, "gradient_penalty_norm='row' is unknown; expected one of: image, column"),
+        ({"batch_norm_updates": "x"}, "batch_norm_updates='x' is unknown; expected one of: objective, released"),
+        ({"critic_batches": "x"}, "critic_batches='x' is unknown; expected one of: shared, fresh"),
+        ({"n_critic": -1}, "n_critic=-1; expected 0"),
+        ({"like_reg": -1.0}, r"like_reg=-1\.0; expected 0"),
+        ({"n_critic": 1, "critic": None}, "n_critic=1 needs a critic"),
+    ],
+)
+def test_rejects(arguments, message):
+    generator = flow_gan.NICE(SHAPE, 4, 0)
+    critic = flow_gan.critics.mnist(SHAPE, filters=2, dense_units=2)
+    with pytest.raises(flow_gan.UserError, match=message):
+        flow_gan.FlowGAN(generator, **({"critic": critic} | arguments))
+
+
+def test_compile_needs_an_optimizer_for_the_critic():
+    generator = flow_gan.NICE(SHAPE, 4, 0)
+    model = flow_gan.FlowGAN(generator, flow_gan.critics.mnist(SHAPE, filters=2, dense_units=2))
+    with pytest.raises(flow_gan.UserError, match="critic_optimizer=None"):
+        model.compile(Adam(1e-3))
+
+
+def test_number_of_variables():
+    """Keras sees the weights of both networks: none is hidden in a bijector."""
+    model = make_model()
+    generator, critic = 4 * 4 * 2 + 1, 8
+    assert len(model.trainable_variables) == generator + critic
+    assert len(model.generator.trainable_variables) == generator
