@@ -54,7 +54,7 @@ class FlowGAN(keras.Model):
       >>> model.compile(adam(), adam())
       >>> images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8)
       >>> history = model.fit(images, batch_size=10, epochs=1, verbose=0)
-      >>> int(model.step)
+      >>> model.num_steps
       2
     """
 
@@ -105,6 +105,11 @@ class FlowGAN(keras.Model):
         )
         self.nll_metric = MeanAndStandardError(name="nll")
         self.built = True
+
+    @property
+    def num_steps(self):
+        """Number of training steps made, an int."""
+        return int(self.step.value.numpy())
 
     @property
     def has_likelihood_objective(self):

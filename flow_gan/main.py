@@ -49,7 +49,7 @@ def train(config):
     outcome = training.train(config)
     model, dataset, folder = outcome.model, outcome.dataset, outcome.folder
     test = evaluation.evaluate_nll(model, dataset, "test", config.batch_size)
-    write_json(folder.evaluation / "nll-test.json", test.to_dict() | {"step": int(model.step)})
+    write_json(folder.evaluation / "nll-test.json", test.to_dict() | {"step": model.num_steps})
     grid = folder.samples / "best.png"
     data.save_png(grid, data.image_grid(model.generator.sample(config.num_samples, config.seed)))
     print(f"best validation NLL  {outcome.best_nll:.2f} nats, at step {outcome.best_step}")
@@ -64,7 +64,7 @@ def evaluate(config):
     model, dataset, folder = training.load_run(config)
     nll = evaluation.evaluate_nll(model, dataset, config.split, config.batch_size)
     path = folder.evaluation / f"nll-{config.split}.json"
-    write_json(path, nll.to_dict() | {"checkpoint": config.checkpoint, "step": int(model.step)})
+    write_json(path, nll.to_dict() | {"checkpoint": config.checkpoint, "step": model.num_steps})
     print(f"{config.split} NLL  {nll}")
     print(f"stored in {path}")
 

@@ -4,6 +4,8 @@ Every convolution is 5x5 with stride 2 and zero padding, every leaky ReLU has sl
 [batch, 1] and not squashed: the objectives take them as they are.
 """
 
+import collections
+
 import keras
 import tensorflow as tf
 
@@ -131,6 +133,12 @@ class _LayerMaker:
         # layers start from the same normal without truncation, a difference without consequence.
         self._initializers = SeededInitializers("normal", seed, len(CRITICS), list(CRITICS).index(name))
         self._dtype = dtype
+        self._counts = collections.Counter()
+
+    def _common(self, kind):
+        # Names of our own, since Keras counts its through the whole process.
+        self._counts[kind] += 1
+        return {"name": f"critic_{kind}_{self._counts[kind]}", "dtype": self._dtype}
 
     def conv(self, filters):
         return keras.layers.Conv2D(
@@ -139,23 +147,23 @@ class _LayerMaker:
             strides=2,
             padding="same",
             kernel_initializer=self._initializers.next(),
-            dtype=self._dtype,
+            **self._common("conv"),
         )
 
     def dense(self, units):
-        return keras.layers.Dense(units, kernel_initializer=self._initializers.next(), dtype=self._dtype)
+        return keras.layers.Dense(units, kernel_initializer=self._initializers.next(), **self._common("dense"))
 
     def leaky_relu(self):
-        return keras.layers.LeakyReLU(0.2, dtype=self._dtype)
+        return keras.layers.LeakyReLU(0.2, **self._common("leaky_relu"))
 
     def flatten(self):
-        return keras.layers.Flatten(dtype=self._dtype)
+        return keras.layers.Flatten(**self._common("flatten"))
 
     def batch_norm(self):
-        return BatchNorm(epsilon=1e-5, dtype=self._dtype)
+        return BatchNorm(epsilon=1e-5, **self._common("norm"))
 
     def layer_norm(self):
-        return LayerNorm(dtype=self._dtype)
+        return LayerNorm(**self._common("norm"))
 
 
 CRITICS = {"mnist": mnist, "dcgan": dcgan}

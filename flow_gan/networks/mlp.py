@@ -26,12 +26,12 @@ class CouplingMLP(keras.layers.Layer):
         self.norms = []
         self.dense = []
         for i, (n_in, n_out) in enumerate(zip(inputs, outputs, strict=True)):
-            norm = BatchNorm(axis=None, name=f"norm_{i}", dtype=self.dtype_policy)
+            norm = BatchNorm(axis=None, name=f"{self.name}_norm_{i}", dtype=self.dtype_policy)
             dense = keras.layers.Dense(
                 n_out,
                 activation="relu" if i <= num_hidden_layers else None,
                 kernel_initializer=initializers.next(),
-                name=f"dense_{i}",
+                name=f"{self.name}_dense_{i}",
                 dtype=self.dtype_policy,
             )
             norm.build((None, n_in))

@@ -23,16 +23,16 @@ class Checkpoints:
         self.model = model
         self.best_nll = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
         self.best_step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        networks = {"generator": model.generator, "step": model.step.value}
+        networks = _by_path(model.weights)
+        optimizers = {"generator_optimizer": _by_path(model.optimizer.variables, model.optimizer.name)}
         if model.critic is not None:
-            networks["critic"] = model.critic
-        state = {"optimizer": model.optimizer, "best_nll": self.best_nll, "best_step": self.best_step}
-        if model.critic is not None:
-            state["critic_optimizer"] = model.critic_optimizer
+            critic_optimizer = model.critic_optimizer
+            optimizers["critic_optimizer"] = _by_path(critic_optimizer.variables, critic_optimizer.name)
+        best = {"best_nll": self.best_nll, "best_step": self.best_step}
         self._latest = tf.train.CheckpointManager(
-            tf.train.Checkpoint(**networks, **state), folder / "latest", max_to_keep=KEPT
+            tf.train.Checkpoint(networks=networks, **optimizers, **best), folder / "latest", max_to_keep=KEPT
         )
-        self._best = tf.train.CheckpointManager(tf.train.Checkpoint(**networks), folder / "best", max_to_keep=1)
+        self._best = tf.train.CheckpointManager(tf.train.Checkpoint(networks=networks), folder / "best", max_to_keep=1)
 
     @property
     def latest_path(self):
@@ -41,15 +41,15 @@ class Checkpoints:
 
     def save(self):
         """Save the latest state."""
-        return self._latest.save(checkpoint_number=int(self.model.step))
+        return self._latest.save(checkpoint_number=self.model.num_steps)
 
     def save_if_best(self, nll):
         """Save the networks if `nll` is below the best so far; return whether it is."""
         if not nll < float(self.best_nll):
             return False
         self.best_nll.assign(nll)
-        self.best_step.assign(int(self.model.step))
-        self._best.save(checkpoint_number=int(self.model.step))
+        self.best_step.assign(self.model.num_steps)
+        self._best.save(checkpoint_number=self.model.num_steps)
         return True
 
     def restore(self, which):
@@ -62,13 +62,30 @@ class Checkpoints:
         path = manager.latest_checkpoint
         if path is None:
             raise UserError(f"{manager.directory} holds no checkpoint")
+        _read_whole(path)
         try:
             manager.checkpoint.restore(path).assert_consumed()
-        except (tf.errors.DataLossError, tf.errors.OutOfRangeError, tf.errors.NotFoundError) as error:
-            raise UserError(f"checkpoint {path} is damaged: {_first_line(error)}") from error
         except (AssertionError, ValueError) as error:
-            raise UserError(f"checkpoint {path} is one of another architecture: {_first_line(error)}") from error
+            reason = str(error).strip().split("\n")[0][:300]
+            raise UserError(f"checkpoint {path} is one of another architecture: {reason}") from error
 
 
-def _first_line(error):
-    return str(error).strip().split("\n")[0][:300]
+def _by_path(variables, prefix=""):
+    """Return {path below `prefix`: tf.Variable} of Keras variables.
+
+    Explicit, since tf.train.Checkpoint, given a Keras model, passes over its non-trainable weights.
+    """
+    named = {variable.path.removeprefix(f"{prefix}/"): variable.value for variable in variables}
+    assert len(named) == len(variables), "two variables have one path"
+    return named
+
+
+def _read_whole(path):
+    """Read every tensor of a checkpoint, which compares it with its checksum."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except Exception as error:
+        # A damaged file ends in one of many kinds of exception, IndexError among them.
+        raise UserError(f"checkpoint {path} is damaged: {' '.join(str(error).split())[:300]}") from error

@@ -33,16 +33,16 @@ def train(config):
         folder = run_folder.RunFolder(config.run_dir, config)
         checkpoints = Checkpoints(model, folder.checkpoints)
         checkpoints.restore("latest")
-        if int(model.step) > last_step:
+        if model.num_steps > last_step:
             raise UserError(
-                f"--run_dir={config.run_dir} is at step {int(model.step)} already; expected --max_steps or --epoch "
+                f"--run_dir={config.run_dir} is at step {model.num_steps} already; expected --max_steps or --epoch "
                 f"beyond it, not {last_step} steps"
             )
         folder.write_config(config)
     else:
         folder = run_folder.create(config)
         checkpoints = Checkpoints(model, folder.checkpoints)
-    first_step = int(model.step)
+    first_step = model.num_steps
     if first_step < last_step:
         _fit(config, model, dataset, folder, checkpoints, first_step, last_step)
     if math.isfinite(float(checkpoints.best_nll)):

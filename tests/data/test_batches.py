@@ -1,0 +1,45 @@
+import numpy as np
+
+from flow_gan import data
+
+IMAGES = np.arange(23, dtype=np.uint8).reshape(23, 1, 1, 1)
+
+
+def steps(first, last, seed=0, **arguments):
+    batches = data.training_batches(IMAGES, 5, seed, first, last, **arguments)
+    return [batch[..., 0, 0, 0].tolist() for batch in batches.as_numpy_iterator()]
+
+
+def test_an_epoch_visits_each_image_at_most_once():
+    epoch = np.ravel(steps(0, 4))
+    assert len(epoch) == 20 and len(set(epoch)) == 20
+    assert epoch.tolist() != sorted(epoch)
+
+
+def test_a_step_s_batch_depends_on_seed_and_step_only():
+    whole = steps(0, 13)
+    assert whole[3:] == steps(3, 13) and whole[9:11] == steps(9, 11)
+    assert whole[:4] != whole[4:8]
+    assert whole != steps(0, 13, seed=1)
+
+
+def test_order_is_that_of_the_epoch():
+    order = data.batches.epoch_order(23, 7, 1)
+    assert np.ravel(steps(4, 8, seed=7)).tolist() == order[:20].tolist()
+
+
+def test_several_batches_per_step():
+    batches = steps(0, 2, batches_per_step=2)
+    assert np.shape(batches) == (2, 5, 2) and len(set(np.ravel(batches))) == 20
+
+
+def test_evaluation_covers_every_image_once():
+    batches = list(data.evaluation_batches(IMAGES, "test", 5).as_numpy_iterator())
+    assert len(batches) == 5
+    for batch in batches:
+        assert batch["images"].shape == (5, 1, 1, 1) and set(batch["split"]) == {2}
+    weight = np.concatenate([b["weight"] for b in batches])
+    index = np.concatenate([b["index"] for b in batches])
+    images = np.concatenate([b["images"] for b in batches]).ravel()
+    assert weight.tolist() == [1] * 23 + [0] * 2 and index.tolist() == list(range(25))
+    assert images[:23].tolist() == list(range(23))

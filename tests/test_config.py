@@ -1,0 +1,117 @@
+import dataclasses
+
+import pytest
+
+import flow_gan
+from flow_gan import config
+
+RELEASED_FLAGS = """
+    epoch learning_rate beta1 batch_size input_height input_width c_dim dataset checkpoint_dir log_dir sample_dir f_div
+    prior alpha lr_decay min_lr reg model_type init_type n_critic batch_norm_adaptive no_of_layers hidden_layers gpu_nr
+    like_reg df_dim
+"""
+
+
+def test_every_flag_of_the_release_is_accepted():
+    names = {field.name for field in dataclasses.fields(config.Config)}
+    assert set(RELEASED_FLAGS.split()) <= names
+
+
+def test_flags_give_settings_of_their_type():
+    given, wants_help = config.parse(
+        ["--batch_size=50", "--like_reg", "0.1", "--resume", "--dataset=mnist", "--max_steps=7"]
+    )
+    assert given == {"batch_size": 50, "like_reg": 0.1, "resume": True, "dataset": "mnist", "max_steps": 7}
+    assert not wants_help
+    assert config.parse([]) == ({}, False)
+    assert config.parse(["--help"])[1] and config.parse(["-h"])[1]
+
+
+def test_flagfile_and_later_flags(tmp_path):
+    preset = tmp_path / "a.flags"
+    preset.write_text("# a comment\n--batch_size=50\n--f_div=ce\n")
+    given, _ = config.parse([f"--flagfile={preset}", "--batch_size=10"])
+    assert given == {"batch_size": 10, "f_div": "ce"}
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["--batchsize=5"], "batchsize"),
+        (["--batch_size=many"], "--batch_size=many"),
+        (["--flagfile=/nowhere.flags"], "/nowhere.flags"),
+        (["train"], "argument 'train' is no flag"),
+        (["--epoch"], "epoch"),
+    ],
+)
+def test_bad_command_lines(argv, message):
+    with pytest.raises(flow_gan.UserError, match=message) as error:
+        config.parse(argv)
+    assert "\n" not in str(error.value)
+
+
+# What is refused, and what the message says; the command line's tests use it, too.
+BAD_SETTINGS = [
+    ({"f_div": "js"}, r"--f_div='js' is unknown; expected one of: wgan, ce, lsgan, kl, rkl, tv, hellinger"),
+    ({"prior": "cauchy"}, r"--prior='cauchy' is unknown; expected one of: logistic, gaussian, uniform"),
+    ({"model_type": "glow"}, r"--model_type='glow' is unknown; expected one of: nice"),
+    ({"mode": "test"}, r"--mode='test' is unknown; expected one of: train, evaluate, sample"),
+    ({"critic": "big"}, r"--critic='big' is unknown; expected one of: auto, mnist, dcgan"),
+    ({"strategy": "tpu"}, r"--strategy='tpu' is unknown; expected one of: one_device, mirrored"),
+    ({"batch_size": 0}, r"--batch_size=0; expected more than 0"),
+    ({"batch_size": -5}, r"--batch_size=-5; expected more than 0"),
+    ({"epoch": 0}, r"--epoch=0; expected more than 0"),
+    ({"epoch": -1}, r"--epoch=-1; expected more than 0"),
+    ({"max_steps": 0}, r"--max_steps=0; expected 1 or more"),
+    ({"n_critic": -1}, r"--n_critic=-1; expected 0 or more"),
+    ({"like_reg": -0.5}, r"--like_reg=-0\.5; expected 0 or more"),
+    ({"alpha": 0.0}, r"--alpha=0\.0; expected more than 0 and less than 0\.5"),
+    ({"alpha": 0.5}, r"--alpha=0\.5; expected more than 0 and less than 0\.5"),
+    ({"alpha": float("nan")}, r"--alpha=nan; expected"),
+    ({"learning_rate": 0.0}, r"--learning_rate=0\.0; expected more than 0"),
+    ({"learning_rate": float("nan")}, r"--learning_rate=nan; expected more than 0"),
+    ({"learning_rate": float("inf")}, r"--learning_rate=inf; expected more than 0"),
+    ({"beta1": 1.0}, r"--beta1=1\.0; expected 0 or more and less than 1"),
+    ({"lr_decay": 1.5}, r"--lr_decay=1\.5; expected more than 0 and at most 1"),
+    ({"hidden_layers": 0}, r"--hidden_layers=0; expected more than 0"),
+    ({"no_of_layers": -1}, r"--no_of_layers=-1; expected 0 or more"),
+    ({"levels": 1}, r"--levels=1; expected 2 or more"),
+    ({"levels": 300}, r"--levels=300; expected at most 256"),
+    ({"batch_norm_adaptive": 2}, r"--batch_norm_adaptive=2; expected 0 or 1"),
+    ({"n_critic": 0, "like_reg": 0.0}, r"--n_critic=0 with --like_reg=0 leaves no objective"),
+    ({"resume": True}, r"--resume needs --run_dir"),
+    ({"mode": "evaluate"}, r"--mode=evaluate needs --run_dir"),
+    ({"mode": "sample", "resume": True, "run_dir": "x"}, r"--resume goes with --mode=train"),
+]
+
+
+@pytest.mark.parametrize("settings, message", BAD_SETTINGS)
+def test_bad_settings(settings, message):
+    with pytest.raises(flow_gan.UserError, match=message) as error:
+        config.Config(**settings)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("settings, objective", [({"n_critic": 0}, "mle"), ({"like_reg": 0.0}, "adv"), ({}, "hybrid")])
+def test_objective(settings, objective):
+    assert config.Config(**settings).objective == objective
+
+
+def test_json_round_trip():
+    settings = config.Config(batch_size=7, max_steps=3, like_reg=0.1, dataset="mnist")
+    assert config.from_json(settings.to_json(), "config.json") == settings
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"batch_size": 0}', '{"batch_size": "many"}'])
+def test_bad_json(text):
+    with pytest.raises(flow_gan.UserError, match=r"config\.json is no configuration of a run"):
+        config.from_json(text, "config.json")
+
+
+def test_help_explains_every_flag():
+    text = config.help_text()
+    for field in dataclasses.fields(config.Config):
+        assert f"--{field.name}" in text and len(field.metadata["help"]) > 5
+    groups = [field.metadata["group"] for field in dataclasses.fields(config.Config)]
+    assert len(set(groups)) >= 5 and groups == sorted(groups, key=groups.index)
+    assert max(map(len, text.splitlines())) <= 120

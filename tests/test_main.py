@@ -1,0 +1,119 @@
+"""The command line, in process: what it prints, its exit status, and that bad input harms nothing."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from flow_gan.main import main
+from tests.data.test_data import bad_datasets
+from tests.test_config import BAD_SETTINGS
+from tests.training.test_training import SMALL
+
+SMALL_FLAGS = [f"--{name}={value}" for name, value in SMALL.items()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """(folder, printed lines) of a run of a few steps."""
+    folder = tmp_path_factory.mktemp("main") / "run"
+    command = [sys.executable, "-m", "flow_gan.main", f"--run_dir={folder}", "--max_steps=8", *SMALL_FLAGS]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "training: 100%" in done.stderr and "8/8" in done.stderr
+    return folder, done.stdout
+
+
+def test_what_training_prints(finished):
+    folder, printed = finished
+    best, test, samples, where, curves = printed.splitlines()
+    stored = json.loads((folder / "evaluation" / "nll-test.json").read_text())
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    lowest = min(line.get("validation_nll", np.inf) for line in lines)
+    assert best.startswith(f"best validation NLL  {lowest:.2f} nats, at step ")
+    pattern = r"test NLL +(-?[\d.]+) \+- ([\d.]+) nats, ([\d.]+) \+- ([\d.]+) bits/dim \(250 images\)"
+    nats, nats_error, bits, bits_error = map(float, re.fullmatch(pattern, test).groups())
+    np.testing.assert_allclose([nats, nats_error], [stored["nats"], stored["nats_standard_error"]], atol=0.006)
+    np.testing.assert_allclose(bits, nats / (64 * np.log(2)) + np.log2(17), atol=1e-3)
+    np.testing.assert_allclose(bits_error, nats_error / (64 * np.log(2)), atol=1e-3)
+    assert samples.endswith(str(folder / "samples" / "best.png"))
+    assert where.endswith(str(folder)) and curves.endswith(f"tensorboard --logdir {folder / 'tensorboard'}")
+    grid = np.asarray(PIL.Image.open(folder / "samples" / "best.png"))
+    assert min(grid.shape) >= 400 and grid.std() > 10
+
+
+def test_evaluate(finished, capsys):
+    folder, _ = finished
+    stored = json.loads((folder / "evaluation" / "nll-test.json").read_text())
+    assert main(["--mode=evaluate", f"--run_dir={folder}"]) == 0
+    again = json.loads((folder / "evaluation" / "nll-test.json").read_text())
+    np.testing.assert_allclose(again["nats"], stored["nats"], rtol=1e-6)
+    assert main(["--mode=evaluate", f"--run_dir={folder}", "--split=train", "--checkpoint=latest"]) == 0
+    assert "train NLL" in capsys.readouterr().out
+    assert json.loads((folder / "evaluation" / "nll-train.json").read_text())["num_images"] == 1297
+
+
+def test_sample(finished):
+    folder, _ = finished
+    assert main(["--mode=sample", f"--run_dir={folder}", "--num_samples=6", "--temperature=0.5"]) == 0
+    assert (folder / "samples" / "samples-best-temperature-0.5.png").exists()
+
+
+def test_resume_from_the_command_line(finished, capsys):
+    folder, _ = finished
+    assert main(["--resume", f"--run_dir={folder}", "--max_steps=12"]) == 0
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, 13))
+    assert json.loads((folder / "config.json").read_text())["max_steps"] == 12
+    assert main(["--resume", f"--run_dir={folder}", "--hidden_layers=9"]) == 2
+    assert "--hidden_layers=9, but the run" in capsys.readouterr().err
+
+
+def test_help(capsys):
+    assert main(["--help"]) == 0
+    assert "--like_reg=1.0" in capsys.readouterr().out
+
+
+def assert_refused(argv, message, capsys):
+    """Assert exit status 2 and one line of error that says `message`."""
+    assert main(argv) == 2, argv
+    printed = capsys.readouterr()
+    lines = printed.err.strip().splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    assert len(errors) == 1 and lines[-1] == errors[0] and re.search(message, errors[0]), printed.err
+    assert "Traceback" not in printed.err and printed.out == ""
+
+
+def test_bad_settings(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for settings, message in BAD_SETTINGS:
+        assert_refused([f"--{name}={value}" for name, value in settings.items()], message, capsys)
+    assert_refused(["--batch_sise=3"], "batch_sise", capsys)
+    assert_refused(["--batch_size=many"], "--batch_size=many", capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_data(tmp_path, capsys, monkeypatch):
+    cases = bad_datasets(tmp_path / "bad")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for dataset, message in cases.values():
+        assert_refused([f"--dataset={dataset}"], message, capsys)
+    assert_refused(["--batch_size=1300"], "--dataset=digits has 1297", capsys)
+    assert_refused(["--input_height=9"], "--input_height=9", capsys)
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_bad_folders(finished, tmp_path, capsys):
+    folder, _ = finished
+    assert_refused([f"--run_dir={folder}"], "exists already and is left as it is", capsys)
+    (tmp_path / "file").write_text("")
+    assert_refused([f"--run_dir={tmp_path}/file/run"], r"the run folder .*/file/run cannot be written", capsys)
+    assert_refused([f"--runs_dir={tmp_path}/file"], r"the run folder .*/file cannot be written", capsys)
+    for mode in ("--mode=evaluate", "--mode=sample", "--resume"):
+        assert_refused([mode, f"--run_dir={tmp_path}/none"], "is no run: it has no readable config.json", capsys)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

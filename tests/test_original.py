@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+import flow_gan
+from flow_gan import original
+from tests.golden import Golden
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return Golden("loss_nice_ce")
+
+
+def test_every_variable_has_a_name(golden):
+    generator, critic = golden.nice(), golden.critic()
+    model = flow_gan.FlowGAN(generator, critic, divergence="ce")
+    for part in (generator, critic, model):
+        named = {id(v) for v in original.variable_names(part).values()}
+        assert named == {id(v) for v in part.weights if v is not getattr(model, "step", None)}
+
+
+def test_a_whole_model(golden):
+    model = flow_gan.FlowGAN(golden.nice(), golden.critic(), divergence="ce")
+    values = {name: np.full_like(value, 0.25) for name, value in golden.below("var").items()}
+    original.assign_variables(model, values)
+    assert all((v.numpy() == 0.25).all() for v in model.weights if v is not model.step)
+
+
+@pytest.mark.parametrize(
+    "break_it, message",
+    [
+        (lambda v: v.pop("model/Scaling/g_scale"), r"missing \['model/Scaling/g_scale'\], unknown none"),
+        (lambda v: v.update(extra=np.zeros(1)), r"missing none, unknown \['extra'\]"),
+        (
+            lambda v: v.update({"model/Scaling/g_scale": np.zeros((1, 3))}),
+            r"variable 'model/Scaling/g_scale' has shape \(1, 3\); expected \(1, 144\)",
+        ),
+    ],
+)
+def test_refuses_by_name_and_changes_nothing(golden, break_it, message):
+    generator = golden.nice()
+    before = [v.numpy() for v in generator.weights]
+    values = {name: value + 1 for name, value in golden.part("var", "model").items()}
+    break_it(values)
+    with pytest.raises(flow_gan.UserError, match=message):
+        original.assign_variables(generator, values)
+    for a, b in zip(before, generator.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_other_models_have_no_names():
+    with pytest.raises(flow_gan.UserError, match="int has no counterpart"):
+        original.variable_names(3)

@@ -1,0 +1,255 @@
+"""Training runs in process: what they leave, resume, failures. The model is tiny, the data are the digits."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import flow_gan
+from flow_gan import config, training
+from flow_gan.training import build
+from flow_gan.training.checkpoints import Checkpoints
+from flow_gan.training.records import MetricsFile, TensorBoardLog
+
+SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
+
+
+def settings(folder, **changes):
+    return config.Config(**(SMALL | {"run_dir": str(folder), "max_steps": 10} | changes))
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def events_of(folder):
+    """Return {tag: [(step, event value)]} of a folder of TensorBoard events."""
+    found = {}
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, tf.make_ndarray(value.tensor)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of 10 steps, hybrid."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return training.train(settings(folder)), folder
+
+
+def test_records(finished):
+    outcome, folder = finished
+    lines = lines_of(folder)
+    assert [line["step"] for line in lines] == list(range(1, 11))
+    assert all(np.isfinite(value) for line in lines for value in line.values())
+    validated = {line["step"]: line["validation_nll"] for line in lines if "validation_nll" in line}
+    assert list(validated) == [4, 8, 10]
+    assert outcome.best_nll == min(validated.values())
+    assert validated[outcome.best_step] == outcome.best_nll and outcome.num_steps == 10
+    assert config.from_json((folder / "config.json").read_text(), "") == settings(folder)
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == [f"step-{step:07}.png" for step in (4, 8, 10)]
+
+
+def test_tensorboard(finished):
+    _, folder = finished
+    train, validation = (events_of(folder / "tensorboard" / name) for name in ("train", "validation"))
+    assert "nll/nats per image" in train and "nll/nats per image" in validation
+    lines = {line["step"]: line for line in lines_of(folder)}
+    for step, value in train["nll/nats per image"]:
+        np.testing.assert_allclose(value, lines[step]["nll"], rtol=1e-6)
+    assert [step for step, _ in train["nll/nats per image"]] == [3, 4, 6, 8, 9, 10]
+    assert [step for step, _ in validation["nll/nats per image"]] == [4, 8, 10]
+    assert {"losses/critic", "losses/generator (adversarial)", "losses/gradient penalty"} <= train.keys()
+    assert {"gradient norms/critic", "gradient norms/generator", "optimizer/learning rate"} <= train.keys()
+    assert {"samples from a fixed z", "z = f(x) of validation images"} <= validation.keys()
+
+
+def test_outcome_has_the_best_weights(finished):
+    outcome, folder = finished
+    model = build.build_model(settings(folder), outcome.dataset)
+    Checkpoints(model, folder / "checkpoints").restore("best")
+    assert model.num_steps == outcome.best_step
+    for a, b in zip(model.generator.weights, outcome.model.generator.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    checkpoints = sorted(p.name for p in (folder / "checkpoints").glob("*/*.index"))
+    assert checkpoints == sorted([f"ckpt-{outcome.best_step}.index", "ckpt-8.index", "ckpt-10.index"])
+
+
+def all_weights(config_):
+    dataset = build.load_data(config_)
+    model = build.build_model(config_, dataset)
+    checkpoints = Checkpoints(model, pathlib.Path(config_.run_dir) / "checkpoints")
+    checkpoints.restore("latest")
+    variables = [*model.weights, *model.optimizer.variables]
+    if model.critic is not None:
+        variables += model.critic_optimizer.variables
+    values = [v.numpy() for v in variables]
+    return [*values, checkpoints.best_nll.numpy(), checkpoints.best_step.numpy()]
+
+
+@pytest.mark.parametrize("objective", [{"n_critic": 1}, {"n_critic": 0}])
+def test_resume_equals_an_uninterrupted_run(tmp_path, objective):
+    changes = objective | {"lr_decay": 0.9}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    training.train(settings(whole, **changes))
+    training.train(settings(parts, max_steps=4, **changes))
+    # What a run writes after its last checkpoint and before a crash is cut off again.
+    with open(parts / "metrics.jsonl", "a") as file:
+        file.write('{"step": 5, "nll": 0.0}\n{"step": 6, "nl')
+    late = TensorBoardLog(parts / "tensorboard", 4)
+    late.train(5, {"nll": 0.0})
+    late.close()
+    training.train(settings(parts, resume=True, **changes))
+    assert lines_of(parts) == lines_of(whole)
+    for name in ("train", "validation"):
+        a, b = events_of(whole / "tensorboard" / name), events_of(parts / "tensorboard" / name)
+        assert a.keys() == b.keys()
+        for tag in a.keys() - {"samples from a fixed z"}:
+            # The first part ended with a validation at step 4 as the whole run did.
+            assert [step for step, _ in a[tag]] == [step for step, _ in b[tag]], tag
+            for (_, x), (_, y) in zip(a[tag], b[tag], strict=True):
+                np.testing.assert_array_equal(x, y)
+    for a, b in zip(all_weights(settings(whole, **changes)), all_weights(settings(parts, **changes)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_checkpoints_hold_every_variable(finished):
+    """Weights, moving averages and slots: tf.train.Checkpoint leaves out, without a word, what it does not see."""
+    _, folder = finished
+    model = build.build_model(settings(folder), build.load_data(settings(folder)))
+    sizes = {"best": len(model.weights)}
+    sizes["latest"] = (
+        len(model.weights)
+        + 2
+        + sum(len(optimizer.variables) for optimizer in (model.optimizer, model.critic_optimizer))
+    )
+    assert len(model.optimizer.variables) >= 2 * len(model.generator.trainable_variables)
+    assert len(model.weights) > len(model.trainable_weights) + 16
+    for which, size in sizes.items():
+        names = tf.train.load_checkpoint(str(folder / "checkpoints" / which)).get_variable_to_shape_map()
+        assert len([name for name in names if name.endswith("VARIABLE_VALUE")]) == size + 1  # save_counter
+
+
+def test_a_run_s_folder_is_never_overwritten(finished):
+    _, folder = finished
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
+    with pytest.raises(flow_gan.UserError, match="exists already and is left as it is"):
+        training.train(settings(folder))
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
+
+
+def test_names_of_new_runs(tmp_path):
+    changes = {"run_dir": None, "runs_dir": str(tmp_path), "max_steps": 1, "n_critic": 0}
+    for _ in range(2):
+        training.train(settings(None, **changes))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["digits_nice_mle-1", "digits_nice_mle-2"]
+
+
+def test_subfolders_elsewhere(tmp_path):
+    places = {f"{name}_dir": str(tmp_path / name) for name in ("checkpoint", "log", "sample")}
+    training.train(settings(tmp_path / "run", max_steps=1, n_critic=0, **places))
+    assert (tmp_path / "checkpoint" / "latest").is_dir() and (tmp_path / "log" / "train").is_dir()
+    assert (tmp_path / "sample" / "step-0000001.png").exists()
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json", "metrics.jsonl"]
+
+
+def test_mirrored_run(tmp_path):
+    outcome = training.train(settings(tmp_path / "run", strategy="mirrored", max_steps=2, n_critic=0))
+    assert outcome.model.distribute_strategy.num_replicas_in_sync == 2
+    one = training.train(settings(tmp_path / "one", max_steps=2, n_critic=0))
+    np.testing.assert_allclose(outcome.best_nll, one.best_nll, rtol=1e-4)
+
+
+def test_a_non_finite_loss_stops_the_run(tmp_path):
+    folder = tmp_path / "run"
+    training.train(settings(folder, max_steps=4, n_critic=0))
+    before = {p: p.read_bytes() for p in (folder / "checkpoints").rglob("ckpt-*")}
+    assert len(before) == 4
+    stored = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(stored | {"learning_rate": 1e30}))
+    diverging = settings(folder, max_steps=10, n_critic=0, learning_rate=1e30, resume=True)
+    with pytest.raises(flow_gan.UserError, match=r"step \d+: \w+ is (nan|-?inf), .*last good checkpoint is .*ckpt-4\b"):
+        training.train(diverging)
+    assert {p: p.read_bytes() for p in (folder / "checkpoints").rglob("ckpt-*")} == before
+    assert lines_of(folder)[3]["step"] == 4
+
+
+def test_a_non_finite_loss_before_any_checkpoint(tmp_path):
+    with pytest.raises(flow_gan.UserError, match="no checkpoint was saved before it"):
+        training.train(settings(tmp_path / "run", n_critic=0, learning_rate=1e30))
+
+
+def test_damaged_checkpoint(tmp_path):
+    folder = tmp_path / "run"
+    training.train(settings(folder, max_steps=2, n_critic=0))
+    data_file = folder / "checkpoints" / "latest" / "ckpt-2.data-00000-of-00001"
+    whole = data_file.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:1000] + bytes([whole[1000] ^ 255]) + whole[1001:], b""):
+        data_file.write_bytes(damaged)
+        before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        with pytest.raises(flow_gan.UserError, match=r"checkpoint .*ckpt-2 is damaged"):
+            training.train(settings(folder, n_critic=0, resume=True))
+        assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "changes", [{"hidden_layers": 16}, {"no_of_layers": 1}, {"n_critic": 1}], ids=["width", "depth", "critic"]
+)
+def test_checkpoint_of_another_architecture(tmp_path, changes):
+    folder = tmp_path / "run"
+    training.train(settings(folder, max_steps=2, n_critic=0))
+    with pytest.raises(flow_gan.UserError, match=r"checkpoint .*ckpt-2 is one of another architecture"):
+        training.train(settings(folder, resume=True, **({"n_critic": 0} | changes)))
+
+
+def test_resume_from_nothing(tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(flow_gan.UserError, match="holds no checkpoint"):
+        training.train(settings(tmp_path / "run", resume=True))
+
+
+def test_resume_a_finished_run(finished):
+    _, folder = finished
+    assert training.train(settings(folder, resume=True)).num_steps == 10
+    with pytest.raises(flow_gan.UserError, match="is at step 10 already"):
+        training.train(settings(folder, resume=True, max_steps=5))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"batch_size": 2000}, r"--batch_size=2000 needs 2000 training images per step; --dataset=digits has 1297"),
+        (
+            {"batch_size": 700, "critic_batches": "fresh", "n_critic": 2},
+            r"--batch_size=700 needs 1400 training images",
+        ),
+        ({"input_height": 28}, r"--input_height=28, but the images of --dataset=digits have 8"),
+        ({"input_height": 8, "input_width": 9}, r"--input_width=9, but the images of --dataset=digits have 8"),
+        ({"c_dim": 3}, r"--c_dim=3, but the images of --dataset=digits have 1"),
+        ({"strategy": "mirrored", "batch_size": 5}, r"--batch_size=5 cannot be divided among 2 replicas"),
+    ],
+)
+def test_what_does_not_fit_the_data(tmp_path, changes, message):
+    with pytest.raises(flow_gan.UserError, match=message):
+        training.train(settings(tmp_path / "run", **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_odd_number_of_pixels(tmp_path):
+    np.save(tmp_path / "odd.npy", np.zeros((200, 3, 3), np.uint8))
+    with pytest.raises(flow_gan.UserError, match="9 pixel values; NICE needs an even number"):
+        training.train(settings(tmp_path / "run", dataset=str(tmp_path / "odd.npy"), batch_size=10))
+    assert not (tmp_path / "run").exists()
+
+
+def test_metrics_file_is_cut(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
+    file = MetricsFile(path, last_step=2)
+    file.write([{"step": 3, "nll": 1.5}])
+    file.close()
+    assert path.read_text() == '{"step": 1}\n{"step": 2}\n{"step": 3, "nll": 1.5}\n'
