@@ -67,10 +67,10 @@ class Config:
 
     model_type: str = _setting("nice", "Generator", "the flow", MODEL_TYPES)
     hidden_layers: int = _setting(
-        256, "Generator", "units per hidden layer of a coupling network (the release's name for the width)"
+        384, "Generator", "units per hidden layer of a coupling network (the release's name for the width)"
     )
     no_of_layers: int = _setting(
-        3, "Generator", "hidden-to-hidden layers of a coupling network, besides its input and output layer"
+        1, "Generator", "hidden-to-hidden layers of a coupling network, besides its input and output layer"
     )
     prior: str = _setting("logistic", "Generator", "density of z", tuple(PRIORS))
     alpha: float = _setting(1e-7, "Generator", "squeeze of the pixels before the logit, between 0 and 0.5")
@@ -114,12 +114,12 @@ class Config:
         CRITIC_BATCHES,
     )
 
-    epoch: int = _setting(150, "Training", "passes over the training images")
+    epoch: int = _setting(58, "Training", "passes over the training images")
     max_steps: int | None = _setting(None, "Training", "generator updates; overrides --epoch")
     batch_size: int = _setting(100, "Training", "images per batch, over all replicas")
     learning_rate: float = _setting(1e-3, "Training", "Adam's first rate, generator and critic")
     beta1: float = _setting(0.5, "Training", "Adam's beta1 (beta2 is 0.9)")
-    lr_decay: float = _setting(1.0, "Training", "factor of the rate after every step")
+    lr_decay: float = _setting(0.997, "Training", "factor of the rate after every step")
     min_lr: float = _setting(0.0, "Training", "lowest rate")
     seed: int = _setting(0, "Training", "from which all randomness derives")
     strategy: str = _setting("one_device", "Training", "one_device, or mirrored over all visible GPUs", STRATEGIES)
@@ -127,7 +127,7 @@ class Config:
         None, "Training", "use this GPU alone, counted from 0; ignored on a machine without any"
     )
 
-    eval_every: int = _setting(500, "Recording", "steps between validations, each with a checkpoint and a sample grid")
+    eval_every: int = _setting(100, "Recording", "steps between validations, each with a checkpoint and a sample grid")
     log_every: int = _setting(50, "Recording", "steps between writes to metrics.jsonl and TensorBoard")
     checkpoint_dir: str | None = _setting(
         None, "Recording", "folder of the checkpoints; <run_dir>/checkpoints if not given"

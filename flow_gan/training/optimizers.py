@@ -63,21 +63,21 @@ class Adam(keras.optimizers.Adam):
         shared = {
             "beta1_power": tf.pow(beta_1, update),
             "beta2_power": tf.pow(beta_2, update),
-            "lr": tf.cast(learning_rate, dtype),
             "beta1": beta_1,
             "beta2": beta_2,
             "epsilon": tf.constant(self.epsilon, dtype),
         }
 
-        def apply(variable, gradient):
+        def apply(variable, gradient, learning_rate):
             index = self._get_variable_index(variable)
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=self._momentums[index].value.handle,
                 v=self._velocities[index].value.handle,
                 grad=gradient,
+                lr=tf.cast(learning_rate, dtype),
                 **shared,
             )
 
         for gradient, variable in grads_and_vars:
-            distribution.extended.update(variable, apply, args=(gradient,), group=False)
+            distribution.extended.update(variable, apply, args=(gradient, learning_rate), group=False)
