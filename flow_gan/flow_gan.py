@@ -151,42 +151,40 @@ class FlowGAN(keras.Model):
         """
         images = data[0] if isinstance(data, tuple) else data
         fresh = self.n_critic > 0 and self.critic_batches == "fresh"
-        batches = tf.unstack(images, axis=1) if fresh else [images]
+        batches = tf.unstack(images, axis=1) if fresh else [images] * max(self.n_critic, 1)
         draws = self.draws(batches[0])
-        critic_update = self._critic_update
-        if _num_replicas() == 1:
-            # All critic runs share one trace, which starts a run seconds sooner. With several replicas the
-            # updates synchronise, which tf.distribute forbids inside a nested function.
-            critic_update = tf.function(critic_update, autograph=False)
+        critic_update = self._critic_updater()
+        released = self.batch_norm_updates == "released"
         logs = {}
-        if not self.n_critic:
-            if self.batch_norm_updates == "released":
-                self._generate(draws.latent(), updates=1)
-            nll, gradients = self._likelihood_gradients(draws.likelihood_images(batches[-1]))
-        else:
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch([v.value for v in self.generator.trainable_variables])
-                with tape.stop_recording():
-                    for run in range(self.n_critic if fresh else 0):
-                        fake = self._generate(draws.latent(run), int(self.batch_norm_updates == "released"))
-                        logs |= critic_update(draws, tf.constant(run), batches[run], fake)
-                released = self.batch_norm_updates == "released"
+        if fresh:
+            for run, batch in enumerate(batches):
+                fake = self._generate(draws.latent(run), int(released))
+                logs = critic_update(draws, tf.constant(run), batch, fake)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in self.generator.trainable_variables])
+            adversarial = nll = None
+            if self.n_critic:
+                # One G(z) for all updates of a step; the critic's see it as a constant.
                 updates = 1 + self.n_critic if released and not fresh else 1
                 fake = self._generate(draws.latent(self.n_critic if fresh else 0), updates)
+                if not fresh:
+                    with tape.stop_recording():
+                        for run, batch in enumerate(batches):
+                            logs = critic_update(draws, tf.constant(run), batch, fake)
+                logits = self.critic(fake, training=True, updates=0)
+                adversarial = objectives.generator_loss(self.divergence, logits)
+                logs = logs | {"generator_loss": adversarial}
+            elif released:
                 with tape.stop_recording():
-                    for run in range(0 if fresh else self.n_critic):
-                        logs |= critic_update(draws, tf.constant(run), batches[0], fake)
-                adversarial = objectives.generator_loss(self.divergence, self.critic(fake, training=True, updates=0))
-                nll = None
-                if self.has_likelihood_objective:
-                    nll = self._nll(draws.likelihood_images(batches[-1]), training=True)
-                loss = objectives.generator_objective(adversarial, nll, self.like_reg)
-            gradients = tape.gradient(loss, self.generator.trainable_variables)
-            logs["generator_loss"] = adversarial
-            if nll is None:
-                nll = self._nll(draws.likelihood_images(batches[-1]), training=False)
+                    self._generate(draws.latent(), updates=1)
+            if self.has_likelihood_objective:
+                nll = self._nll(draws.likelihood_images(batches[-1]), training=True)
+            loss = objectives.generator_objective(adversarial, nll, self.like_reg)
+        gradients = tape.gradient(loss, self.generator.trainable_variables)
+        if nll is None:
+            nll = self._nll(draws.likelihood_images(batches[-1]), training=False)
         logs["nll"] = nll
-        logs["learning_rate"] = tf.cast(self.optimizer.learning_rate, self.compute_dtype)
+        logs["learning_rate"] = self.optimizer.learning_rate
         logs["generator_gradient_norm"] = _apply(self.optimizer, gradients, self.generator.trainable_variables)
         self.step.assign_add(1)
         names = sorted(logs)
@@ -203,13 +201,16 @@ class FlowGAN(keras.Model):
     def _nll(self, images, training):
         return -tf.reduce_mean(self.generator.log_prob(images, training))
 
-    def _likelihood_gradients(self, images):
-        with tf.GradientTape() as tape:
-            nll = self._nll(images, training=True)
-        return nll, tape.gradient(nll, self.generator.trainable_variables)
+    def _critic_updater(self):
+        """Return the function that makes one critic update, for all critic runs of a step."""
+        if _num_replicas() > 1:
+            # The updates synchronise, which tf.distribute forbids inside a nested function.
+            return self._critic_update
+        # One trace for all runs starts training seconds sooner.
+        return tf.function(self._critic_update, autograph=False)
 
     def _critic_update(self, draws, run, images, fake):
-        """Make one critic update on uint8 `images` and generated images `fake`; return its losses."""
+        """Make the critic update number `run` on uint8 images and generated images; return its logs."""
         real = draws.critic_images(images, run)
         fake = tf.stop_gradient(fake)
         with tf.GradientTape() as tape:
