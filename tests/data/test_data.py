@@ -166,14 +166,14 @@ def test_levels(tmp_path):
 
 
 def test_mnist_without_data_or_network(tmp_path, monkeypatch):
-    import tensorflow_datasets as tfds
-
-    def fail(self, **_):
+    def fail(*_, **__):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    monkeypatch.setattr("socket.create_connection", fail)
+    monkeypatch.setattr("urllib.request.getproxies", dict)
     with pytest.raises(flow_gan.UserError, match=r"--dataset=mnist is not in .*no route to host.*--dataset=digits"):
-        data.load("mnist", tmp_path)
+        data.load("mnist", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_image_grid(tmp_path):

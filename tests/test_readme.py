@@ -1,0 +1,23 @@
+"""The README's Python runs as written, and its files exist."""
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_python_block_runs():
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {}
+    exec(block, names)
+    assert names["log_prob"].shape == [250] and names["z"].shape == [250, 64]
+    assert abs(names["again"] - names["images"]).numpy().max() < 1e-4
+    assert names["samples"].shape == [16, 8, 8, 1] and names["density"].event_shape == (8, 8, 1)
+
+
+def test_files_that_it_names_exist():
+    paths = set(re.findall(r"\b(?:runs|tests)/[\w/]+\.(?:flags|png)", README))
+    assert len(paths) >= 6
+    for path in paths:
+        assert (ROOT / path).exists(), path
