@@ -62,7 +62,7 @@ class Config:
     input_height: int | None = _setting(
         None, "Data", "image height in pixels, checked against the data; the data's if not given"
     )
-    input_width: int | None = _setting(None, "Data", "image width in pixels, likewise; --input_height if not given")
+    input_width: int | None = _setting(None, "Data", "image width in pixels, likewise")
     c_dim: int | None = _setting(None, "Data", "channels per image, likewise")
 
     model_type: str = _setting("nice", "Generator", "the flow", MODEL_TYPES)
@@ -143,7 +143,7 @@ class Config:
                 check_choice(f"--{field.name}", getattr(self, field.name), field.metadata["choices"])
         for name, lowest in _LOWEST.items():
             value = getattr(self, name)
-            if value is not None and not value >= lowest:
+            if value is not None and not lowest <= value < float("inf"):
                 raise UserError(f"--{name}={value}; expected {lowest} or more")
         for name in _POSITIVE:
             value = getattr(self, name)
@@ -157,6 +157,15 @@ class Config:
             raise UserError(f"--lr_decay={self.lr_decay}; expected more than 0 and at most 1")
         if self.levels is not None and self.levels > 256:
             raise UserError(f"--levels={self.levels}; expected at most 256")
+        if self.seed >= 2**31:
+            raise UserError(f"--seed={self.seed}; expected less than 2^31")
+        if self.min_lr > self.learning_rate:
+            raise UserError(f"--min_lr={self.min_lr}; expected at most --learning_rate={self.learning_rate}")
+        if self.prior == "uniform" and self.objective != "adv":
+            raise UserError(
+                "--prior=uniform has density 0 outside [-1, 1]^D, where the NLL of images is infinite; expected "
+                "--like_reg=0 and --n_critic > 0 (ADV) with it, or another prior"
+            )
         if self.batch_norm_adaptive not in (0, 1):
             raise UserError(f"--batch_norm_adaptive={self.batch_norm_adaptive}; expected 0 or 1")
         if self.n_critic == 0 and self.like_reg == 0:
@@ -208,14 +217,19 @@ _POSITIVE = (
     "temperature",
 )
 
-# What may differ when a run is resumed; everything else makes it another run.
-RESUMABLE = frozenset(
+# What may differ from the stored configuration when a run is resumed, evaluated or sampled.
+_ALWAYS_CHANGEABLE = frozenset(
     {
         *("mode", "run_dir", "runs_dir", "resume", "checkpoint", "split", "num_samples", "temperature"),
         *("data_dir", "epoch", "max_steps", "strategy", "gpu_nr"),
         *("eval_every", "log_every", "checkpoint_dir", "log_dir", "sample_dir"),
     }
 )
+CHANGEABLE = {
+    "train": _ALWAYS_CHANGEABLE,
+    "evaluate": _ALWAYS_CHANGEABLE | {"batch_size"},
+    "sample": _ALWAYS_CHANGEABLE | {"seed"},
+}
 
 
 def from_json(text, path):
@@ -277,7 +291,7 @@ def parse(argv):
     values = define_flags()
     try:
         rest = values(["flow_gan", *argv])[1:]
-    except flags.Error as error:
+    except (flags.Error, UnicodeDecodeError) as error:
         raise UserError(" ".join(str(error).split())) from error
     if rest:
         raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")

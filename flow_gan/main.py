@@ -1,5 +1,6 @@
 """The command line: python -m flow_gan.main [--flags], see --help."""
 
+import math
 import sys
 
 from flow_gan import config as config_module
@@ -17,9 +18,12 @@ def main(argv=None):
             return 0
         config = effective_config(given)
         {"train": train, "evaluate": evaluate, "sample": sample}[config.mode](config)
-    except UserError as error:
+    except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; --resume with --run_dir goes on from the latest checkpoint", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -35,25 +39,33 @@ def effective_config(given):
     text, path = read_config(asked.run_dir)
     stored = config_module.from_json(text, path)
     for name, value in given.items():
-        if name not in config_module.RESUMABLE and value != getattr(stored, name):
+        if name not in config_module.CHANGEABLE[asked.mode] and value != getattr(stored, name):
             raise UserError(
                 f"--{name}={value}, but the run {asked.run_dir} has {getattr(stored, name)}: that would be another "
                 "model or another run; leave the flag out"
             )
     settings = vars(stored) | {"mode": "train", "resume": False, "checkpoint": "best", "split": "test"}
+    if "epoch" in given:
+        settings["max_steps"] = None  # What is asked for now counts, not what the run was started with.
     return config_module.Config(**(settings | given))
 
 
 def train(config):
     """Train, then evaluate the test images with the best weights, and say where everything lies."""
     outcome = training.train(config)
-    model, dataset, folder = outcome.model, outcome.dataset, outcome.folder
-    test = evaluation.evaluate_nll(model, dataset, "test", config.batch_size)
-    write_json(folder.evaluation / "nll-test.json", test.to_dict() | {"step": model.num_steps})
-    grid = folder.samples / "best.png"
+    model, folder = outcome.model, outcome.folder
+    if outcome.first_step == outcome.last_step:
+        print(f"nothing left to train: the run has made its {outcome.last_step} steps")
+    if math.isfinite(outcome.best_nll):
+        checkpoint = "best"
+        print(f"best validation NLL  {outcome.best_nll:.2f} nats, at step {outcome.best_step}")
+    else:
+        checkpoint = "latest"
+        print("best validation NLL  none was finite; what follows is of the latest weights")
+    nll = evaluate_split(model, outcome.dataset, folder, "test", checkpoint, config.batch_size)
+    grid = folder.samples / f"{checkpoint}.png"
     data.save_png(grid, data.image_grid(model.generator.sample(config.num_samples, config.seed)))
-    print(f"best validation NLL  {outcome.best_nll:.2f} nats, at step {outcome.best_step}")
-    print(f"test NLL             {test}")
+    print(f"test NLL             {nll}")
     print(f"samples              {grid}")
     print(f"run folder           {folder.path}")
     print(f"curves               tensorboard --logdir {folder.tensorboard}")
@@ -61,19 +73,27 @@ def train(config):
 
 def evaluate(config):
     """Print and store the NLL of `--split`."""
-    model, dataset, folder = training.load_run(config)
-    nll = evaluation.evaluate_nll(model, dataset, config.split, config.batch_size)
-    path = folder.evaluation / f"nll-{config.split}.json"
-    write_json(path, nll.to_dict() | {"checkpoint": config.checkpoint, "step": model.num_steps})
+    dataset = training.load_data(config)
+    model, folder = training.load_model(config, dataset.levels)
+    nll = evaluate_split(model, dataset, folder, config.split, config.checkpoint, config.batch_size)
     print(f"{config.split} NLL  {nll}")
-    print(f"stored in {path}")
+    print(f"stored in {folder.evaluation}")
+
+
+def evaluate_split(model, dataset, folder, split, checkpoint, batch_size):
+    """Return the NLL of a split and store it in the run's evaluation folder."""
+    nll = evaluation.evaluate_nll(model, dataset, split, batch_size)
+    figures = {"split": split, "checkpoint": checkpoint, "step": model.num_steps} | nll.to_dict()
+    write_json(folder.evaluation / f"nll-{split}-{checkpoint}.json", figures)
+    return nll
 
 
 def sample(config):
     """Draw a grid of samples."""
-    model, _, folder = training.load_run(config)
+    model, folder = training.load_model(config)
     images = model.generator.sample(config.num_samples, config.seed, config.temperature)
-    path = folder.samples / f"samples-{config.checkpoint}-temperature-{config.temperature:g}.png"
+    name = f"{config.checkpoint}-seed-{config.seed}-temperature-{config.temperature:g}.png"
+    path = folder.samples / name
     path.parent.mkdir(parents=True, exist_ok=True)
     data.save_png(path, data.image_grid(images))
     print(f"{config.num_samples} samples  {path}")

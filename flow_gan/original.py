@@ -1,5 +1,7 @@
 """Variables of the original 2017 release, by name."""
 
+import numpy as np
+
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE
@@ -19,7 +21,8 @@ def assign_variables(part, variables):
       UserError: a name is missing or unknown, or an array has another shape than the variable.
     """
     expected = variable_names(part)
-    given = {name: value for name, value in variables.items() if not name.endswith("/step")}
+    counters = {name.removesuffix("/mean") + "/step" for name in expected if name.endswith("/mean")}
+    given = {name: np.asarray(value) for name, value in variables.items() if name not in counters}
     missing = sorted(expected.keys() - given.keys())
     extra = sorted(given.keys() - expected.keys())
     if missing or extra:

@@ -31,6 +31,7 @@ def test_a_whole_model(golden):
     [
         (lambda v: v.pop("model/Scaling/g_scale"), r"missing \['model/Scaling/g_scale'\], unknown none"),
         (lambda v: v.update(extra=np.zeros(1)), r"missing none, unknown \['extra'\]"),
+        (lambda v: v.update({"bogus/step": np.zeros(())}), r"missing none, unknown \['bogus/step'\]"),
         (
             lambda v: v.update({"model/Scaling/g_scale": np.zeros((1, 3))}),
             r"variable 'model/Scaling/g_scale' has shape \(1, 3\); expected \(1, 144\)",

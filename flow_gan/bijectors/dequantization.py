@@ -1,5 +1,6 @@
 """From grey levels to a density."""
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -16,4 +17,7 @@ def dequantize(images, noise, levels=256):
       `levels`; in bits/dim it is NLL / (D ln 2) + log2(levels).
     """
     noise = tf.convert_to_tensor(noise)
-    return (tf.cast(images, noise.dtype) + noise) / tf.cast(levels, noise.dtype)
+    dequantized = (tf.cast(images, noise.dtype) + noise) / tf.cast(levels, noise.dtype)
+    # The sum rounds up to `levels` for the noise nearest to 1; the logit of 1 is the one thing to keep out.
+    dtype = noise.dtype.as_numpy_dtype
+    return tf.minimum(dequantized, np.nextafter(dtype(1), dtype(0)))

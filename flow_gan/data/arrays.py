@@ -1,7 +1,6 @@
 """Images in a .npy or .npz file."""
 
 import pathlib
-import zipfile
 
 import numpy as np
 
@@ -47,10 +46,11 @@ def load(path, levels):
 def _open(path):
     try:
         if path.suffix == ".npy":
-            return {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
+            return {"images": np.lib.format.open_memmap(path, mode="r")}
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # A damaged file ends in one of many kinds of exception.
         raise UserError(
             f"--dataset={path} cannot be read ({error}); expected plain numeric arrays, since pickled objects "
             "are never loaded"
@@ -58,7 +58,7 @@ def _open(path):
 
 
 def _check(path, name, array, labels):
-    if array.dtype != np.uint8 or array.ndim not in (3, 4):
+    if array.dtype != np.uint8 or array.ndim not in (3, 4) or 0 in array.shape:
         raise UserError(
             f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}; expected uint8 [N, H, W] or [N, H, W, C]"
         )

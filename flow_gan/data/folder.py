@@ -10,7 +10,9 @@ from flow_gan.data.dataset import SPLITS, Dataset, Split, random_split_indices
 from flow_gan.errors import UserError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
+GREY_MODES = ("1", "L", "LA")
+# More than 8 bits per pixel, of which a conversion would leave next to nothing.
+DEEP_MODES = ("I", "F")
 
 
 def load(path, levels):
@@ -67,8 +69,12 @@ def _read_all(files):
 def _read(file, mode):
     try:
         with PIL.Image.open(file) as image:
+            if image.mode.startswith(DEEP_MODES):
+                raise UserError(f"{file} has more than 8 bits per channel (mode {image.mode}); expected 8")
             mode = mode or ("L" if image.mode in GREY_MODES else "RGB")
             pixels = np.asarray(image.convert(mode))
-    except (OSError, SyntaxError, ValueError) as error:
+    except UserError:
+        raise
+    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise UserError(f"{file} cannot be read as an image: {error}") from error
     return pixels.reshape(*pixels.shape[:2], -1)

@@ -5,7 +5,7 @@ import tensorflow_probability as tfp
 from flow_gan.bijectors import AdditiveCoupling, alpha_logit, diagonal_scaling, even_odd_split
 from flow_gan.errors import UserError
 from flow_gan.generators.base import FlowGenerator
-from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.initializers import GENERATOR, SeededInitializers
 from flow_gan.networks.mlp import CouplingMLP
 
 NUM_COUPLINGS = 4
@@ -68,7 +68,7 @@ class NICE(FlowGenerator):
                 self.size // 2,
                 hidden_units,
                 num_hidden_layers,
-                SeededInitializers(init_type, seed, i),
+                SeededInitializers(init_type, seed, GENERATOR, i),
                 name=f"coupling_{i + 1}",
                 dtype=self.dtype_policy,
             )

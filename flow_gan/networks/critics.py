@@ -9,7 +9,7 @@ import collections
 import keras
 import tensorflow as tf
 
-from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.initializers import CRITIC, SeededInitializers
 from flow_gan.networks.normalization import BatchNorm
 
 
@@ -131,7 +131,7 @@ class _LayerMaker:
     def __init__(self, name, seed, dtype):
         # Convolutions start as the coupling networks do (truncated normal, 0.02). The release's dense
         # layers start from the same normal without truncation, a difference without consequence.
-        self._initializers = SeededInitializers("normal", seed, len(CRITICS), list(CRITICS).index(name))
+        self._initializers = SeededInitializers("normal", seed, CRITIC, list(CRITICS).index(name))
         self._dtype = dtype
         self._counts = collections.Counter()
 

@@ -13,6 +13,10 @@ INITIALIZERS = {
 }
 
 
+# First numbers of `place`.
+GENERATOR, CRITIC = 0, 1
+
+
 class SeededInitializers:
     """A source of initializers, each with a seed of its own derived from one seed.
 
@@ -22,13 +26,14 @@ class SeededInitializers:
     Args:
       init_type: "normal" (truncated, standard deviation 0.02), "uniform" (+-0.01), "orthogonal" or
         "xavier" (Glorot uniform): the release's `--init_type`.
-      *seeds: integers, from which all seeds derive.
+      seed: int, from which all seeds derive.
+      *place: integers that tell this source from every other one: the network's role and number.
     """
 
-    def __init__(self, init_type, *seeds):
+    def __init__(self, init_type, seed, *place):
         check_choice("init_type", init_type, INITIALIZERS)
         self._make = INITIALIZERS[init_type]
-        self._sequence = np.random.SeedSequence(seeds)
+        self._sequence = np.random.SeedSequence(seed, spawn_key=place)
 
     def next(self):
         """Return an initializer that no earlier call returned."""

@@ -1,5 +1,7 @@
 """From a configuration to a data set and a model."""
 
+import dataclasses
+
 from flow_gan import data as data_module
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
@@ -7,17 +9,22 @@ from flow_gan.generators import NICE
 from flow_gan.networks.critics import CRITICS
 from flow_gan.training.optimizers import Adam, DecayToFloor
 
+SIZE_FLAGS = ("input_height", "input_width", "c_dim")
+
+
+def resolve(config, data):
+    """Return the configuration with the data's sizes in place of those not given, and the critic chosen."""
+    changes = dict(zip(SIZE_FLAGS, data.image_shape, strict=True))
+    if config.critic == "auto":
+        changes["critic"] = "mnist" if data.image_shape[-1] == 1 else "dcgan"
+    return dataclasses.replace(config, **changes)
+
 
 def load_data(config):
     """Return the data set of a configuration, checked against its sizes."""
     data = data_module.load(config.dataset, config.data_dir, config.levels)
-    height, width, channels = data.image_shape
-    asked_width = config.input_width or config.input_height
-    for flag, asked, actual in (
-        ("input_height", config.input_height, height),
-        ("input_width", asked_width, width),
-        ("c_dim", config.c_dim, channels),
-    ):
+    for flag, actual in zip(SIZE_FLAGS, data.image_shape, strict=True):
+        asked = getattr(config, flag)
         if asked is not None and asked != actual:
             raise UserError(f"--{flag}={asked}, but the images of --dataset={config.dataset} have {actual}")
     needed = config.batch_size * (batches_per_step(config) or 1)
@@ -42,10 +49,11 @@ def num_steps(config, data):
     return config.max_steps or config.epoch * (len(data.train) // per_step)
 
 
-def build_model(config, data):
-    """Return the compiled `FlowGAN` of a configuration. Call it in the strategy's scope."""
+def build_model(config, levels=256):
+    """Return the compiled `FlowGAN` of a configuration from `resolve`. Call it in the strategy's scope."""
+    image_shape = tuple(getattr(config, flag) for flag in SIZE_FLAGS)
     generator = NICE(
-        data.image_shape,
+        image_shape,
         hidden_units=config.hidden_layers,
         num_hidden_layers=config.no_of_layers,
         prior=config.prior,
@@ -56,10 +64,7 @@ def build_model(config, data):
     )
     critic = None
     if config.n_critic:
-        name = config.critic
-        if name == "auto":
-            name = "mnist" if data.image_shape[-1] == 1 else "dcgan"
-        critic = CRITICS[name](data.image_shape, config.f_div, filters=config.df_dim, seed=config.seed)
+        critic = CRITICS[config.critic](image_shape, config.f_div, filters=config.df_dim, seed=config.seed)
     model = FlowGAN(
         generator,
         critic,
@@ -70,7 +75,7 @@ def build_model(config, data):
         gradient_penalty_norm=config.gradient_penalty_norm,
         batch_norm_updates=config.batch_norm_updates,
         critic_batches=config.critic_batches,
-        levels=data.levels,
+        levels=levels,
         seed=config.seed,
         name="flow_gan",
     )

@@ -1,5 +1,7 @@
 """Checkpoints of a run: the latest ones, to go on from, and the best one, to use."""
 
+import math
+
 import tensorflow as tf
 
 from flow_gan.errors import UserError
@@ -45,7 +47,7 @@ class Checkpoints:
 
     def save_if_best(self, nll):
         """Save the networks if `nll` is below the best so far; return whether it is."""
-        if not nll < float(self.best_nll):
+        if not (math.isfinite(nll) and nll < float(self.best_nll)):
             return False
         self.best_nll.assign(nll)
         self.best_step.assign(self.model.num_steps)
@@ -61,7 +63,8 @@ class Checkpoints:
         manager = {"latest": self._latest, "best": self._best}[which]
         path = manager.latest_checkpoint
         if path is None:
-            raise UserError(f"{manager.directory} holds no checkpoint")
+            hint = "; no validation NLL was finite, pass --checkpoint=latest" if self.latest_path else ""
+            raise UserError(f"{manager.directory} holds no checkpoint{hint}")
         _read_whole(path)
         try:
             manager.checkpoint.restore(path).assert_consumed()

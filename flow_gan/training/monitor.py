@@ -97,6 +97,14 @@ class Monitor(keras.callbacks.Callback):
         self._bar.set_postfix_str(f"train NLL {records[-1]['nll']:.2f}" + self._best_text(), refresh=False)
         return records
 
+    def _check_updated_model(self, nll):
+        """Stop before a model is saved that the last update has spoilt: its losses are from before that update."""
+        if self.model.has_likelihood_objective and not math.isfinite(nll):
+            raise UserError(self._failure(self._step, "validation_nll", nll))
+        for variable in self.model.trainable_variables:
+            if not np.isfinite(variable.numpy()).all():
+                raise UserError(self._failure(self._step, f"the weight {variable.path}", "not finite"))
+
     def _failure(self, step, name, value):
         saved = self._checkpoints.latest_path
         kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was saved before it"
@@ -112,6 +120,7 @@ class Monitor(keras.callbacks.Callback):
     def _validate(self):
         result = self.model.evaluate(self._validation, verbose=0, return_dict=True)
         nll = float(result["nll"])
+        self._check_updated_model(nll)
         generator = self.model.generator
         grid = data.image_grid(generator.decode(self._fixed_z))
         data.save_png(self._folder.samples / f"step-{self._step:07d}.png", grid)
@@ -134,7 +143,7 @@ class Outcome:
       folder: its `RunFolder`.
       best_nll: float, lowest validation NLL in nats per image, inf if none was finite.
       best_step: int, the step of `best_nll`.
-      num_steps: int.
+      first_step, last_step: int, the step at which this training began, and the last one.
     """
 
     model: keras.Model
@@ -142,4 +151,5 @@ class Outcome:
     folder: object
     best_nll: float
     best_step: int
-    num_steps: int
+    first_step: int
+    last_step: int

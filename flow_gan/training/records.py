@@ -1,6 +1,7 @@
 """What a run leaves behind while it trains: metrics.jsonl and TensorBoard's events."""
 
 import json
+import math
 import os
 import pathlib
 
@@ -23,7 +24,7 @@ _TAGS = {
 
 
 class MetricsFile:
-    """metrics.jsonl: one JSON object per step, written in bulk.
+    """metrics.jsonl: one JSON object per step, written in bulk; null is a value that is not finite.
 
     Args:
       path: the file.
@@ -41,12 +42,17 @@ class MetricsFile:
 
     def write(self, records):
         """Append dicts, each with "step"."""
-        self._file.write("".join(json.dumps(record) + "\n" for record in records))
+        self._file.write("".join(json.dumps(_finite(record)) + "\n" for record in records))
         self._file.flush()
 
     def close(self):
         """Close the file."""
         self._file.close()
+
+
+def _finite(record):
+    # JSON knows neither NaN nor infinity.
+    return {name: value if math.isfinite(value) else None for name, value in record.items()}
 
 
 def _step_of(line):

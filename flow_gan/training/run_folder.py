@@ -41,28 +41,39 @@ def create(config):
     """Make the folder of a new run, `--run_dir` or the next free name, and return it as a `RunFolder`.
 
     Raises:
-      UserError: the folder exists and is not empty, or cannot be made.
+      UserError: a folder of the run exists and is not empty, or cannot be made; then none is left behind.
     """
+    own = {name: getattr(config, name) for name in ("run_dir", "checkpoint_dir", "log_dir", "sample_dir")}
+    for name, path in own.items():
+        if path is not None and os.path.lexists(path) and not _is_empty_folder(path):
+            raise UserError(
+                f"--{name}={path} exists already and is left as it is; pass another one"
+                + (", or --resume to go on with that run" if name == "run_dir" else "")
+            )
+    for name in ("checkpoint_dir", "log_dir", "sample_dir", "run_dir"):
+        if own[name] is not None:
+            _make(f"--{name}={own[name]}", pathlib.Path(own[name]))
+    path = config.run_dir
+    if path is None:
+        path = _next_free(config)
+    folder = RunFolder(path, config)
+    folder.write_config(config)
+    return folder
+
+
+def _is_empty_folder(path):
+    return os.path.isdir(path) and not os.listdir(path)
+
+
+def _make(name, path):
+    """Make a folder and try to write into it."""
     try:
-        if config.run_dir is not None:
-            path = pathlib.Path(config.run_dir)
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise UserError(
-                    f"--run_dir={path} exists already and is left as it is; pass another one, or --resume to go on "
-                    "with that run"
-                )
-            path.mkdir(parents=True, exist_ok=True)
-        else:
-            path = _next_free(config)
-        folder = RunFolder(path, config)
-        for subfolder in (folder.checkpoints, folder.tensorboard):
-            if subfolder.exists() and any(subfolder.iterdir()):
-                raise UserError(f"{subfolder} is not empty; expected a new folder for a new run")
-        folder.write_config(config)
-        return folder
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".probe"
+        probe.touch()
+        probe.unlink()
     except OSError as error:
-        where = config.run_dir or config.runs_dir
-        raise UserError(f"the run folder {where} cannot be written: {error}") from error
+        raise UserError(f"{name} cannot be written: {error}") from error
 
 
 def read_config(run_dir):
@@ -71,7 +82,7 @@ def read_config(run_dir):
     try:
         return path.read_text(), path
     except OSError as error:
-        raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error.strerror})") from error
+        raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error})") from error
 
 
 def write_whole(path, text):
@@ -88,13 +99,14 @@ def write_json(path, value):
 
 
 def _next_free(config):
+    _make(f"--runs_dir={config.runs_dir}", pathlib.Path(config.runs_dir))
     dataset = pathlib.Path(config.dataset).stem
     name = f"{dataset}_{config.model_type}_{config.objective}"
     number = 1
     while True:
         path = pathlib.Path(config.runs_dir) / f"{name}-{number}"
         try:
-            path.mkdir(parents=True)
+            path.mkdir()
             return path
         except FileExistsError:
             number += 1

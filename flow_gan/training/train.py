@@ -25,9 +25,10 @@ def train(config):
     """
     select_gpu(config.gpu_nr)
     dataset = build.load_data(config)
+    config = build.resolve(config, dataset)
     strategy = make_strategy(config.strategy, config.batch_size)
     with strategy.scope():
-        model = build.build_model(config, dataset)
+        model = build.build_model(config, dataset.levels)
     last_step = build.num_steps(config, dataset)
     if config.resume:
         folder = run_folder.RunFolder(config.run_dir, config)
@@ -53,18 +54,18 @@ def train(config):
         folder,
         float(checkpoints.best_nll),
         int(checkpoints.best_step),
+        first_step,
         last_step,
     )
 
 
-def load_run(config):
-    """Return (model, dataset, folder) of the finished run `config.run_dir`, with its `--checkpoint`."""
+def load_model(config, levels=256):
+    """Return (model, folder) of the run `config.run_dir`, with the weights of `config.checkpoint`."""
     select_gpu(config.gpu_nr)
-    dataset = build.load_data(config)
-    model = build.build_model(config, dataset)
+    model = build.build_model(config, levels)
     folder = run_folder.RunFolder(config.run_dir, config)
     Checkpoints(model, folder.checkpoints).restore(config.checkpoint)
-    return model, dataset, folder
+    return model, folder
 
 
 def _fit(config, model, dataset, folder, checkpoints, first_step, last_step):

@@ -92,3 +92,6 @@ def test_dequantize():
     noise = np.array(0.25, np.float64)
     assert bijectors.dequantize(images, noise).dtype == tf.float64
     np.testing.assert_allclose(bijectors.dequantize(np.uint8(255), noise), 255.25 / 256)
+    largest = np.float32(1 - 2.0**-24)
+    for levels in (17, 256):
+        assert bijectors.dequantize(np.uint8(levels - 1), largest, levels) < 1

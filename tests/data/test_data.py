@@ -112,6 +112,8 @@ def bad_datasets(folder):
     (folder / "cut" / "002.png").write_bytes((folder / "cut" / "002.png").read_bytes()[:300])
     write_images(folder / "sizes", 5)
     PIL.Image.fromarray(np.zeros((9, 9), np.uint8)).save(folder / "sizes" / "004.png")
+    write_images(folder / "deep", 5)
+    PIL.Image.fromarray(np.arange(24, dtype=np.uint16).reshape(4, 6) * 2000).save(folder / "deep" / "001.png")
     (folder / "empty").mkdir()
     write_images(folder / "few", 2)
     np.save(folder / "float.npy", images.astype(float))
@@ -123,6 +125,9 @@ def bad_datasets(folder):
     np.savez(folder / "labels.npz", images=images, labels=np.arange(3))
     np.savez(folder / "shapes.npz", train=images, validation=images, test=images[:, :3])
     (folder / "text.npy").write_text("no array")
+    np.save(folder / "thin.npy", images[:, :0])
+    (folder / "swapped.npz").write_bytes((folder / "short.npy").read_bytes())
+    (folder / "swapped.npy").write_bytes((folder / "names.npz").read_bytes())
     (folder / "text.npz").write_text("no archive")
     return {
         "unknown": ("mnits", "mnits is unknown; expected one of: digits, mnist, or the path"),
@@ -132,6 +137,10 @@ def bad_datasets(folder):
         "few": (f"{folder}/few", "has 2 images; expected 3 or more"),
         "broken": (f"{folder}/broken", r"003\.png cannot be read as an image"),
         "cut": (f"{folder}/cut", r"002\.png cannot be read as an image"),
+        "deep": (f"{folder}/deep", r"001\.png has more than 8 bits per channel \(mode I;16\); expected 8"),
+        "swapped npy": (f"{folder}/swapped.npy", "cannot be read"),
+        "swapped npz": (f"{folder}/swapped.npz", "cannot be read"),
+        "no height": (f"{folder}/thin.npy", r"uint8 \[20, 0, 4\]; expected uint8"),
         "sizes": (f"{folder}/sizes", r"004\.png is 9x9, but 000\.png is 6x4"),
         "float": (f"{folder}/float.npy", r"float64 \[20, 4, 4\]; expected uint8"),
         "flat": (f"{folder}/flat.npy", r"uint8 \[20, 16\]; expected uint8 \[N, H, W\]"),

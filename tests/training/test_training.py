@@ -12,12 +12,18 @@ from flow_gan import config, training
 from flow_gan.training import build
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.records import MetricsFile, TensorBoardLog
+from flow_gan.training.strategy import select_gpu
 
 SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
 
 
 def settings(folder, **changes):
     return config.Config(**(SMALL | {"run_dir": str(folder), "max_steps": 10} | changes))
+
+
+def model_of(config_):
+    dataset = build.load_data(config_)
+    return build.build_model(build.resolve(config_, dataset), dataset.levels)
 
 
 def lines_of(folder):
@@ -49,8 +55,9 @@ def test_records(finished):
     validated = {line["step"]: line["validation_nll"] for line in lines if "validation_nll" in line}
     assert list(validated) == [4, 8, 10]
     assert outcome.best_nll == min(validated.values())
-    assert validated[outcome.best_step] == outcome.best_nll and outcome.num_steps == 10
-    assert config.from_json((folder / "config.json").read_text(), "") == settings(folder)
+    assert validated[outcome.best_step] == outcome.best_nll and outcome.last_step == 10
+    effective = settings(folder, input_height=8, input_width=8, c_dim=1, critic="mnist")
+    assert config.from_json((folder / "config.json").read_text(), "") == effective
     assert sorted(p.name for p in (folder / "samples").iterdir()) == [f"step-{step:07}.png" for step in (4, 8, 10)]
 
 
@@ -68,20 +75,30 @@ def test_tensorboard(finished):
     assert {"samples from a fixed z", "z = f(x) of validation images"} <= validation.keys()
 
 
-def test_outcome_has_the_best_weights(finished):
-    outcome, folder = finished
-    model = build.build_model(settings(folder), outcome.dataset)
-    Checkpoints(model, folder / "checkpoints").restore("best")
-    assert model.num_steps == outcome.best_step
-    for a, b in zip(model.generator.weights, outcome.model.generator.weights, strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
-    checkpoints = sorted(p.name for p in (folder / "checkpoints").glob("*/*.index"))
-    assert checkpoints == sorted([f"ckpt-{outcome.best_step}.index", "ckpt-8.index", "ckpt-10.index"])
+def test_outcome_has_the_best_weights(tmp_path, monkeypatch):
+    """The validation NLL rises from step 4 on: what comes back are the weights of step 4."""
+    nlls = iter([1.0, 2.0, 3.0])
+    evaluate = flow_gan.FlowGAN.evaluate
+    monkeypatch.setattr(flow_gan.FlowGAN, "evaluate", lambda *a, **k: evaluate(*a, **k) | {"nll": next(nlls)})
+    saved = {}
+    save_if_best = Checkpoints.save_if_best
+
+    def record(self, nll):
+        saved[self.model.num_steps] = [v.numpy() for v in self.model.weights]
+        return save_if_best(self, nll)
+
+    monkeypatch.setattr(Checkpoints, "save_if_best", record)
+    outcome = training.train(settings(tmp_path / "run"))
+    assert (outcome.best_nll, outcome.best_step, outcome.model.num_steps) == (1.0, 4, 4)
+    assert list(saved) == [4, 8, 10]
+    for restored, best in zip(outcome.model.weights, saved[4], strict=True):
+        np.testing.assert_array_equal(restored.numpy(), best)
+    checkpoints = sorted(p.name for p in (tmp_path / "run" / "checkpoints").glob("*/*.index"))
+    assert checkpoints == ["ckpt-10.index", "ckpt-4.index", "ckpt-8.index"]
 
 
 def all_weights(config_):
-    dataset = build.load_data(config_)
-    model = build.build_model(config_, dataset)
+    model = model_of(config_)
     checkpoints = Checkpoints(model, pathlib.Path(config_.run_dir) / "checkpoints")
     checkpoints.restore("latest")
     variables = [*model.weights, *model.optimizer.variables]
@@ -91,25 +108,30 @@ def all_weights(config_):
     return [*values, checkpoints.best_nll.numpy(), checkpoints.best_step.numpy()]
 
 
-@pytest.mark.parametrize("objective", [{"n_critic": 1}, {"n_critic": 0}])
+@pytest.mark.parametrize(
+    "objective",
+    [{"n_critic": 2}, {"n_critic": 0}, {"n_critic": 2, "like_reg": 0.0, "critic_batches": "fresh"}],
+    ids=["hybrid", "mle", "adv-fresh"],
+)
 def test_resume_equals_an_uninterrupted_run(tmp_path, objective):
-    changes = objective | {"lr_decay": 0.9}
+    # An epoch has 12 steps, or 6 with fresh batches.
+    changes = objective | {"lr_decay": 0.9, "eval_every": 5}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
+    changes["max_steps"] = 15
     training.train(settings(whole, **changes))
-    training.train(settings(parts, max_steps=4, **changes))
+    training.train(settings(parts, **(changes | {"max_steps": 10})))
     # What a run writes after its last checkpoint and before a crash is cut off again.
     with open(parts / "metrics.jsonl", "a") as file:
-        file.write('{"step": 5, "nll": 0.0}\n{"step": 6, "nl')
-    late = TensorBoardLog(parts / "tensorboard", 4)
-    late.train(5, {"nll": 0.0})
+        file.write('{"step": 11, "nll": 0.0}\n{"step": 12, "nl')
+    late = TensorBoardLog(parts / "tensorboard", 10)
+    late.train(11, {"nll": 0.0})
     late.close()
     training.train(settings(parts, resume=True, **changes))
     assert lines_of(parts) == lines_of(whole)
     for name in ("train", "validation"):
         a, b = events_of(whole / "tensorboard" / name), events_of(parts / "tensorboard" / name)
         assert a.keys() == b.keys()
-        for tag in a.keys() - {"samples from a fixed z"}:
-            # The first part ended with a validation at step 4 as the whole run did.
+        for tag in a:
             assert [step for step, _ in a[tag]] == [step for step, _ in b[tag]], tag
             for (_, x), (_, y) in zip(a[tag], b[tag], strict=True):
                 np.testing.assert_array_equal(x, y)
@@ -120,7 +142,7 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, objective):
 def test_checkpoints_hold_every_variable(finished):
     """Weights, moving averages and slots: tf.train.Checkpoint leaves out, without a word, what it does not see."""
     _, folder = finished
-    model = build.build_model(settings(folder), build.load_data(settings(folder)))
+    model = model_of(settings(folder))
     sizes = {"best": len(model.weights)}
     sizes["latest"] = (
         len(model.weights)
@@ -178,6 +200,20 @@ def test_a_non_finite_loss_stops_the_run(tmp_path):
     assert lines_of(folder)[3]["step"] == 4
 
 
+@pytest.mark.parametrize("objective", [{"n_critic": 0}, {"n_critic": 1, "like_reg": 0.0}], ids=["mle", "adv"])
+def test_what_the_last_update_spoilt_is_not_saved(tmp_path, objective):
+    """With a validation after each step, the weights are looked at before the loss can show the damage."""
+    folder = tmp_path / "run"
+    training.train(settings(folder, max_steps=1, eval_every=1, **objective))
+    diverging = settings(folder, max_steps=9, eval_every=1, learning_rate=3e38, resume=True, **objective)
+    with pytest.raises(flow_gan.UserError, match=r"step \d+: .*last good checkpoint is .*ckpt-\d+\b"):
+        training.train(diverging)
+    latest = tf.train.latest_checkpoint(folder / "checkpoints" / "latest")
+    for name in (reader := tf.train.load_checkpoint(latest)).get_variable_to_shape_map():
+        if "networks" in name:
+            assert np.isfinite(reader.get_tensor(name)).all(), name
+
+
 def test_a_non_finite_loss_before_any_checkpoint(tmp_path):
     with pytest.raises(flow_gan.UserError, match="no checkpoint was saved before it"):
         training.train(settings(tmp_path / "run", n_critic=0, learning_rate=1e30))
@@ -214,7 +250,8 @@ def test_resume_from_nothing(tmp_path):
 
 def test_resume_a_finished_run(finished):
     _, folder = finished
-    assert training.train(settings(folder, resume=True)).num_steps == 10
+    outcome = training.train(settings(folder, resume=True))
+    assert (outcome.first_step, outcome.last_step) == (10, 10)
     with pytest.raises(flow_gan.UserError, match="is at step 10 already"):
         training.train(settings(folder, resume=True, max_steps=5))
 
@@ -228,7 +265,7 @@ def test_resume_a_finished_run(finished):
             r"--batch_size=700 needs 1400 training images",
         ),
         ({"input_height": 28}, r"--input_height=28, but the images of --dataset=digits have 8"),
-        ({"input_height": 8, "input_width": 9}, r"--input_width=9, but the images of --dataset=digits have 8"),
+        ({"input_width": 9}, r"--input_width=9, but the images of --dataset=digits have 8"),
         ({"c_dim": 3}, r"--c_dim=3, but the images of --dataset=digits have 1"),
         ({"strategy": "mirrored", "batch_size": 5}, r"--batch_size=5 cannot be divided among 2 replicas"),
     ],
@@ -237,6 +274,67 @@ def test_what_does_not_fit_the_data(tmp_path, changes, message):
     with pytest.raises(flow_gan.UserError, match=message):
         training.train(settings(tmp_path / "run", **changes))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoint_dir", "log_dir", "sample_dir"])
+def test_subfolders_that_cannot_be_used(tmp_path, name):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("kept")
+    for path, message in (("full", "exists already and is left as it is"), ("full/file/x", "cannot be written")):
+        with pytest.raises(flow_gan.UserError, match=f"--{name}=.*{message}"):
+            training.train(settings(tmp_path / "run", **{name: str(tmp_path / path)}))
+    assert not (tmp_path / "run").exists() and (tmp_path / "full" / "file").read_text() == "kept"
+
+
+def test_every_setting_reaches_the_model(tmp_path):
+    np.save(tmp_path / "set.npy", np.zeros((300, 4, 6), np.uint8))
+    config_ = config.Config(
+        **{"dataset": str(tmp_path / "set.npy"), "levels": 33, "hidden_layers": 7, "no_of_layers": 2, "alpha": 0.01},
+        **{"prior": "gaussian", "init_type": "uniform", "batch_norm_updates": "released", "n_critic": 3},
+        **{"like_reg": 0.3, "f_div": "lsgan", "reg": 4.0, "gradient_penalty_norm": "column", "critic": "dcgan"},
+        **{"df_dim": 3, "critic_batches": "fresh", "batch_size": 5, "learning_rate": 0.02, "beta1": 0.7},
+        **{"lr_decay": 0.5, "min_lr": 0.004, "seed": 9, "epoch": 2},
+    )
+    dataset = build.load_data(config_)
+    model = model_of(config_)
+    generator = model.generator
+    assert (generator.image_shape, generator.hidden_units, generator.num_hidden_layers) == ((4, 6, 1), 7, 2)
+    assert (generator.logit_alpha, generator.prior_name, generator.init_type, generator.seed) == (
+        *(0.01, "gaussian", "uniform", 9),
+    )
+    assert (model.n_critic, model.like_reg, model.divergence, model.gradient_penalty) == (3, 0.3, "lsgan", 4.0)
+    assert (model.gradient_penalty_norm, model.batch_norm_updates, model.critic_batches) == (
+        *("column", "released", "fresh"),
+    )
+    assert (model.levels, model.seed) == (33, 9)
+    expected = flow_gan.critics.dcgan((4, 6, 1), "lsgan", filters=3, seed=9)
+    for a, b in zip(model.critic.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    for optimizer, updates in ((model.optimizer, 1), (model.critic_optimizer, 3)):
+        assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.7, 0.9, 1e-8)
+        rates = [float(optimizer._learning_rate(step * updates)) for step in range(4)]
+        np.testing.assert_allclose(rates, [0.02, 0.01, 0.005, 0.004], rtol=1e-6)
+    assert build.num_steps(config_, dataset) == 2 * (240 // 15)
+
+
+@pytest.mark.parametrize("channels, critic", [(1, "mnist"), (3, "dcgan")])
+def test_auto_critic(tmp_path, channels, critic):
+    np.save(tmp_path / "set.npy", np.zeros((20, 4, 4, channels), np.uint8))
+    config_ = config.Config(dataset=str(tmp_path / "set.npy"), batch_size=2)
+    assert build.resolve(config_, build.load_data(config_)).critic == critic
+
+
+def test_gpu_nr(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda devices, kind: chosen.append((devices, kind)))
+    select_gpu(3)
+    select_gpu(None)
+    assert chosen == []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a", "b"])
+    select_gpu(1)
+    assert chosen == [(["b"], "GPU")]
+    with pytest.raises(flow_gan.UserError, match="--gpu_nr=2, but there are 2 GPUs; expected 0 to 1"):
+        select_gpu(2)
 
 
 def test_odd_number_of_pixels(tmp_path):
