@@ -68,11 +68,14 @@ def fit(model, steps, batch_size=10, batches_per_step=None):
 )
 def test_two_replicas_equal_one(objective, divergence):
     """SGD in float64: 2 replicas with half the batch each do what 1 does with the whole."""
+    arguments = OBJECTIVES[objective] | {"divergence": divergence}
+    if divergence == "ce":
+        arguments["n_critic"] = 1  # Several critic updates are seen with wgan.
 
     def run(strategy):
         with strategy.scope():
             sgd = lambda: keras.optimizers.SGD(1e-3)  # noqa: E731
-            model = make_model("float64", sgd, divergence=divergence, **OBJECTIVES[objective])
+            model = make_model("float64", sgd, **arguments)
         batches = data.training_batches(images_of(400), 100, 0, 0, 5)
         logs = Logs()
         model.fit(batches, verbose=0, callbacks=[logs], shuffle=False)
@@ -82,7 +85,7 @@ def test_two_replicas_equal_one(objective, divergence):
     one, one_logs, one_nll = run(make_strategy("one_device", 100))
     two, two_logs, two_nll = run(make_strategy("mirrored", 100))
     assert two.distribute_strategy.num_replicas_in_sync == 2
-    untrained = make_model("float64", divergence=divergence, **OBJECTIVES[objective])
+    untrained = make_model("float64", **arguments)
     moved = 0
     for a, b, start in zip(one.weights, two.weights, untrained.weights, strict=True):
         np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-8, atol=1e-11, err_msg=a.path)
@@ -231,8 +234,8 @@ def test_draws_depend_on_seed_step_and_run():
 
 
 def test_a_run_is_reproducible():
-    first, again, other = (fit(make_model(), 4) for _ in range(3))
-    assert [s["nll"] for s in first] == [s["nll"] for s in again] == [s["nll"] for s in other]
+    first, again = (fit(make_model(), 4) for _ in range(2))
+    assert [s["nll"] for s in first] == [s["nll"] for s in again]
 
 
 def test_step_is_traced_once():

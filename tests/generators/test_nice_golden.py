@@ -17,14 +17,10 @@ FILES = ["nice_mnist", "nice_gaussian"]
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("prefix", ["", "alpha1e-6/"])
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name, prefix", [("nice_mnist", ""), ("nice_mnist", "alpha1e-6/"), ("nice_gaussian", "")])
 def test_outputs(name, prefix, training):
     golden = Golden(name)
     mode = prefix + ("train" if training else "eval")
-    if f"{mode}/z" not in golden.keys:
-        assert name == "nice_gaussian" and prefix
-        pytest.skip("the file has one alpha")
     generator = golden.nice(alpha=1e-6 if prefix else None)
     images = golden.dequantized()
     z = generator.encode(images, training)
