@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 from flow_gan import data, original
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
-from flow_gan.generators import NICE
+from flow_gan.generators import NICE, RealNVP
 from flow_gan.networks import critics
 
-__all__ = ["NICE", "FlowGAN", "UserError", "critics", "data", "original"]
+__all__ = ["NICE", "FlowGAN", "RealNVP", "UserError", "critics", "data", "original"]

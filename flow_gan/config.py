@@ -9,16 +9,18 @@ import textwrap
 
 from absl import flags
 
+from flow_gan.data import ALIASES, NAMED_DATASETS, VALIDATION_SPLITS
 from flow_gan.errors import UserError, check_choice
 from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
 from flow_gan.generators import PRIORS
 from flow_gan.networks.critics import CRITICS
 from flow_gan.networks.initializers import INITIALIZERS
+from flow_gan.networks.weight_norm import WEIGHT_NORM_INITS
 from flow_gan.objectives import DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.training.strategy import STRATEGIES
 
 MODES = ("train", "evaluate", "sample")
-MODEL_TYPES = ("nice",)
+MODEL_TYPES = ("nice", "real_nvp")
 CHECKPOINTS = ("best", "latest")
 SPLITS = ("train", "validation", "test")
 
@@ -56,8 +58,27 @@ class Config:
     num_samples: int = _setting(64, "What to do", "images in a sample grid")
     temperature: float = _setting(1.0, "What to do", "scale of z in --mode=sample")
 
-    dataset: str = _setting("digits", "Data", "digits, mnist, or the path of a folder of images, a .npy or a .npz file")
-    data_dir: str | None = _setting(None, "Data", "tensorflow_datasets folder of mnist; its usual folder if not given")
+    dataset: str = _setting(
+        "digits",
+        "Data",
+        f"{', '.join(NAMED_DATASETS)}, or the path of a folder of images, a .npy or a .npz file; cifar is cifar10",
+    )
+    data_dir: str | None = _setting(
+        None, "Data", "tensorflow_datasets folder of the public data sets; its usual folder if not given"
+    )
+    validation_split: str = _setting(
+        "released",
+        "Data",
+        "which training images of a public data set validate: as released, for cifar10 the first 500 of each class, "
+        "for mnist the last 10,000; or as many at random, always the same ones",
+        VALIDATION_SPLITS,
+    )
+    horizontal_flip: bool | None = _setting(
+        None,
+        "Data",
+        "flip training images left to right at random (--nohorizontal_flip: never); if not given, those of cifar10 "
+        "alone, as released",
+    )
     levels: int | None = _setting(None, "Data", "grey levels of a folder's or a file's images; 256 if not given")
     input_height: int | None = _setting(
         None, "Data", "image height in pixels, checked against the data; the data's if not given"
@@ -67,16 +88,32 @@ class Config:
 
     model_type: str = _setting("nice", "Generator", "the flow", MODEL_TYPES)
     hidden_layers: int = _setting(
-        384, "Generator", "units per hidden layer of a coupling network (the release's name for the width)"
+        384, "Generator", "units per hidden layer of a coupling network of NICE (the release's name for the width)"
     )
     no_of_layers: int = _setting(
-        1, "Generator", "hidden-to-hidden layers of a coupling network, besides its input and output layer"
+        1,
+        "Generator",
+        "NICE: hidden-to-hidden layers of a coupling network, besides its input and output layer; Real-NVP: residual "
+        "blocks of a coupling network",
     )
+    filters: int = _setting(64, "Generator", "channels in Real-NVP's coupling networks; 64 in the release")
+    scales: int = _setting(2, "Generator", "scales of Real-NVP; each but the last halves height and width")
     prior: str = _setting("logistic", "Generator", "density of z", tuple(PRIORS))
     alpha: float = _setting(1e-7, "Generator", "squeeze of the pixels before the logit, between 0 and 0.5")
-    init_type: str = _setting("normal", "Generator", "first weights", tuple(INITIALIZERS))
+    init_type: str = _setting(
+        "normal", "Generator", "first weights of NICE; Real-NVP's are xavier", tuple(INITIALIZERS)
+    )
+    weight_norm_init: str = _setting(
+        "ones",
+        "Generator",
+        "first scales of Real-NVP's weight normalisation: ones, or as released, uniform around 0",
+        tuple(WEIGHT_NORM_INITS),
+    )
     batch_norm_adaptive: int = _setting(
-        1, "Generator", "batch norm of Real-NVP: 1 moving averages, 0 batch statistics; NICE has one kind"
+        1,
+        "Generator",
+        "batch norm of Real-NVP: 1 moving averages in evaluation; 0 the batch's own statistics, in evaluation too, so "
+        "that no NLL is a per-image likelihood. NICE has one kind, moving averages",
     )
     batch_norm_updates: str = _setting(
         "objective",
@@ -138,6 +175,7 @@ class Config:
     sample_dir: str | None = _setting(None, "Recording", "folder of sample grids; <run_dir>/samples if not given")
 
     def __post_init__(self):
+        object.__setattr__(self, "dataset", ALIASES.get(self.dataset, self.dataset))
         for field in dataclasses.fields(self):
             if field.metadata["choices"]:
                 check_choice(f"--{field.name}", getattr(self, field.name), field.metadata["choices"])
@@ -198,6 +236,7 @@ _LOWEST = {
     "min_lr": 0,
     "seed": 0,
     "no_of_layers": 0,
+    "scales": 1,
     "gpu_nr": 0,
     "levels": 2,
     "input_height": 1,
@@ -211,6 +250,7 @@ _POSITIVE = (
     "epoch",
     "hidden_layers",
     "df_dim",
+    "filters",
     "learning_rate",
     "eval_every",
     "log_every",

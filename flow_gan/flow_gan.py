@@ -39,6 +39,7 @@ class FlowGAN(keras.Model):
         that G(z) is computed once. "fresh" draws new ones for each (Gulrajani et al. 2017): `fit` then takes
         batches [batch, n_critic, H, W, C], and the likelihood uses the last of them.
       levels: int, grey levels of the images.
+      horizontal_flip: bool, flip each training image left to right with probability 1/2, anew for each update.
       seed: int.
       **kwargs: of `keras.Model`.
 
@@ -70,6 +71,7 @@ class FlowGAN(keras.Model):
         batch_norm_updates="objective",
         critic_batches="shared",
         levels=256,
+        horizontal_flip=False,
         seed=0,
         **kwargs,
     ):
@@ -94,6 +96,7 @@ class FlowGAN(keras.Model):
         self.batch_norm_updates = batch_norm_updates
         self.critic_batches = critic_batches
         self.levels = levels
+        self.horizontal_flip = horizontal_flip
         self.seed = seed
         self.step = self.add_weight(
             shape=(),
@@ -306,9 +309,13 @@ class StepDraws:
     def _key(self, stream, run):
         return random.key(self._model.seed, stream, self._model.step, run)
 
-    def _dequantize(self, images, stream, run):
+    def _dequantize(self, images, stream, run, update):
         shape = self._model.generator.image_shape
         noise = random.uniform(self._key(stream, run), self._first, self._count, shape, self._dtype)
+        if self._model.horizontal_flip:
+            key = self._key(random.Stream.FLIP, update)
+            is_flipped = random.uniform(key, self._first, self._count, [1, 1, 1], self._dtype) < 0.5
+            images = tf.where(is_flipped, tf.reverse(images, axis=[2]), images)
         return dequantize(images, noise, self._model.levels)
 
     def latent(self, run=0):
@@ -317,12 +324,12 @@ class StepDraws:
         return self._model.generator.sample_latent(key, self._first, self._count)
 
     def critic_images(self, images, run):
-        """Dequantise uint8 images for the critic's run number `run`."""
-        return self._dequantize(images, random.Stream.NOISE_CRITIC, run)
+        """Flip and dequantise uint8 images for the critic's run number `run`."""
+        return self._dequantize(images, random.Stream.NOISE_CRITIC, run, update=run)
 
     def likelihood_images(self, images):
-        """Dequantise uint8 images for the likelihood, independently of the critic's."""
-        return self._dequantize(images, random.Stream.NOISE_LIKELIHOOD, 0)
+        """Flip and dequantise uint8 images for the likelihood, independently of the critic's."""
+        return self._dequantize(images, random.Stream.NOISE_LIKELIHOOD, 0, update=self._model.n_critic)
 
     def interpolation(self, run):
         """Return the coefficients of the penalty's interpolates, uniform, [batch]."""

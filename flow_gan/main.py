@@ -39,7 +39,7 @@ def effective_config(given):
     text, path = read_config(asked.run_dir)
     stored = config_module.from_json(text, path)
     for name, value in given.items():
-        if name not in config_module.CHANGEABLE[asked.mode] and value != getattr(stored, name):
+        if name not in config_module.CHANGEABLE[asked.mode] and getattr(asked, name) != getattr(stored, name):
             raise UserError(
                 f"--{name}={value}, but the run {asked.run_dir} has {getattr(stored, name)}: that would be another "
                 "model or another run; leave the flag out"
@@ -58,7 +58,8 @@ def train(config):
         print(f"nothing left to train: the run has made its {outcome.last_step} steps")
     if math.isfinite(outcome.best_nll):
         checkpoint = "best"
-        print(f"best validation NLL  {outcome.best_nll:.2f} nats, at step {outcome.best_step}")
+        bits = outcome.dataset.bits_per_dim(outcome.best_nll)
+        print(f"best validation NLL  {outcome.best_nll:.2f} nats, {bits:.4f} bits/dim, at step {outcome.best_step}")
     else:
         checkpoint = "latest"
         print("best validation NLL  none was finite; what follows is of the latest weights")

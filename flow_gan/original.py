@@ -4,7 +4,7 @@ import numpy as np
 
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
-from flow_gan.generators import NICE
+from flow_gan.generators import NICE, RealNVP
 from flow_gan.networks.critics import Critic, LayerNorm
 from flow_gan.networks.normalization import BatchNorm
 
@@ -43,6 +43,8 @@ def variable_names(part):
         return names if part.critic is None else names | variable_names(part.critic)
     if isinstance(part, NICE):
         return _nice(part)
+    if isinstance(part, RealNVP):
+        return _real_nvp(part)
     if isinstance(part, Critic):
         return _critic(part)
     raise UserError(f"{type(part).__name__} has no counterpart in the original release")
@@ -70,6 +72,36 @@ def _nice(generator):
                 f"{scope}/g_weights_{label}": dense.kernel,
                 f"{scope}/g_bias_{label}": dense.bias,
             }
+    return names
+
+
+def _real_nvp(generator):
+    if generator.scales != 2:
+        raise UserError(f"a RealNVP with scales={generator.scales} has no counterpart in the release, which has 2")
+    names = {}
+    for layer_name, network in zip(generator.layer_names, generator.networks, strict=True):
+        kind, scale, number = layer_name.split("_")
+        scope = f"model/{kind.capitalize()}{scale}_{number}/function_l_m"
+        # The release writes "g_weights_input" but "g_weights0_1", and "g_biases_0_1".
+        convolutions = {"_input": network.conv_in, "_output": network.conv_out}
+        norms = dict(zip(("_in", "_in2"), network.norms_in, strict=True)) if generator.batch_norm == "moving" else {}
+        for i in range(generator.residual_blocks):
+            convolutions |= {f"{i}_{j}": conv for j, conv in enumerate(network.block_convs[i], start=1)}
+            if norms:
+                norms |= {f"{i}_{j}": norm for j, norm in enumerate(network.block_norms[i], start=1)}
+        for label, conv in convolutions.items():
+            names |= {f"{scope}/g_weights{label}": conv.kernel, f"{scope}/g_weights{label}_scale": conv.scale}
+            if conv.use_bias:
+                names[f"{scope}/g_biases_{label.removeprefix('_')}"] = conv.bias
+        for label, norm in norms.items():
+            name = f"{scope}/g_bn{label}"
+            names |= {f"{name}/mean": norm.moving_mean, f"{name}/var": norm.moving_variance}
+            if norm.affine:
+                names |= {f"{name}/g_scale": norm.scale, f"{name}/g_shift": norm.shift}
+        names |= {
+            f"{scope}/g_weights_tanh_scale": network.tanh_scale,
+            f"{scope}/g_weights_scale_shift": network.scale_shift,
+        }
     return names
 
 

@@ -19,7 +19,8 @@ from tests.golden import (
     trainable,
 )
 
-DIVERGENCES = ["wgan", "ce", "hellinger", "kl", "rkl", "tv", "lsgan"]
+FILES = [f"loss_nice_{divergence}" for divergence in ("wgan", "ce", "hellinger", "kl", "rkl", "tv", "lsgan")]
+FILES += ["loss_real_nvp_wgan", "loss_real_nvp_simple_ce"]
 
 
 class ReplayedDraws:
@@ -55,7 +56,7 @@ def replayed_model(golden, like_reg, n_critic, norm="column", updates="released"
     """Return the model of a golden file, compiled with the release's Adam."""
     meta = golden.meta
     model = ReplayedFlowGAN(
-        golden.nice(),
+        golden.generator(),
         golden.critic() if n_critic else None,
         meta["f_div"],
         like_reg,
@@ -74,7 +75,8 @@ def skipped(golden):
     """Return the names of gradients that are zero but for rounding (golden/README.md, section 5)."""
     if golden.meta["f_div"] == "wgan":
         return {"discriminator/d_h3_lin/bias"}
-    return {"discriminator/d_h1_conv/biases", "discriminator/d_h2_lin/bias"}
+    normed = ("h1_conv", "h2_conv", "h3_conv", "h2_lin")
+    return {f"discriminator/d_{layer}/{'bias' if 'lin' in layer else 'biases'}" for layer in normed}
 
 
 def gradients(tape, loss, part):
@@ -83,10 +85,11 @@ def gradients(tape, loss, part):
     return dict(zip(names, (v.numpy() for v in values), strict=True))
 
 
-@pytest.mark.parametrize("divergence", DIVERGENCES)
-def test_losses_and_gradients(divergence):
-    golden = Golden(f"loss_nice_{divergence}")
-    generator, critic = golden.nice(), golden.critic()
+@pytest.mark.parametrize("name", FILES)
+def test_losses_and_gradients(name):
+    golden = Golden(name)
+    divergence = golden.meta["f_div"]
+    generator, critic = golden.generator(), golden.critic()
     before = golden.below("var")
     real = golden.dequantized("noise_d")
     fake = generator.decode(golden["z_in"], training=True)
@@ -125,9 +128,9 @@ def test_losses_and_gradients(divergence):
     np.testing.assert_allclose(nll, golden["loss/nll"], rtol=3e-5)
 
 
-@pytest.mark.parametrize("divergence", [d for d in DIVERGENCES if d != "wgan"])
-def test_critic_moving_averages(divergence):
-    golden = Golden(f"loss_nice_{divergence}")
+@pytest.mark.parametrize("name", [name for name in FILES if not name.endswith("wgan")])
+def test_critic_moving_averages(name):
+    golden = Golden(name)
     before = golden.below("var")
     for key, images in (("Dreal", golden.dequantized("noise_d")), ("Dfake", golden["loss/G"])):
         critic = golden.critic()
@@ -143,6 +146,8 @@ def assert_adam_step(actual, expected, before, expected_gradients, skip=()):
             continue
         gradient = expected_gradients[name]
         clear = np.abs(gradient) > 1e-3 * np.abs(gradient).max()
+        if not clear.any():
+            continue  # It sees nothing but masked entries, and its gradient is 0.
         ours = actual[name].numpy().reshape(value.shape)
         assert np.abs(ours - value)[clear].max() <= 5e-6, name
         assert np.abs(value - before[name])[clear].min() > 1e-4, name
@@ -151,17 +156,17 @@ def assert_adam_step(actual, expected, before, expected_gradients, skip=()):
 
 
 @pytest.mark.parametrize("like_reg", [0, 1, 20, None])
-@pytest.mark.parametrize("divergence", DIVERGENCES)
-def test_one_training_step(divergence, like_reg):
+@pytest.mark.parametrize("name", FILES)
+def test_one_training_step(name, like_reg):
     """One critic and one generator Adam step through `train_step`, and where the averages end."""
-    golden = Golden(f"loss_nice_{divergence}")
+    golden = Golden(name)
     before = golden.below("var")
     model = replayed_model(golden, like_reg or 0, 0 if like_reg is None else 1)
     model.replayed = ReplayedDraws(
         golden["z_in"],
         golden["noise_flow"],
         [golden["noise_d"]],
-        [golden["gp_alpha"]] if divergence == "wgan" else [],
+        [golden["gp_alpha"]] if golden.meta["f_div"] == "wgan" else [],
     )
     logs = model.train_step(grey_levels(golden["x"]))
     tag = "mle" if like_reg is None else f"like{like_reg}"
@@ -192,10 +197,15 @@ def assert_moving_after_step(actual, golden, tag):
         orders = [0.81 * start[name] + 0.09 * a + 0.1 * b for a, b in ((f, g), (g, f))]
         if tag == "like0":
             orders = [after_g[name]]
-        spread = (after_g[name.replace("/mean", "/var")] - 0.9 * start[name.replace("/mean", "/var")]) / 0.1
+        variance_name = name.replace("/mean", "/var")
+        # The larger batch variance of the two passes; none at masked channels.
+        spread = np.maximum(after_f[variance_name], after_g[variance_name]) - 0.9 * start[variance_name]
+        spread = np.maximum(spread / 0.1, 0)
         tolerance = 1e-4 * (np.sqrt(spread) if name.endswith("/mean") else spread)
+        # What is left at masked channels is the rounding of the average itself.
+        tolerance += 4 * np.finfo(np.float32).eps * np.abs(value)
         for averages in (value, saved[name]):
-            assert min(np.abs(averages - order) for order in orders) <= tolerance, name
+            assert any((np.abs(averages - order) <= tolerance).all() for order in orders), name
 
 
 @pytest.mark.parametrize("name", ["trajectory_nice_wgan_hybrid", "trajectory_nice_mle"])

@@ -4,9 +4,23 @@ Every bijector here runs in the direction of f, from an image x to its latent z.
 G is `tfb.Invert` of their chain.
 """
 
-from flow_gan.bijectors.coupling import AdditiveCoupling
+from flow_gan.bijectors.coupling import AdditiveCoupling, AffineCoupling, layer_not_finite
 from flow_gan.bijectors.dequantization import dequantize
 from flow_gan.bijectors.elementwise import alpha_logit, diagonal_scaling
+from flow_gan.bijectors.masks import channel_mask, checkerboard_mask
+from flow_gan.bijectors.multi_scale import factor_out, squeeze
 from flow_gan.bijectors.split import even_odd_split
 
-__all__ = ["AdditiveCoupling", "alpha_logit", "dequantize", "diagonal_scaling", "even_odd_split"]
+__all__ = [
+    "AdditiveCoupling",
+    "AffineCoupling",
+    "alpha_logit",
+    "channel_mask",
+    "checkerboard_mask",
+    "dequantize",
+    "diagonal_scaling",
+    "even_odd_split",
+    "factor_out",
+    "layer_not_finite",
+    "squeeze",
+]

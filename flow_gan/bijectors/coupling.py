@@ -1,7 +1,23 @@
 """Coupling layers."""
 
+import re
+
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+_NOT_FINITE = "layer {} has a result that is not finite"
+
+
+def layer_not_finite(error):
+    """Return "layer NAME has a result that is not finite" if that is what a TensorFlow error says, else None."""
+    found = re.search(_NOT_FINITE.format(r"\w+"), str(error))
+    return found and found[0]
+
+
+def _check(result, bijector):
+    if not bijector.validate_args:
+        return result
+    return tf.debugging.check_numerics(result, _NOT_FINITE.format(bijector.name))
 
 
 class AdditiveCoupling(tfp.bijectors.Bijector):
@@ -17,10 +33,12 @@ class AdditiveCoupling(tfp.bijectors.Bijector):
     Args:
       shift_fn: function m from [..., D/2] to [..., D/2]. It is called once per pass.
       shifted_half: "first" or "second".
+      validate_args: bool, raise `tf.errors.InvalidArgumentError` with the layer's name where a result, or the
+        gradient that reaches it, is not finite.
       name: str.
     """
 
-    def __init__(self, shift_fn, shifted_half, name="additive_coupling"):
+    def __init__(self, shift_fn, shifted_half, validate_args=False, name="additive_coupling"):
         parameters = dict(locals())
         if shifted_half not in ("first", "second"):
             raise ValueError(f"shifted_half={shifted_half!r}; expected 'first' or 'second'")
@@ -29,7 +47,7 @@ class AdditiveCoupling(tfp.bijectors.Bijector):
         super().__init__(
             forward_min_event_ndims=1,
             is_constant_jacobian=True,
-            validate_args=False,
+            validate_args=validate_args,
             parameters=parameters,
             name=name,
         )
@@ -40,7 +58,7 @@ class AdditiveCoupling(tfp.bijectors.Bijector):
             second = second + sign * self._shift_fn(first)
         else:
             first = first + sign * self._shift_fn(second)
-        return tf.concat([first, second], axis=-1)
+        return _check(tf.concat([first, second], axis=-1), self)
 
     def _forward(self, x):
         return self._couple(x, 1.0)
@@ -53,3 +71,57 @@ class AdditiveCoupling(tfp.bijectors.Bijector):
 
     def _inverse_log_det_jacobian(self, y):
         return tf.zeros([], y.dtype)
+
+
+class AffineCoupling(tfp.bijectors.Bijector):
+    """Scale and shift a part of an image by functions of the rest (Real-NVP; Dinh et al. 2017, Eq. 7 to 9).
+
+        forward  y = b x + (1 - b) (x exp(l) + m)       with (m, l) = conditioner(b x)
+        inverse  x = b y + (1 - b) (y - m) exp(-l)      with (m, l) = conditioner(b y)
+        log |det dy/dx| = sum of (1 - b) l
+
+    where the mask b is 1 at entries that pass unchanged. Log-scales are not clamped.
+
+    Args:
+      conditioner: function from [..., H, W, C] to (m, l), each of that shape: the shift and the log-scale. It is
+        called once per pass, for the transformation and its log-determinant together.
+      mask: b, broadcastable to [H, W, C].
+      validate_args: bool, as in `AdditiveCoupling`.
+      name: str.
+    """
+
+    def __init__(self, conditioner, mask, validate_args=False, name="affine_coupling"):
+        parameters = dict(locals())
+        self._conditioner = conditioner
+        self._mask = mask
+        self._latest = ((), None)
+        super().__init__(forward_min_event_ndims=3, validate_args=validate_args, parameters=parameters, name=name)
+
+    def _shift_and_log_scale(self, value):
+        # tfp asks for the transformation and for its log-determinant apart, with the same x or y. Either gives the
+        # conditioner the same input.
+        if not any(value is known for known in self._latest[0]):
+            mask = tf.cast(self._mask, value.dtype)
+            shift, log_scale = self._conditioner(mask * value)
+            self._latest = ((value,), ((1 - mask) * shift, (1 - mask) * log_scale))
+        return self._latest[1]
+
+    def _finish(self, value, result):
+        result = _check(result, self)
+        self._latest = ((value, result), self._latest[1])
+        return result
+
+    # Where b is 1 the shift and the log-scale are 0, so these are the formulas above.
+    def _forward(self, x):
+        shift, log_scale = self._shift_and_log_scale(x)
+        return self._finish(x, x * tf.exp(log_scale) + shift)
+
+    def _inverse(self, y):
+        shift, log_scale = self._shift_and_log_scale(y)
+        return self._finish(y, (y - shift) * tf.exp(-log_scale))
+
+    def _forward_log_det_jacobian(self, x):
+        return tf.reduce_sum(self._shift_and_log_scale(x)[1], [-3, -2, -1])
+
+    def _inverse_log_det_jacobian(self, y):
+        return -tf.reduce_sum(self._shift_and_log_scale(y)[1], [-3, -2, -1])

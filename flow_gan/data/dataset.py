@@ -1,6 +1,7 @@
 """What a data set is to the rest of the package."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -42,9 +43,30 @@ class Dataset:
     validation: Split
     test: Split
 
+    def bits_per_dim(self, nats):
+        """Return an NLL of this data's images in bits/dim; see `bits_per_dim`."""
+        return bits_per_dim(nats, math.prod(self.image_shape), self.levels)
+
+    def format_nll(self, nats):
+        """Return an NLL in the unit that the field uses: nats for grey images, bits/dim for colour (the paper's)."""
+        return f"{nats:.2f} nats" if self.image_shape[-1] == 1 else f"{self.bits_per_dim(nats):.3f} bits/dim"
+
     def split(self, name):
         """Return the split called `name`, one of `SPLITS`."""
         return getattr(self, name)
+
+
+def bits_per_dim(nats, size, levels):
+    """Return the NLL of a discrete image in bits per pixel value from that of the dequantised one in nats.
+
+        bits/dim = NLL / (D ln 2) + log2(levels)
+
+    Args:
+      nats: float, NLL per image of pixels in [0, 1].
+      size: int, D = H W C.
+      levels: int, grey levels.
+    """
+    return nats / (size * math.log(2)) + math.log2(levels)
 
 
 class Rows:

@@ -1,5 +1,6 @@
 """Public data sets through tensorflow_datasets."""
 
+import dataclasses
 import os
 import pathlib
 import socket
@@ -13,16 +14,64 @@ from flow_gan.errors import UserError
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 
 
-def load_mnist(data_dir=None):
-    """Return MNIST, 50,000 / 10,000 / 10,000 (paper, Appendix A).
+@dataclasses.dataclass(frozen=True)
+class PublicSet:
+    """What is known of a data set.
 
-    The validation images are the last 10,000 training images in the order of tensorflow_datasets. The release's
-    are other ones, since its files have another order; the sizes are the same.
+    Attributes:
+      held_out: int, number of training images that validate.
+      per_class: bool, whether these are the first of each class, or the last of all.
     """
-    images, labels = _read("mnist", "train", data_dir)
-    test = Split(*_read("mnist", "test", data_dir))
-    train, validation = (Split(images[part], labels[part]) for part in np.s_[:50000, 50000:])
-    return Dataset("mnist", (28, 28, 1), 256, train, validation, test)
+
+    held_out: int
+    per_class: bool
+
+
+# Sizes after the split, in the order of the list: 50,000 / 10,000 / 10,000 (paper, Appendix A), likewise,
+# 45,000 / 5,000 / 10,000 (paper, Appendix A) and 68,257 / 5,000 / 26,032.
+PUBLIC_DATASETS = {
+    "mnist": PublicSet(10_000, per_class=False),
+    "fashion_mnist": PublicSet(10_000, per_class=False),
+    "cifar10": PublicSet(5_000, per_class=True),
+    "svhn_cropped": PublicSet(5_000, per_class=True),
+}
+
+VALIDATION_SPLITS = ("released", "random")
+
+
+def load(name, data_dir=None, validation_split="released"):
+    """Return a public data set.
+
+    Args:
+      name: one of `PUBLIC_DATASETS`.
+      data_dir: folder of tensorflow_datasets.
+      validation_split: which training images validate. "released": the release's choice, for cifar10 (and
+        svhn_cropped) the first 500 of each class, for mnist (and fashion_mnist) the last 10,000. Those of cifar10 are
+        the release's images, since its order is stored. Those of mnist are other ones, since it is not.
+        "random": as many, drawn at random (paper, Appendix A), the same ones in every run.
+
+    Raises:
+      UserError: the data set is not there and cannot be downloaded.
+    """
+    images, labels = _read(name, "train", data_dir)
+    test = Split(*_read(name, "test", data_dir))
+    is_held_out = _held_out(PUBLIC_DATASETS[name], labels, validation_split)
+    train, validation = (Split(images[part], labels[part]) for part in (~is_held_out, is_held_out))
+    return Dataset(name, images.shape[1:], 256, train, validation, test)
+
+
+def _held_out(public_set, labels, validation_split):
+    """Return a mask, bool [N], of the training images that validate."""
+    if validation_split == "random":
+        chosen = np.random.default_rng(0).permutation(len(labels))[: public_set.held_out]
+    elif public_set.per_class:
+        per_class = public_set.held_out // 10
+        chosen = np.concatenate([np.flatnonzero(labels == k)[:per_class] for k in range(10)])
+    else:
+        chosen = np.arange(len(labels))[-public_set.held_out :]
+    mask = np.zeros(len(labels), bool)
+    mask[chosen] = True
+    return mask
 
 
 def _read(name, split, data_dir):
@@ -35,8 +84,7 @@ def _read(name, split, data_dir):
         if not builder.is_prepared():
             _check_network()
             builder.download_and_prepare()
-        data = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
-        images, labels = tfds.as_numpy(data)
+        examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
     except Exception as error:
         # Whatever the reason (no network, a full disk, a broken file), the way out is the same.
         reason = " ".join(str(error).split())[:200]
@@ -46,6 +94,11 @@ def _read(name, split, data_dir):
             f"network: python -c \"import tensorflow_datasets as tfds; tfds.load('{name}', data_dir='DIR')\". "
             "--dataset=digits needs no download."
         ) from error
+    images, labels = examples["image"], examples["label"]
+    if "id" in examples:
+        # tensorflow_datasets shuffles what it stores; the numbers are those of the original files.
+        order = np.argsort(examples["id"])
+        images, labels = images[order], labels[order]
     return images, labels
 
 

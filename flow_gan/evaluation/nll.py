@@ -5,6 +5,11 @@ import math
 
 from flow_gan import data
 
+NO_PER_IMAGE_LIKELIHOOD = (
+    "warning: with --batch_norm_adaptive=0 an image's value depends on the other images of its batch, so an NLL is no "
+    "per-image likelihood and does not compare with other models'"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class NLL:
@@ -20,6 +25,7 @@ class NLL:
       num_images: int.
       size: int, D = H W C.
       levels: int, grey levels.
+      is_per_image: bool, whether each image's likelihood depends on that image alone.
     """
 
     nats: float
@@ -27,11 +33,12 @@ class NLL:
     num_images: int
     size: int
     levels: int
+    is_per_image: bool = True
 
     @property
     def bits_per_dim(self):
         """The NLL in bits per pixel value, of the discrete images."""
-        return self.nats / (self.size * math.log(2)) + math.log2(self.levels)
+        return data.bits_per_dim(self.nats, self.size, self.levels)
 
     @property
     def bits_per_dim_standard_error(self):
@@ -42,15 +49,16 @@ class NLL:
         return (
             f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats, "
             f"{self.bits_per_dim:.4f} +- {self.bits_per_dim_standard_error:.4f} bits/dim "
-            f"({self.num_images} images)"
+            f"({self.num_images} images)" + ("" if self.is_per_image else f"\n{NO_PER_IMAGE_LIKELIHOOD}")
         )
 
     def to_dict(self):
         """Return all figures by name."""
-        return dataclasses.asdict(self) | {
+        figures = dataclasses.asdict(self) | {
             "bits_per_dim": self.bits_per_dim,
             "bits_per_dim_standard_error": self.bits_per_dim_standard_error,
         }
+        return figures if self.is_per_image else figures | {"warning": NO_PER_IMAGE_LIKELIHOOD}
 
 
 def evaluate_nll(model, dataset, split, batch_size):
@@ -71,4 +79,5 @@ def evaluate_nll(model, dataset, split, batch_size):
         len(images),
         model.generator.size,
         dataset.levels,
+        model.generator.has_per_image_likelihood,
     )

@@ -3,5 +3,6 @@
 from flow_gan.generators.base import FlowGenerator
 from flow_gan.generators.nice import NICE
 from flow_gan.generators.priors import PRIORS, make_prior
+from flow_gan.generators.real_nvp import RealNVP
 
-__all__ = ["NICE", "PRIORS", "FlowGenerator", "make_prior"]
+__all__ = ["NICE", "PRIORS", "FlowGenerator", "RealNVP", "make_prior"]

@@ -32,12 +32,17 @@ class FlowGenerator(keras.Model):
         self.prior_name = prior
         self.prior = make_prior(prior, self.size, np.dtype(self.compute_dtype).type)
 
-    def bijector(self, training=False, updates=1):
+    # Whether log_prob of an image depends on that image alone.
+    has_per_image_likelihood = True
+
+    def bijector(self, training=False, updates=1, validate_args=None):
         """Return the tfp bijector G, forward from z [batch, D] to x [batch, H, W, C].
 
         Args:
           training: bool, normalise by the statistics of the batch instead of the moving averages.
           updates: int, how often a training pass updates the moving averages by its statistics.
+          validate_args: bool, raise `tf.errors.InvalidArgumentError` with the coupling layer's name where its result
+            is not finite. By default training passes do.
         """
         raise NotImplementedError
 

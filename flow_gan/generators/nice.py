@@ -77,14 +77,16 @@ class NICE(FlowGenerator):
         self.log_scale = self.add_weight(shape=(self.size,), initializer="zeros", name="log_scale")
         self.built = True
 
-    def bijector(self, training=False, updates=1):
+    def bijector(self, training=False, updates=1, validate_args=None):
         """See `FlowGenerator.bijector`."""
+        validate_args = training if validate_args is None else validate_args
 
         def coupling(index):
             network = self.networks[index]
             return AdditiveCoupling(
                 lambda x: network(x, training=training, updates=updates),
                 shifted_half="second" if index % 2 == 0 else "first",
+                validate_args=validate_args,
                 name=f"coupling_{index + 1}",
             )
 

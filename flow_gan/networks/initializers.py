@@ -37,5 +37,9 @@ class SeededInitializers:
 
     def next(self):
         """Return an initializer that no earlier call returned."""
+        return self._make(self.next_seed())
+
+    def next_seed(self):
+        """Return a seed, an int below 2^31, that no earlier call used."""
         (child,) = self._sequence.spawn(1)
-        return self._make(int(child.generate_state(1)[0] >> 1))
+        return int(child.generate_state(1)[0] >> 1)

@@ -5,7 +5,7 @@ import dataclasses
 from flow_gan import data as data_module
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
-from flow_gan.generators import NICE
+from flow_gan.generators import NICE, RealNVP
 from flow_gan.networks.critics import CRITICS
 from flow_gan.training.optimizers import Adam, DecayToFloor
 
@@ -13,8 +13,10 @@ SIZE_FLAGS = ("input_height", "input_width", "c_dim")
 
 
 def resolve(config, data):
-    """Return the configuration with the data's sizes in place of those not given, and the critic chosen."""
+    """Return the configuration with the data's sizes in place of those not given, the critic and flips chosen."""
     changes = dict(zip(SIZE_FLAGS, data.image_shape, strict=True))
+    if config.horizontal_flip is None:
+        changes["horizontal_flip"] = config.dataset == "cifar10"
     if config.critic == "auto":
         changes["critic"] = "mnist" if data.image_shape[-1] == 1 else "dcgan"
     return dataclasses.replace(config, **changes)
@@ -22,7 +24,7 @@ def resolve(config, data):
 
 def load_data(config):
     """Return the data set of a configuration, checked against its sizes."""
-    data = data_module.load(config.dataset, config.data_dir, config.levels)
+    data = data_module.load(config.dataset, config.data_dir, config.levels, config.validation_split)
     for flag, actual in zip(SIZE_FLAGS, data.image_shape, strict=True):
         asked = getattr(config, flag)
         if asked is not None and asked != actual:
@@ -52,16 +54,25 @@ def num_steps(config, data):
 def build_model(config, levels=256):
     """Return the compiled `FlowGAN` of a configuration from `resolve`. Call it in the strategy's scope."""
     image_shape = tuple(getattr(config, flag) for flag in SIZE_FLAGS)
-    generator = NICE(
-        image_shape,
-        hidden_units=config.hidden_layers,
-        num_hidden_layers=config.no_of_layers,
-        prior=config.prior,
-        logit_alpha=config.alpha,
-        init_type=config.init_type,
-        seed=config.seed,
-        name="generator",
-    )
+    common = {"prior": config.prior, "logit_alpha": config.alpha, "seed": config.seed, "name": "generator"}
+    if config.model_type == "nice":
+        generator = NICE(
+            image_shape,
+            hidden_units=config.hidden_layers,
+            num_hidden_layers=config.no_of_layers,
+            init_type=config.init_type,
+            **common,
+        )
+    else:
+        generator = RealNVP(
+            image_shape,
+            residual_blocks=config.no_of_layers,
+            filters=config.filters,
+            batch_norm="moving" if config.batch_norm_adaptive else "batch",
+            scales=config.scales,
+            weight_norm_init=config.weight_norm_init,
+            **common,
+        )
     critic = None
     if config.n_critic:
         critic = CRITICS[config.critic](image_shape, config.f_div, filters=config.df_dim, seed=config.seed)
@@ -76,6 +87,7 @@ def build_model(config, levels=256):
         batch_norm_updates=config.batch_norm_updates,
         critic_batches=config.critic_batches,
         levels=levels,
+        horizontal_flip=bool(config.horizontal_flip),
         seed=config.seed,
         name="flow_gan",
     )

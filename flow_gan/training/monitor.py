@@ -6,9 +6,11 @@ import sys
 
 import keras
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from flow_gan import data, random
+from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError
 
 HISTOGRAM_IMAGES = 256
@@ -33,6 +35,7 @@ class Monitor(keras.callbacks.Callback):
     def __init__(self, config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step):
         super().__init__()
         self._config = config
+        self._dataset = dataset
         self._folder = folder
         self._checkpoints = checkpoints
         self._metrics_file = metrics_file
@@ -91,31 +94,47 @@ class Monitor(keras.callbacks.Callback):
                 # In ADV the NLL is no part of the objective, and may overflow while training goes well.
                 if not math.isfinite(value) and (name != "nll" or self.model.has_likelihood_objective):
                     self._metrics_file.write(records)
-                    raise UserError(self._failure(step, name, value))
+                    raise self._failure(step, f"{name} is {value}")
             records.append(record)
         self._pending = []
-        self._bar.set_postfix_str(f"train NLL {records[-1]['nll']:.2f}" + self._best_text(), refresh=False)
+        nll = self._dataset.format_nll(records[-1]["nll"])
+        self._bar.set_postfix_str(f"train NLL {nll}{self._best_text()}", refresh=False)
         return records
+
+    def failure_in_step(self, what):
+        """Return the `UserError` for a step that broke off, with the finished steps before it recorded."""
+        if self._pending:
+            self._metrics_file.write(self._collect())
+        return self._failure(self._step + 1, what)
 
     def _check_updated_model(self, nll):
         """Stop before a model is saved that the last update has spoilt: its losses are from before that update."""
         if self.model.has_likelihood_objective and not math.isfinite(nll):
-            raise UserError(self._failure(self._step, "validation_nll", nll))
+            raise self._failure(self._step, self._layer_at_fault() or f"validation_nll is {nll}")
         for variable in self.model.trainable_variables:
             if not np.isfinite(variable.numpy()).all():
-                raise UserError(self._failure(self._step, f"the weight {variable.path}", "not finite"))
+                raise self._failure(self._step, f"the weight {variable.path} is not finite")
 
-    def _failure(self, step, name, value):
+    def _layer_at_fault(self):
+        """Return which layer's result is not finite on a validation image, in words, or None."""
+        for batch in self._validation:
+            try:
+                self.model.generator.bijector(validate_args=True).inverse(self.model.evaluation_images(batch))
+            except tf.errors.InvalidArgumentError as error:
+                return layer_not_finite(error)
+        return None
+
+    def _failure(self, step, what):
         saved = self._checkpoints.latest_path
         kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was saved before it"
-        return (
-            f"step {step}: {name} is {value}, so training stopped; expected a finite value; {kept}. "
+        return UserError(
+            f"step {step}: {what}, so training stopped; expected finite values; {kept}. "
             "A smaller --learning_rate or another --seed may help"
         )
 
     def _best_text(self):
         best = float(self._checkpoints.best_nll)
-        return f", best validation NLL {best:.2f}" if math.isfinite(best) else ""
+        return f", best validation NLL {self._dataset.format_nll(best)}" if math.isfinite(best) else ""
 
     def _validate(self):
         result = self.model.evaluate(self._validation, verbose=0, return_dict=True)

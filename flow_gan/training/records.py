@@ -21,6 +21,7 @@ _TAGS = {
     "generator_gradient_norm": "gradient norms/generator",
     "learning_rate": "optimizer/learning rate",
 }
+_BITS_TAG = "nll/bits per dim"
 
 
 class MetricsFile:
@@ -67,12 +68,14 @@ class TensorBoardLog:
 
     Args:
       folder: path below which train/ and validation/ lie.
+      bits_per_dim: function from an NLL in nats to bits/dim.
       last_step: a run that is resumed at this step keeps the events up to it and drops the rest.
     """
 
-    def __init__(self, folder, last_step=0):
+    def __init__(self, folder, bits_per_dim, last_step=0):
         for events in pathlib.Path(folder).glob("*/events.out.tfevents.*"):
             _cut_events(events, last_step)
+        self._bits_per_dim = bits_per_dim
         self._train = tf.summary.create_file_writer(str(folder / "train"))
         self._validation = tf.summary.create_file_writer(str(folder / "validation"))
 
@@ -82,11 +85,13 @@ class TensorBoardLog:
             for name, tag in _TAGS.items():
                 if name in record:
                     tf.summary.scalar(tag, record[name])
+            tf.summary.scalar(_BITS_TAG, self._bits_per_dim(record["nll"]))
 
     def validation(self, step, nll, grid, latents):
         """Write the validation NLL, a sample grid uint8 [H, W, C] and a histogram of latents."""
         with self._validation.as_default(step):
             tf.summary.scalar(_TAGS["nll"], nll)
+            tf.summary.scalar(_BITS_TAG, self._bits_per_dim(nll))
             tf.summary.image("samples from a fixed z", grid[None])
             tf.summary.histogram("z = f(x) of validation images", latents)
 

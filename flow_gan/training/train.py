@@ -2,7 +2,10 @@
 
 import math
 
+import tensorflow as tf
+
 from flow_gan import data
+from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError
 from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
@@ -70,7 +73,7 @@ def load_model(config, levels=256):
 
 def _fit(config, model, dataset, folder, checkpoints, first_step, last_step):
     metrics_file = MetricsFile(folder.metrics_file, first_step)
-    tensorboard = TensorBoardLog(folder.tensorboard, first_step)
+    tensorboard = TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, first_step)
     monitor = Monitor(config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step)
     batches = data.training_batches(
         dataset.train.images,
@@ -83,6 +86,10 @@ def _fit(config, model, dataset, folder, checkpoints, first_step, last_step):
     try:
         # One Keras "epoch" is the whole run: the monitor counts steps, and epochs are the data's affair.
         model.fit(batches, epochs=1, verbose=0, callbacks=[monitor], shuffle=False)
+    except tf.errors.InvalidArgumentError as error:
+        if not layer_not_finite(error):
+            raise
+        raise monitor.failure_in_step(layer_not_finite(error)) from error
     finally:
         monitor.close()
         metrics_file.close()

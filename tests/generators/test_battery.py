@@ -5,14 +5,20 @@ import pytest
 import tensorflow as tf
 
 import flow_gan
-from flow_gan.bijectors import AdditiveCoupling
+from flow_gan.bijectors import layer_not_finite
 
 GENERATORS = {
     f"nice_{prior}": lambda shape, dtype, prior=prior: flow_gan.NICE(
         shape, hidden_units=12, num_hidden_layers=2, prior=prior, dtype=dtype
     )
     for prior in ("logistic", "gaussian", "uniform")
+} | {
+    f"real_nvp_{scales}_{batch_norm}": lambda shape, dtype, scales=scales, batch_norm=batch_norm: flow_gan.RealNVP(
+        shape, residual_blocks=1, filters=5, batch_norm=batch_norm, scales=scales, dtype=dtype
+    )
+    for scales, batch_norm in ((1, "moving"), (2, "moving"), (3, "moving"), (2, "batch"))
 }
+PER_IMAGE = [name for name in GENERATORS if not name.endswith("batch")]
 
 
 def perturbed(make, shape, dtype, alpha=1e-7):
@@ -36,9 +42,11 @@ def images_of(shape, dtype, count=5):
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-9), ("float32", 1e-4)])
-@pytest.mark.parametrize("shape", [(4, 4, 1), (2, 3, 3)])
-def test_round_trip(make, shape, dtype, tolerance):
-    generator = perturbed(make, shape, dtype)
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("name", GENERATORS)
+def test_round_trip(name, which, dtype, tolerance):
+    shape = ((4, 4, 1), (2, 3, 3) if name.startswith("nice") else (4, 8, 3))[which]
+    generator = perturbed(GENERATORS[name], shape, dtype)
     x = images_of(shape, dtype)
     z = generator.encode(x)
     assert z.shape == [5, np.prod(shape)] and z.dtype == dtype
@@ -48,18 +56,21 @@ def test_round_trip(make, shape, dtype, tolerance):
     np.testing.assert_allclose(generator.encode(generator.decode(z)), z, atol=100 * tolerance)
 
 
-def test_log_determinant(make):
-    generator = perturbed(make, (2, 4, 1), "float64")
-    x = tf.constant(images_of((2, 4, 1), "float64"))
+@pytest.mark.parametrize("name", PER_IMAGE)
+def test_log_determinant(name):
+    shape = (2, 4, 1) if name.startswith("nice") else (8, 8, 3)
+    size = np.prod(shape)
+    generator = perturbed(GENERATORS[name], shape, "float64")
+    x = tf.constant(images_of(shape, "float64", count=2))
     with tf.GradientTape() as tape:
         tape.watch(x)
-        z = generator.encode(x)
-    jacobian = tf.reshape(tape.batch_jacobian(z, x), [5, 8, 8])
+        z = tf.function(generator.encode)(x)
+    jacobian = tf.reshape(tape.batch_jacobian(z, x), [2, size, size])
     log_det = generator.bijector().inverse_log_det_jacobian(x)
     np.testing.assert_allclose(log_det, np.linalg.slogdet(jacobian)[1], rtol=1e-8)
 
 
-@pytest.mark.parametrize("name", ["nice_logistic", "nice_gaussian"])
+@pytest.mark.parametrize("name", ["nice_logistic", "nice_gaussian", "real_nvp_1_moving"])
 def test_density_integrates_to_one(name):
     generator = perturbed(GENERATORS[name], (1, 2, 1), "float64", alpha=0.01)
     # On a grid in logit space; the density of x is turned into that of the logit y by dx/dy.
@@ -80,7 +91,11 @@ def test_an_image_does_not_depend_on_its_batch(make):
     x = images_of((4, 4, 1), "float64")
     whole = generator.log_prob(x)
     alone = tf.concat([generator.log_prob(x[i : i + 1]) for i in range(5)], 0)
-    np.testing.assert_allclose(whole, alone, rtol=1e-12)
+    if generator.has_per_image_likelihood:
+        np.testing.assert_allclose(whole, alone, rtol=1e-12)
+    else:
+        # The release's batch statistics are no moving averages, and say so.
+        assert np.abs(whole - alone).min() > 1e-3 and generator.batch_norm == "batch"
 
 
 def test_distribution_and_log_prob_agree(make):
@@ -129,14 +144,31 @@ def test_config_makes_an_equal_generator(make):
 
 
 def test_network_runs_once_per_pass(make, monkeypatch):
+    """For the transformation and its log-determinant together, in either direction."""
     generator = make((4, 4, 1), "float32")
+    kind = type(generator.networks[0])
     calls = []
-    couple = AdditiveCoupling._couple
-    monkeypatch.setattr(AdditiveCoupling, "_couple", lambda *args: calls.append(1) or couple(*args))
+    call = kind.call
+    monkeypatch.setattr(kind, "call", lambda self, *args, **kwargs: calls.append(self) or call(self, *args, **kwargs))
     generator.log_prob(images_of((4, 4, 1), "float32"), training=True)
-    assert len(calls) == 4
+    assert calls == list(generator.networks)
+    calls.clear()
     generator.decode(np.zeros((3, 16), np.float32), training=True)
-    assert len(calls) == 8
+    assert calls == list(generator.networks)[::-1]
+    calls.clear()
+    generator.distribution().experimental_sample_and_log_prob(3, seed=0)
+    assert calls == list(generator.networks)[::-1]
+
+
+def test_a_spoilt_weight_names_its_layer(make):
+    generator = make((4, 4, 1), "float32")
+    kernel = next(v for v in generator.networks[2].trainable_variables if v.path.endswith("kernel"))
+    kernel.assign(np.full(kernel.shape, np.nan))
+    for training, validate_args in ((True, None), (False, True)):
+        with pytest.raises(tf.errors.InvalidArgumentError) as error:
+            generator.bijector(training, validate_args=validate_args).inverse(images_of((4, 4, 1), "float32"))
+        assert f"layer {generator.networks[2].name} has a result" in layer_not_finite(error.value)
+    assert np.isnan(generator.log_prob(images_of((4, 4, 1), "float32"))).all()
 
 
 @pytest.mark.parametrize("shape, hidden, layers", [((4, 4, 1), 12, 2), ((28, 28, 1), 30, 5), ((8, 8, 3), 7, 0)])
@@ -199,3 +231,72 @@ def test_uniform_prior_is_a_density():
 def test_nice_rejects(arguments, message):
     with pytest.raises(flow_gan.UserError, match=message):
         flow_gan.NICE(**({"image_shape": (4, 4, 1), "hidden_units": 4} | arguments))
+
+
+def test_real_nvp_s_couplings():
+    generator = flow_gan.RealNVP((8, 4, 3), residual_blocks=2, filters=5, scales=2)
+    names = [f"checkerboard_0_{i}" for i in (1, 2, 3)] + [f"channel_0_{i}" for i in (1, 2, 3)]
+    assert generator.layer_names == names + [f"checkerboard_1_{i}" for i in (1, 2, 3, 4)]
+    assert [network.channels for network in generator.networks] == [3] * 3 + [12] * 3 + [6] * 4
+    scales = [float(network.tanh_scale.numpy()[0]) for network in generator.networks]
+    assert scales == [0.0] * 3 + [1.0] * 3 + [0.0] * 4
+    for network in generator.networks:
+        convs = [network.conv_in, *(c for block in network.block_convs for c in block), network.conv_out]
+        assert [conv.kernel_size for conv in convs] == [1, 3, 3, 3, 3, 1]
+        assert all(conv.filters == 5 for conv in convs[:-1]) and convs[-1].filters == 2 * network.channels
+    three = flow_gan.RealNVP((8, 4, 3), residual_blocks=0, filters=2, scales=3)
+    assert len(three.networks) == 6 + 6 + 4 and three.networks[-1].channels == 12
+    assert len(flow_gan.RealNVP((7, 5, 1), residual_blocks=0, filters=2, scales=1).networks) == 4
+
+
+@pytest.mark.parametrize("batch_norm", ["moving", "batch"])
+def test_real_nvp_s_first_weights(batch_norm):
+    def make(**arguments):
+        arguments = {"residual_blocks": 1, "filters": 32, "batch_norm": batch_norm} | arguments
+        return flow_gan.RealNVP((4, 4, 3), **arguments)
+
+    generator = make()
+    kernels = [network.block_convs[0][0].kernel.numpy() for network in generator.networks]
+    for i, kernel in enumerate(kernels):
+        assert np.abs(kernel).max() <= np.sqrt(6 / (2 * 9 * 32))
+        assert all(np.abs(kernel - other).max() > 0.01 for other in kernels[:i])
+    np.testing.assert_array_equal(kernels[0], make().networks[0].block_convs[0][0].kernel)
+    assert np.abs(kernels[0] - make(seed=1).networks[0].block_convs[0][0].kernel).max() > 0.01
+    assert (make(weight_norm_init="ones").networks[3].conv_in.scale.numpy() == 1).all()
+    scale = make(weight_norm_init="released").networks[3].conv_in.scale.numpy()
+    assert 0.2 < np.abs(scale).max() <= np.sqrt(3 / 32) and (scale < 0).any() and (scale > 0).any()
+
+
+def test_real_nvp_s_latents_are_row_major():
+    """At tanh scales of 0 and no shift the flow only moves numbers: z is the squeezed logit."""
+    for scales in (1, 2, 3):
+        generator = flow_gan.RealNVP((8, 4, 2), residual_blocks=0, filters=2, scales=scales, logit_alpha=0.01)
+        for network in generator.networks:
+            network.tanh_scale.assign([0.0])
+            network.conv_out.scale.assign(np.zeros(network.conv_out.filters))
+        x = images_of((8, 4, 2), "float32")
+        w = 0.01 + 0.98 * x
+        logit = np.log(w) - np.log(1 - w)
+        expected = logit if scales == 1 else tf.nn.space_to_depth(logit, 2).numpy()
+        np.testing.assert_allclose(generator.encode(x), expected.reshape(5, -1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            {"image_shape": (9, 8, 1)},
+            r"image_shape=\(9, 8, 1\): Real-NVP with scales=2 needs a height and a width divisible by 2",
+        ),
+        ({"image_shape": (28, 28, 1), "scales": 4}, "scales=4 needs a height and a width divisible by 8"),
+        ({"scales": 0}, "scales=0; expected 1 or more"),
+        ({"filters": 0}, "filters=0; expected 1 or more"),
+        ({"residual_blocks": -1}, "residual_blocks=-1; expected 0 or more"),
+        ({"batch_norm": "layer"}, "batch_norm='layer' is unknown; expected one of: moving, batch"),
+        ({"weight_norm_init": "zero"}, "weight_norm_init='zero' is unknown; expected one of: ones, released"),
+        ({"prior": "cauchy"}, "prior='cauchy' is unknown"),
+    ],
+)
+def test_real_nvp_rejects(arguments, message):
+    with pytest.raises(flow_gan.UserError, match=message):
+        flow_gan.RealNVP(**({"image_shape": (8, 8, 3), "filters": 2, "residual_blocks": 0} | arguments))

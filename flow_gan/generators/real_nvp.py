@@ -1,0 +1,182 @@
+"""Real-NVP (Dinh, Sohl-Dickstein, Bengio 2017), the paper's generator for CIFAR-10."""
+
+import functools
+
+import tensorflow_probability as tfp
+
+from flow_gan import bijectors
+from flow_gan.errors import UserError, check_choice
+from flow_gan.generators.base import FlowGenerator
+from flow_gan.networks.initializers import GENERATOR, SeededInitializers
+from flow_gan.networks.residual import BATCH_NORMS, ResidualNetwork
+from flow_gan.networks.weight_norm import WEIGHT_NORM_INITS
+
+tfb = tfp.bijectors
+
+# What the coupling layers pass unchanged, in turn: pixels whose row + column is odd, even, ...
+CHECKERBOARD = ("odd", "even", "odd", "even")
+# ... or the first, the second, ... half of the channels.
+CHANNEL = ("first", "second", "first")
+
+
+class RealNVP(FlowGenerator):
+    """Logit, then affine couplings at several scales, as the release has them.
+
+    Every scale but the last: three couplings with checkerboard masks on [H, W, C], squeeze to [H/2, W/2, 4C], three
+    with channel masks, and the first half of the channels leaves the flow. The last scale: four couplings with
+    checkerboard masks on what is left.
+
+        log |det df/dx| = sum of all log-scales + log-determinant of the logit
+
+    z is, row by row, the tensor [H/2, W/2, 4C] of the first squeeze: its first 2C channels left there, the others
+    went on, and come back with the later scales' squeezes undone. With one scale it is [H, W, C].
+
+    Args:
+      image_shape: (H, W, C) with H and W divisible by 2^(scales - 1).
+      residual_blocks: int, in each coupling network (the release's `--no_of_layers`).
+      filters: int, channels in the coupling networks, at every scale (64 in the release).
+      prior: "logistic", "gaussian" or "uniform".
+      batch_norm: "moving" (averages in evaluation) or "batch" (the statistics of the batch at hand, in evaluation
+        too, so that `log_prob` is no per-image likelihood); see `networks.residual`.
+      logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
+      scales: int >= 1.
+      weight_norm_init: first scales of the weight normalisation, "ones" or "released" (uniform around 0).
+      seed: int, from which the first weights derive.
+      **kwargs: of `keras.Model`.
+
+    Raises:
+      UserError: a shape that cannot be squeezed, an argument out of its range, or an unknown name.
+
+    Example:
+      >>> import flow_gan
+      >>> generator = flow_gan.RealNVP(image_shape=(8, 8, 3), residual_blocks=1, filters=4)
+      >>> images = generator.sample(4, seed=0)
+      >>> images.shape, generator.log_prob(images).shape
+      (TensorShape([4, 8, 8, 3]), TensorShape([4]))
+    """
+
+    def __init__(
+        self,
+        image_shape=(32, 32, 3),
+        residual_blocks=8,
+        filters=64,
+        prior="gaussian",
+        batch_norm="moving",
+        logit_alpha=1e-7,
+        scales=2,
+        weight_norm_init="ones",
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(image_shape, prior, **kwargs)
+        check_choice("batch_norm", batch_norm, BATCH_NORMS)
+        check_choice("weight_norm_init", weight_norm_init, WEIGHT_NORM_INITS)
+        for name, value, lowest in (
+            ("scales", scales, 1),
+            ("filters", filters, 1),
+            ("residual_blocks", residual_blocks, 0),
+        ):
+            if value < lowest:
+                raise UserError(f"{name}={value}; expected {lowest} or more")
+        factor = 2 ** (scales - 1)
+        if self.image_shape[0] % factor or self.image_shape[1] % factor:
+            raise UserError(
+                f"image_shape={self.image_shape}: Real-NVP with scales={scales} needs a height and a width divisible "
+                f"by {factor}, since it halves both {scales - 1} times"
+            )
+        self.residual_blocks = residual_blocks
+        self.filters = filters
+        self.batch_norm = batch_norm
+        self.logit_alpha = logit_alpha
+        self.scales = scales
+        self.weight_norm_init = weight_norm_init
+        self.seed = seed
+        self.layer_names = []
+        self.masks = []
+        self.networks = []
+        height, width, channels = self.image_shape
+        for scale in range(scales):
+            is_last = scale == scales - 1
+            for passes in CHECKERBOARD if is_last else CHECKERBOARD[:3]:
+                mask = bijectors.checkerboard_mask(height, width, passes)
+                self._add_coupling(f"checkerboard_{scale}", mask, channels, first_tanh_scale=0.0)
+            if not is_last:
+                height, width, channels = height // 2, width // 2, 4 * channels
+                for passes in CHANNEL:
+                    mask = bijectors.channel_mask(channels, passes)
+                    self._add_coupling(f"channel_{scale}", mask, channels, first_tanh_scale=1.0)
+                channels //= 2
+        self.built = True
+
+    def _add_coupling(self, prefix, mask, channels, first_tanh_scale):
+        name = f"{prefix}_{1 + sum(earlier.startswith(prefix) for earlier in self.layer_names)}"
+        self.networks.append(
+            ResidualNetwork(
+                channels,
+                self.filters,
+                self.residual_blocks,
+                self.batch_norm,
+                first_tanh_scale,
+                SeededInitializers("xavier", self.seed, GENERATOR, len(self.networks)),
+                self.weight_norm_init,
+                name=name,
+                dtype=self.dtype_policy,
+            )
+        )
+        self.layer_names.append(name)
+        self.masks.append(mask)
+
+    @property
+    def has_per_image_likelihood(self):
+        """Whether `log_prob` of an image depends on that image alone."""
+        return self.batch_norm == "moving"
+
+    def bijector(self, training=False, updates=1, validate_args=None):
+        """See `FlowGenerator.bijector`."""
+        validate_args = training if validate_args is None else validate_args
+        layers = iter(
+            [
+                bijectors.AffineCoupling(
+                    functools.partial(network, training=training, updates=updates),
+                    mask,
+                    validate_args=validate_args,
+                    name=name,
+                )
+                for network, mask, name in zip(self.networks, self.masks, self.layer_names, strict=True)
+            ]
+        )
+        flow = self._scale(layers, self.image_shape, 0)
+        height, width, channels = self.image_shape
+        z_shape = [height, width, channels] if self.scales == 1 else [height // 2, width // 2, 4 * channels]
+        f = [
+            bijectors.alpha_logit(self.logit_alpha, self.compute_dtype),
+            *flow,
+            tfb.Reshape(event_shape_in=z_shape, event_shape_out=[self.size]),
+        ]
+        return tfb.Invert(tfb.Chain(f[::-1]), name="real_nvp")
+
+    def _scale(self, layers, shape, scale):
+        """Return the bijectors of the scales from `scale` on, which act on `shape`, in their order."""
+        if scale == self.scales - 1:
+            return list(layers)
+        checkerboards = [next(layers) for _ in range(3)]
+        channels = [next(layers) for _ in range(3)]
+        height, width, squeezed = shape[0] // 2, shape[1] // 2, 4 * shape[2]
+        rest_shape = (height, width, squeezed // 2)
+        rest = self._scale(layers, rest_shape, scale + 1)
+        if scale + 1 < self.scales - 1:
+            rest.append(tfb.Invert(bijectors.squeeze(rest_shape)))
+        factor_out = bijectors.factor_out(tfb.Chain(rest[::-1]), name=f"factor_out_{scale}")
+        return [*checkerboards, bijectors.squeeze(shape), *channels, factor_out]
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "residual_blocks": self.residual_blocks,
+            "filters": self.filters,
+            "batch_norm": self.batch_norm,
+            "logit_alpha": self.logit_alpha,
+            "scales": self.scales,
+            "weight_norm_init": self.weight_norm_init,
+            "seed": self.seed,
+        }
