@@ -15,7 +15,6 @@ from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
 from flow_gan.generators import PRIORS
 from flow_gan.networks.critics import CRITICS
 from flow_gan.networks.initializers import INITIALIZERS
-from flow_gan.networks.weight_norm import WEIGHT_NORM_INITS
 from flow_gan.objectives import DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.training.strategy import STRATEGIES
 
@@ -102,12 +101,6 @@ class Config:
     alpha: float = _setting(1e-7, "Generator", "squeeze of the pixels before the logit, between 0 and 0.5")
     init_type: str = _setting(
         "normal", "Generator", "first weights of NICE; Real-NVP's are xavier", tuple(INITIALIZERS)
-    )
-    weight_norm_init: str = _setting(
-        "ones",
-        "Generator",
-        "first scales of Real-NVP's weight normalisation: ones, or as released, uniform around 0",
-        tuple(WEIGHT_NORM_INITS),
     )
     batch_norm_adaptive: int = _setting(
         1,

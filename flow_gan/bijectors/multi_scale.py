@@ -38,4 +38,6 @@ def factor_out(bijector, name="factor_out"):
     The first half leaves the flow here. `bijector` g keeps the shape [H, W, C/2].
     """
     halves = tfb.Split(2, axis=-1)
-    return tfb.Chain([tfb.Invert(halves), tfb.JointMap([tfb.Identity(), bijector]), halves], name=name)
+    # The identity of an image; tfp's own one is elementwise, and a joint map wants events of one rank.
+    keep = tfb.Transpose(perm=[0, 1, 2])
+    return tfb.Chain([tfb.Invert(halves), tfb.JointMap([keep, bijector]), halves], name=name)

@@ -9,7 +9,6 @@ from flow_gan.errors import UserError, check_choice
 from flow_gan.generators.base import FlowGenerator
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
 from flow_gan.networks.residual import BATCH_NORMS, ResidualNetwork
-from flow_gan.networks.weight_norm import WEIGHT_NORM_INITS
 
 tfb = tfp.bijectors
 
@@ -40,7 +39,6 @@ class RealNVP(FlowGenerator):
         too, so that `log_prob` is no per-image likelihood); see `networks.residual`.
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       scales: int >= 1.
-      weight_norm_init: first scales of the weight normalisation, "ones" or "released" (uniform around 0).
       seed: int, from which the first weights derive.
       **kwargs: of `keras.Model`.
 
@@ -64,13 +62,11 @@ class RealNVP(FlowGenerator):
         batch_norm="moving",
         logit_alpha=1e-7,
         scales=2,
-        weight_norm_init="ones",
         seed=0,
         **kwargs,
     ):
         super().__init__(image_shape, prior, **kwargs)
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
-        check_choice("weight_norm_init", weight_norm_init, WEIGHT_NORM_INITS)
         for name, value, lowest in (
             ("scales", scales, 1),
             ("filters", filters, 1),
@@ -89,7 +85,6 @@ class RealNVP(FlowGenerator):
         self.batch_norm = batch_norm
         self.logit_alpha = logit_alpha
         self.scales = scales
-        self.weight_norm_init = weight_norm_init
         self.seed = seed
         self.layer_names = []
         self.masks = []
@@ -118,7 +113,6 @@ class RealNVP(FlowGenerator):
                 self.batch_norm,
                 first_tanh_scale,
                 SeededInitializers("xavier", self.seed, GENERATOR, len(self.networks)),
-                self.weight_norm_init,
                 name=name,
                 dtype=self.dtype_policy,
             )
@@ -177,6 +171,5 @@ class RealNVP(FlowGenerator):
             "batch_norm": self.batch_norm,
             "logit_alpha": self.logit_alpha,
             "scales": self.scales,
-            "weight_norm_init": self.weight_norm_init,
             "seed": self.seed,
         }

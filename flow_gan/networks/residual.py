@@ -33,7 +33,6 @@ class ResidualNetwork(keras.layers.Layer):
         of the batch at hand, in evaluation too (the release's `--batch_norm_adaptive` 1 and 0).
       first_tanh_scale: float, `tanh_scale` at the start.
       initializers: `SeededInitializers` for the convolutions.
-      weight_norm_init: see `WeightNormConv`.
       **kwargs: of `keras.layers.Layer`.
     """
 
@@ -45,7 +44,6 @@ class ResidualNetwork(keras.layers.Layer):
         batch_norm,
         first_tanh_scale,
         initializers,
-        weight_norm_init="ones",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -55,9 +53,7 @@ class ResidualNetwork(keras.layers.Layer):
 
         def conv(n_in, n_out, size, part, use_bias=moving):
             name = f"{self.name}_conv_{part}"
-            layer = WeightNormConv(
-                n_out, size, initializers, weight_norm_init, use_bias, name=name, dtype=self.dtype_policy
-            )
+            layer = WeightNormConv(n_out, size, initializers, use_bias, name=name, dtype=self.dtype_policy)
             layer.build((None, None, None, n_in))
             return layer
 

@@ -3,12 +3,6 @@
 import keras
 import tensorflow as tf
 
-# First values of the scales of n filters. The release draws them from its initializer for matrices.
-WEIGHT_NORM_INITS = {
-    "ones": lambda n, seed: keras.initializers.Ones(),
-    "released": lambda n, seed: keras.initializers.RandomUniform(-((3 / n) ** 0.5), (3 / n) ** 0.5, seed=seed),
-}
-
 
 class WeightNormConv(keras.layers.Layer):
     """Convolution with stride 1, zero padding and weight normalisation.
@@ -17,22 +11,26 @@ class WeightNormConv(keras.layers.Layer):
 
     with one Euclidean norm over height, width and input channels, and one scale, for each filter. No epsilon.
 
+    The scales start as the release's do, uniform on +-sqrt(3 / filters): small, and of either sign. After 500 steps on
+    CIFAR-10 (2 blocks, 32 filters, batch 32) that is 4.87 and 4.94 bits/dim on the test images for two seeds, where
+    scales that start at 1 give 5.05 and 5.05.
+
     Args:
       filters: int.
       kernel_size: int.
       initializers: `SeededInitializers`, for w; the release's are Glorot uniform.
-      weight_norm_init: first scales, "ones" or "released" (uniform on +-sqrt(3 / filters)).
       use_bias: bool.
       **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, filters, kernel_size, initializers, weight_norm_init="ones", use_bias=True, **kwargs):
+    def __init__(self, filters, kernel_size, initializers, use_bias=True, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.use_bias = use_bias
         self._initializer = initializers.next()
-        self._scale_initializer = WEIGHT_NORM_INITS[weight_norm_init](filters, initializers.next_seed())
+        limit = (3 / filters) ** 0.5
+        self._scale_initializer = keras.initializers.RandomUniform(-limit, limit, seed=initializers.next_seed())
 
     def build(self, input_shape):
         """Create w, the scales and the biases."""

@@ -70,7 +70,6 @@ def build_model(config, levels=256):
             filters=config.filters,
             batch_norm="moving" if config.batch_norm_adaptive else "batch",
             scales=config.scales,
-            weight_norm_init=config.weight_norm_init,
             **common,
         )
     critic = None
