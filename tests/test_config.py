@@ -54,7 +54,10 @@ def test_bad_command_lines(argv, message):
 BAD_SETTINGS = [
     ({"f_div": "js"}, r"--f_div='js' is unknown; expected one of: wgan, ce, lsgan, kl, rkl, tv, hellinger"),
     ({"prior": "cauchy"}, r"--prior='cauchy' is unknown; expected one of: logistic, gaussian, uniform"),
-    ({"model_type": "glow"}, r"--model_type='glow' is unknown; expected one of: nice"),
+    ({"model_type": "glow"}, r"--model_type='glow' is unknown; expected one of: nice, real_nvp"),
+    ({"filters": 0}, r"--filters=0; expected more than 0"),
+    ({"scales": 0}, r"--scales=0; expected 1 or more"),
+    ({"validation_split": "first"}, r"--validation_split='first' is unknown; expected one of: released, random"),
     ({"mode": "test"}, r"--mode='test' is unknown; expected one of: train, evaluate, sample"),
     ({"critic": "big"}, r"--critic='big' is unknown; expected one of: auto, mnist, dcgan"),
     ({"strategy": "tpu"}, r"--strategy='tpu' is unknown; expected one of: one_device, mirrored"),
@@ -99,6 +102,10 @@ def test_bad_settings(settings, message):
 @pytest.mark.parametrize("settings, objective", [({"n_critic": 0}, "mle"), ({"like_reg": 0.0}, "adv"), ({}, "hybrid")])
 def test_objective(settings, objective):
     assert config.Config(**settings).objective == objective
+
+
+def test_the_release_s_name_of_cifar10():
+    assert config.Config(dataset="cifar") == config.Config(dataset="cifar10")
 
 
 def test_json_round_trip():

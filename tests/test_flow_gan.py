@@ -233,6 +233,28 @@ def test_draws_depend_on_seed_step_and_run():
         assert np.abs(other - first).max() > 0.01
 
 
+def test_flips():
+    """Each update flips the images anew, one by one, the critic's and the likelihood's apart."""
+    images = images_of(200)
+    model = make_model(horizontal_flip=True)
+
+    def flipped(dequantized):
+        grey = np.floor(dequantized.numpy() * 17).astype(np.uint8)
+        is_flipped = (grey == images[:, :, ::-1]).all((1, 2, 3))
+        assert (is_flipped | (grey == images).all((1, 2, 3))).all()
+        return is_flipped
+
+    draws = model.draws(images)
+    cases = [flipped(draws.critic_images(images, run)) for run in (0, 1)]
+    cases.append(flipped(draws.likelihood_images(images)))
+    model.step.assign(1)
+    cases.append(flipped(model.draws(images).likelihood_images(images)))
+    for i, case in enumerate(cases):
+        assert 70 < case.sum() < 130
+        assert all(60 < np.sum(case != other) < 140 for other in cases[:i])
+    assert not flipped(make_model().draws(images).likelihood_images(images)).any()
+
+
 def test_a_run_is_reproducible():
     first, again = (fit(make_model(), 4) for _ in range(2))
     assert [s["nll"] for s in first] == [s["nll"] for s in again]

@@ -36,7 +36,8 @@ def test_what_training_prints(finished):
     stored = json.loads((folder / "evaluation" / "nll-test-best.json").read_text())
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     lowest = min(line.get("validation_nll", np.inf) for line in lines)
-    assert best.startswith(f"best validation NLL  {lowest:.2f} nats, at step ")
+    bits = lowest / (64 * np.log(2)) + np.log2(17)
+    assert best.startswith(f"best validation NLL  {lowest:.2f} nats, {bits:.4f} bits/dim, at step ")
     pattern = r"test NLL +(-?[\d.]+) \+- ([\d.]+) nats, ([\d.]+) \+- ([\d.]+) bits/dim \(250 images\)"
     nats, nats_error, bits, bits_error = map(float, re.fullmatch(pattern, test).groups())
     np.testing.assert_allclose([nats, nats_error], [stored["nats"], stored["nats_standard_error"]], atol=0.006)

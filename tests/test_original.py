@@ -11,9 +11,11 @@ def golden():
     return Golden("loss_nice_ce")
 
 
-def test_every_variable_has_a_name(golden):
-    generator, critic = golden.nice(), golden.critic()
-    model = flow_gan.FlowGAN(generator, critic, divergence="ce")
+@pytest.mark.parametrize("name", ["loss_nice_ce", "loss_real_nvp_wgan", "loss_real_nvp_simple_ce"])
+def test_every_variable_has_a_name(name):
+    golden = Golden(name)
+    generator, critic = golden.generator(), golden.critic()
+    model = flow_gan.FlowGAN(generator, critic, divergence=golden.meta["f_div"])
     for part in (generator, critic, model):
         named = {id(v) for v in original.variable_names(part).values()}
         assert named == {id(v) for v in part.weights if v is not getattr(model, "step", None)}
@@ -47,6 +49,11 @@ def test_refuses_by_name_and_changes_nothing(golden, break_it, message):
         original.assign_variables(generator, values)
     for a, b in zip(before, generator.weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_release_has_two_scales():
+    with pytest.raises(flow_gan.UserError, match="scales=3 has no counterpart in the release, which has 2"):
+        original.variable_names(flow_gan.RealNVP((4, 4, 1), 0, 2, scales=3))
 
 
 def test_other_models_have_no_names():

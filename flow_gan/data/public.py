@@ -84,7 +84,7 @@ def _read(name, split, data_dir):
         if not builder.is_prepared():
             _check_network()
             builder.download_and_prepare()
-        examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+        batches = list(tfds.as_numpy(builder.as_dataset(split=split, batch_size=1000)))
     except Exception as error:
         # Whatever the reason (no network, a full disk, a broken file), the way out is the same.
         reason = " ".join(str(error).split())[:200]
@@ -94,6 +94,7 @@ def _read(name, split, data_dir):
             f"network: python -c \"import tensorflow_datasets as tfds; tfds.load('{name}', data_dir='DIR')\". "
             "--dataset=digits needs no download."
         ) from error
+    examples = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     images, labels = examples["image"], examples["label"]
     if "id" in examples:
         # tensorflow_datasets shuffles what it stores; the numbers are those of the original files.

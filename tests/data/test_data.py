@@ -6,9 +6,11 @@ import pathlib
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow_datasets as tfds
 
 import flow_gan
 from flow_gan import data
+from flow_gan.data import public
 
 TFDS = pathlib.Path(os.environ.get("FLOW_GAN_TFDS", pathlib.Path(__file__).parents[3] / "shared" / "tfds"))
 needs_tfds = pytest.mark.skipif(not TFDS.exists(), reason=f"no prepared tensorflow_datasets in {TFDS}")
@@ -37,6 +39,60 @@ def test_mnist():
     pixels = np.concatenate([mnist.train.images, mnist.validation.images])
     np.testing.assert_allclose([pixels.mean(), pixels.std()], [33.318, 78.567], atol=1e-3)
     np.testing.assert_allclose(mnist.test.images.mean(), 33.791, atol=1e-3)
+
+
+@needs_tfds
+def test_cifar10():
+    cifar = data.load("cifar", TFDS)
+    assert cifar.name == "cifar10" and cifar.image_shape == (32, 32, 3) and cifar.levels == 256
+    assert [len(cifar.split(name)) for name in ("train", "validation", "test")] == [45000, 5000, 10000]
+    np.testing.assert_array_equal(np.bincount(cifar.validation.labels), np.full(10, 500))
+    pixels = np.concatenate([cifar.train.images, cifar.validation.images])
+    np.testing.assert_allclose(pixels.mean((0, 1, 2)) / 255, [0.4914, 0.4822, 0.4465], atol=1e-4)
+    # The original files begin with a frog, two trucks, a deer, two cars: the first of their classes, so they validate.
+    assert cifar.validation.labels[:8].tolist() == [6, 9, 9, 4, 1, 1, 2, 7]
+
+
+def test_held_out_images():
+    labels = np.random.default_rng(0).integers(0, 10, 70_000)
+    for name, (size, first) in {"cifar10": (5000, True), "svhn_cropped": (5000, True), "mnist": (10000, False)}.items():
+        public_set = public.PUBLIC_DATASETS[name]
+        mask = public._held_out(public_set, labels, "released")
+        assert mask.sum() == size
+        if first:
+            for k in range(10):
+                np.testing.assert_array_equal(np.flatnonzero(mask & (labels == k)), np.flatnonzero(labels == k)[:500])
+        else:
+            assert mask[-10000:].all()
+        drawn = public._held_out(public_set, labels, "random")
+        assert drawn.sum() == size and 0.05 < drawn[:35_000].sum() / size < 0.95
+        np.testing.assert_array_equal(drawn, public._held_out(public_set, labels, "random"))
+
+
+@pytest.mark.parametrize("name, shape", [("fashion_mnist", (28, 28, 1)), ("svhn_cropped", (32, 32, 3))])
+def test_public_sets_without_their_files(name, shape, monkeypatch, tmp_path):
+    """With stand-in images of tensorflow_datasets: shapes and splits, not the real pixels."""
+    monkeypatch.setitem(public.PUBLIC_DATASETS, name, public.PublicSet(20, public.PUBLIC_DATASETS[name].per_class))
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "is_prepared", lambda self: True)
+    with tfds.testing.mock_data(num_examples=100):
+        loaded = data.load(name, tmp_path)
+    assert loaded.image_shape == shape and loaded.train.images.dtype == np.uint8
+    assert len(loaded.validation) <= 20 and len(loaded.train) + len(loaded.validation) == 100
+    assert len(loaded.test) == 100 and loaded.test.labels.shape == (100,)
+
+
+def test_validation_split_is_for_public_sets():
+    with pytest.raises(flow_gan.UserError, match="--validation_split=random cannot be set for --dataset=digits"):
+        data.load("digits", validation_split="random")
+    with pytest.raises(flow_gan.UserError, match="--validation_split='first' is unknown; expected one of: released"):
+        data.load("mnist", validation_split="first")
+
+
+def test_units():
+    colour = data.Dataset("set", (2, 2, 3), 256, None, None, None)
+    np.testing.assert_allclose(colour.bits_per_dim(-12 * np.log(2)), 7)
+    assert colour.format_nll(-12 * np.log(2)) == "7.000 bits/dim"
+    assert data.Dataset("set", (2, 2, 1), 17, None, None, None).format_nll(-12.344) == "-12.34 nats"
 
 
 def write_images(folder, count=20, size=(4, 6), mode="L"):
@@ -130,7 +186,7 @@ def bad_datasets(folder):
     (folder / "swapped.npy").write_bytes((folder / "names.npz").read_bytes())
     (folder / "text.npz").write_text("no archive")
     return {
-        "unknown": ("mnits", "mnits is unknown; expected one of: digits, mnist, or the path"),
+        "unknown": ("mnits", "mnits is unknown; expected one of: digits, mnist, .*cifar10.* or the path"),
         "missing folder": (f"{folder}/nowhere/", "there is no such folder"),
         "missing file": (f"{folder}/nowhere.npy", "there is no such file"),
         "empty": (f"{folder}/empty", "holds no images"),
