@@ -68,8 +68,9 @@ class Config:
     validation_split: str = _setting(
         "released",
         "Data",
-        "which training images of a public data set validate: as released, for cifar10 the first 500 of each class, "
-        "for mnist the last 10,000; or as many at random, always the same ones",
+        "which training images of a public data set validate: for cifar10 those of the release, the first 500 of each "
+        "class (svhn_cropped likewise), for mnist and fashion_mnist the last 10,000; or as many at random, always the "
+        "same ones",
         VALIDATION_SPLITS,
     )
     horizontal_flip: bool | None = _setting(
@@ -197,6 +198,13 @@ class Config:
                 "--prior=uniform has density 0 outside [-1, 1]^D, where the NLL of images is infinite; expected "
                 "--like_reg=0 and --n_critic > 0 (ADV) with it, or another prior"
             )
+        for model_type, names in _ONLY_FOR.items():
+            for name in names if self.model_type != model_type else ():
+                if getattr(self, name) != Config.__dataclass_fields__[name].default:
+                    raise UserError(
+                        f"--{name}={getattr(self, name)} is for --model_type={model_type}, not {self.model_type}; "
+                        "leave the flag out"
+                    )
         if self.batch_norm_adaptive not in (0, 1):
             raise UserError(f"--batch_norm_adaptive={self.batch_norm_adaptive}; expected 0 or 1")
         if self.n_critic == 0 and self.like_reg == 0:
@@ -222,6 +230,8 @@ class Config:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
+# Settings that the other kind of generator has no use for.
+_ONLY_FOR = {"nice": ("hidden_layers", "init_type"), "real_nvp": ("filters", "scales", "batch_norm_adaptive")}
 _LOWEST = {
     "n_critic": 0,
     "like_reg": 0,

@@ -235,7 +235,7 @@ class FlowGAN(keras.Model):
         return logs | {"critic_loss": loss, "critic_gradient_norm": norm}
 
     def test_step(self, data):
-        """Add a batch to the mean NLL, in nats per image, at the moving averages.
+        """Add a batch to the mean NLL, in nats per image, in evaluation mode.
 
         Args:
           data: from `data.evaluation_batches`: a dict of "images" uint8 [batch, H, W, C], "index" [batch]

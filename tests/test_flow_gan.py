@@ -19,9 +19,12 @@ OBJECTIVES = {
 }
 
 
-def make_model(dtype="float32", optimizer=None, seed=0, **arguments):
+def make_model(dtype="float32", optimizer=None, seed=0, flow="nice", **arguments):
     arguments = {"levels": 17, "n_critic": 2, "divergence": "wgan"} | arguments
-    generator = flow_gan.NICE(SHAPE, hidden_units=8, num_hidden_layers=0, seed=seed, dtype=dtype)
+    if flow == "nice":
+        generator = flow_gan.NICE(SHAPE, hidden_units=8, num_hidden_layers=0, seed=seed, dtype=dtype)
+    else:
+        generator = flow_gan.RealNVP(SHAPE, residual_blocks=0, filters=2, batch_norm=flow, seed=seed, dtype=dtype)
     # The first weights are small; larger ones let a wrong gradient show.
     rng = np.random.default_rng(seed)
     for variable in generator.trainable_variables:
@@ -64,11 +67,15 @@ def fit(model, steps, batch_size=10, batches_per_step=None):
 
 
 @pytest.mark.parametrize(
-    "objective, divergence", [("mle", "wgan"), ("adv", "wgan"), ("hybrid", "wgan"), ("hybrid", "ce")]
+    "objective, divergence, flow",
+    [
+        *(("mle", "wgan", "nice"), ("adv", "wgan", "nice"), ("hybrid", "wgan", "nice"), ("hybrid", "ce", "nice")),
+        *(("hybrid", "wgan", "moving"), ("mle", "wgan", "batch")),
+    ],
 )
-def test_two_replicas_equal_one(objective, divergence):
+def test_two_replicas_equal_one(objective, divergence, flow):
     """SGD in float64: 2 replicas with half the batch each do what 1 does with the whole."""
-    arguments = OBJECTIVES[objective] | {"divergence": divergence}
+    arguments = OBJECTIVES[objective] | {"divergence": divergence, "flow": flow}
     if divergence == "ce":
         arguments["n_critic"] = 1  # Several critic updates are seen with wgan.
 

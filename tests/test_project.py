@@ -61,6 +61,8 @@ def test_there_are_presets():
     objectives = ("mle", "adv", "hybrid")
     assert names >= {f"{data}_nice_{objective}" for data in ("mnist", "digits") for objective in objectives}
     assert "mnist_nice_hybrid_paper" in names
+    for objective in (*objectives, "hybrid_paper"):
+        assert {f"cifar10_real_nvp_{objective}", f"cifar10_real_nvp_{objective}_small"} <= names
 
 
 def test_readme_lists_every_flag():
@@ -92,3 +94,29 @@ def test_mnist_presets_have_the_release_s_values(name, n_critic, like_reg):
     given, _ = config.parse([f"--flagfile={ROOT / 'runs' / f'mnist_nice_{name}.flags'}"])
     assert given.items() >= RELEASED.items()
     assert given["n_critic"] == n_critic and like_reg in (None, given["like_reg"])
+
+
+# The original README's commands for CIFAR-10, and the release's defaults where they say nothing.
+CIFAR = {
+    **{"dataset": "cifar", "model_type": "real_nvp", "prior": "gaussian", "alpha": 1e-7, "batch_size": 64},
+    **{"no_of_layers": 8, "filters": 64, "scales": 2, "f_div": "wgan", "reg": 10.0, "df_dim": 64},
+}
+
+
+@pytest.mark.parametrize(
+    "name, own",
+    [
+        ("mle", {"n_critic": 0, "beta1": 0.9, "learning_rate": 1e-3, "lr_decay": 0.999995, "batch_norm_adaptive": 0}),
+        ("adv", {"n_critic": 5, "like_reg": 0.0, "beta1": 0.5, "learning_rate": 1e-4, "lr_decay": 1.0, "epoch": 300}),
+        (
+            "hybrid",
+            {"n_critic": 5, "like_reg": 20.0, "beta1": 0.5, "learning_rate": 1e-3, "lr_decay": 0.99999, "epoch": 500},
+        ),
+        ("hybrid_paper", {"n_critic": 5, "like_reg": 1.0, "learning_rate": 1e-3, "batch_norm_adaptive": 1}),
+    ],
+)
+def test_cifar10_presets_have_the_release_s_values(name, own):
+    given, _ = config.parse([f"--flagfile={ROOT / 'runs' / f'cifar10_real_nvp_{name}.flags'}"])
+    assert given.items() >= (CIFAR | own).items()
+    small, _ = config.parse([f"--flagfile={ROOT / 'runs' / f'cifar10_real_nvp_{name}_small.flags'}"])
+    assert all(small[k] == own[k] for k in ("n_critic", "like_reg") if k in own)

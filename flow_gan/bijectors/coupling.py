@@ -1,17 +1,22 @@
 """Coupling layers."""
 
 import re
+import weakref
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-_NOT_FINITE = "layer {} has a result that is not finite"
+_NOT_FINITE = "layer {} is not finite"
 
 
 def layer_not_finite(error):
-    """Return "layer NAME has a result that is not finite" if that is what a TensorFlow error says, else None."""
-    found = re.search(_NOT_FINITE.format(r"\w+"), str(error))
-    return found and found[0]
+    """Return in words which layer's result or gradient a TensorFlow error says is not finite, or None."""
+    found = re.search(_NOT_FINITE.format(r"(\w+)"), str(error))
+    if not found:
+        return None
+    # The gradient's check says the same, with a word of its own before it.
+    what = "gradient" if "detected in gradient" in str(error) else "result"
+    return f"the {what} of layer {found[1]} is not finite"
 
 
 def _check(result, bijector):
@@ -100,15 +105,16 @@ class AffineCoupling(tfp.bijectors.Bijector):
     def _shift_and_log_scale(self, value):
         # tfp asks for the transformation and for its log-determinant apart, with the same x or y. Either gives the
         # conditioner the same input.
-        if not any(value is known for known in self._latest[0]):
+        if not any(value is known() for known in self._latest[0]):
             mask = tf.cast(self._mask, value.dtype)
             shift, log_scale = self._conditioner(mask * value)
-            self._latest = ((value,), ((1 - mask) * shift, (1 - mask) * log_scale))
+            self._latest = ((weakref.ref(value),), ((1 - mask) * shift, (1 - mask) * log_scale))
         return self._latest[1]
 
     def _finish(self, value, result):
         result = _check(result, self)
-        self._latest = ((value, result), self._latest[1])
+        # Weak, or tfp's cache, which holds the bijector for as long as these tensors live, would never let go.
+        self._latest = ((weakref.ref(value), weakref.ref(result)), self._latest[1])
         return result
 
     # Where b is 1 the shift and the log-scale are 0, so these are the formulas above.

@@ -5,11 +5,12 @@ from flow_gan.data.batches import evaluation_batches, training_batches
 from flow_gan.data.dataset import Dataset, Split, bits_per_dim
 from flow_gan.data.grid import image_grid, save_png
 from flow_gan.data.load import ALIASES, NAMED_DATASETS, load
-from flow_gan.data.public import VALIDATION_SPLITS
+from flow_gan.data.public import PUBLIC_DATASETS, VALIDATION_SPLITS
 
 __all__ = [
     "ALIASES",
     "NAMED_DATASETS",
+    "PUBLIC_DATASETS",
     "VALIDATION_SPLITS",
     "Dataset",
     "Split",

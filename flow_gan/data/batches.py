@@ -57,17 +57,16 @@ def evaluation_batches(images, split, batch_size):
     Args:
       images: uint8 [N, H, W, C].
       split: "train", "validation" or "test".
-      batch_size: int. The last batch is filled up with copies of its last image.
+      batch_size: int. The last batch is filled up with the first images.
 
     Returns:
       Dicts of "images" uint8 [batch, H, W, C], and of "index" (number in the split), "split" (its number) and
-      "weight" (1, or 0 for the copies), each int32 [batch]; what `FlowGAN.test_step` takes.
+      "weight" (1, or 0 for the filling), each int32 [batch]; what `FlowGAN.test_step` takes.
     """
     count = len(images)
 
     def fetch(start):
-        chosen = np.minimum(np.arange(start, start + batch_size), count - 1)
-        return images[chosen]
+        return images[np.arange(start, start + batch_size) % count]
 
     def load(start):
         batch = tf.numpy_function(fetch, [start], tf.uint8, stateful=False)

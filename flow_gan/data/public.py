@@ -21,10 +21,12 @@ class PublicSet:
     Attributes:
       held_out: int, number of training images that validate.
       per_class: bool, whether these are the first of each class, or the last of all.
+      horizontal_flip: bool, whether training images are flipped by default.
     """
 
     held_out: int
     per_class: bool
+    horizontal_flip: bool = False
 
 
 # Sizes after the split, in the order of the list: 50,000 / 10,000 / 10,000 (paper, Appendix A), likewise,
@@ -32,7 +34,7 @@ class PublicSet:
 PUBLIC_DATASETS = {
     "mnist": PublicSet(10_000, per_class=False),
     "fashion_mnist": PublicSet(10_000, per_class=False),
-    "cifar10": PublicSet(5_000, per_class=True),
+    "cifar10": PublicSet(5_000, per_class=True, horizontal_flip=True),
     "svhn_cropped": PublicSet(5_000, per_class=True),
 }
 
@@ -45,10 +47,10 @@ def load(name, data_dir=None, validation_split="released"):
     Args:
       name: one of `PUBLIC_DATASETS`.
       data_dir: folder of tensorflow_datasets.
-      validation_split: which training images validate. "released": the release's choice, for cifar10 (and
-        svhn_cropped) the first 500 of each class, for mnist (and fashion_mnist) the last 10,000. Those of cifar10 are
-        the release's images, since its order is stored. Those of mnist are other ones, since it is not.
-        "random": as many, drawn at random (paper, Appendix A), the same ones in every run.
+      validation_split: which training images validate. "released": for cifar10 the release's, the first 500 of each
+        class in the original files. For the others as many as there, in the order of tensorflow_datasets, since the
+        original one is not stored: for svhn_cropped the first 500 of each class, for mnist and fashion_mnist the
+        last 10,000. "random": as many, drawn at random (paper, Appendix A), the same ones in every run.
 
     Raises:
       UserError: the data set is not there and cannot be downloaded.
@@ -84,7 +86,6 @@ def _read(name, split, data_dir):
         if not builder.is_prepared():
             _check_network()
             builder.download_and_prepare()
-        batches = list(tfds.as_numpy(builder.as_dataset(split=split, batch_size=1000)))
     except Exception as error:
         # Whatever the reason (no network, a full disk, a broken file), the way out is the same.
         reason = " ".join(str(error).split())[:200]
@@ -93,6 +94,13 @@ def _read(name, split, data_dir):
             f"Pass the --data_dir of a prepared tensorflow_datasets folder, or prepare one on a machine with a "
             f"network: python -c \"import tensorflow_datasets as tfds; tfds.load('{name}', data_dir='DIR')\". "
             "--dataset=digits needs no download."
+        ) from error
+    try:
+        batches = list(tfds.as_numpy(builder.as_dataset(split=split, batch_size=1000)))
+    except Exception as error:
+        raise UserError(
+            f"--dataset={name} in --data_dir={folder} cannot be read ({' '.join(str(error).split())[:200]}); delete "
+            f"{folder / name} and let it be downloaded again"
         ) from error
     examples = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     images, labels = examples["image"], examples["label"]

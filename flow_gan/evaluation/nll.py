@@ -4,11 +4,7 @@ import dataclasses
 import math
 
 from flow_gan import data
-
-NO_PER_IMAGE_LIKELIHOOD = (
-    "warning: with --batch_norm_adaptive=0 an image's value depends on the other images of its batch, so an NLL is no "
-    "per-image likelihood and does not compare with other models'"
-)
+from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +45,7 @@ class NLL:
         return (
             f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats, "
             f"{self.bits_per_dim:.4f} +- {self.bits_per_dim_standard_error:.4f} bits/dim "
-            f"({self.num_images} images)" + ("" if self.is_per_image else f"\n{NO_PER_IMAGE_LIKELIHOOD}")
+            f"({self.num_images} images)" + ("" if self.is_per_image else f"\nwarning: {NO_PER_IMAGE_LIKELIHOOD}")
         )
 
     def to_dict(self):
@@ -68,7 +64,7 @@ def evaluate_nll(model, dataset, split, batch_size):
       model: `FlowGAN`.
       dataset: `data.Dataset`.
       split: "train", "validation" or "test".
-      batch_size: int; the result does not depend on it but for rounding.
+      batch_size: int; the result does not depend on it but for rounding, unless it is no per-image likelihood.
     """
     images = dataset.split(split).images
     batches = data.evaluation_batches(images, split, batch_size)

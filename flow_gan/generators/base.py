@@ -8,7 +8,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from flow_gan import random
+from flow_gan.errors import UserError
 from flow_gan.generators.priors import make_prior
+
+NO_PER_IMAGE_LIKELIHOOD = (
+    "with --batch_norm_adaptive=0 an image's value depends on the other images of its batch, so an NLL is no "
+    "per-image likelihood and does not compare with other models'"
+)
 
 
 class FlowGenerator(keras.Model):
@@ -22,11 +28,15 @@ class FlowGenerator(keras.Model):
     Args:
       image_shape: (H, W, C).
       prior: "logistic", "gaussian" or "uniform".
+      logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, image_shape, prior, **kwargs):
+    def __init__(self, image_shape, prior, logit_alpha, **kwargs):
         super().__init__(**kwargs)
+        if not 0 < logit_alpha < 0.5:
+            raise UserError(f"logit_alpha={logit_alpha}; expected more than 0 and less than 0.5")
+        self.logit_alpha = logit_alpha
         self.image_shape = tuple(int(n) for n in image_shape)
         self.size = math.prod(self.image_shape)
         self.prior_name = prior
@@ -90,4 +100,8 @@ class FlowGenerator(keras.Model):
 
     def get_config(self):
         """Return the constructor's arguments."""
-        return super().get_config() | {"image_shape": self.image_shape, "prior": self.prior_name}
+        return super().get_config() | {
+            "image_shape": self.image_shape,
+            "prior": self.prior_name,
+            "logit_alpha": self.logit_alpha,
+        }

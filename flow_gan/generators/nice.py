@@ -52,7 +52,7 @@ class NICE(FlowGenerator):
         seed=0,
         **kwargs,
     ):
-        super().__init__(image_shape, prior, **kwargs)
+        super().__init__(image_shape, prior, logit_alpha, **kwargs)
         if self.size % 2:
             raise UserError(
                 f"image_shape={self.image_shape} has {self.size} pixel values; NICE needs an even number, "
@@ -60,7 +60,6 @@ class NICE(FlowGenerator):
             )
         self.hidden_units = hidden_units
         self.num_hidden_layers = num_hidden_layers
-        self.logit_alpha = logit_alpha
         self.init_type = init_type
         self.seed = seed
         self.networks = [
@@ -103,7 +102,6 @@ class NICE(FlowGenerator):
         return super().get_config() | {
             "hidden_units": self.hidden_units,
             "num_hidden_layers": self.num_hidden_layers,
-            "logit_alpha": self.logit_alpha,
             "init_type": self.init_type,
             "seed": self.seed,
         }

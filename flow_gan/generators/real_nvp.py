@@ -65,7 +65,7 @@ class RealNVP(FlowGenerator):
         seed=0,
         **kwargs,
     ):
-        super().__init__(image_shape, prior, **kwargs)
+        super().__init__(image_shape, prior, logit_alpha, **kwargs)
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
         for name, value, lowest in (
             ("scales", scales, 1),
@@ -83,7 +83,6 @@ class RealNVP(FlowGenerator):
         self.residual_blocks = residual_blocks
         self.filters = filters
         self.batch_norm = batch_norm
-        self.logit_alpha = logit_alpha
         self.scales = scales
         self.seed = seed
         self.layer_names = []
@@ -169,7 +168,6 @@ class RealNVP(FlowGenerator):
             "residual_blocks": self.residual_blocks,
             "filters": self.filters,
             "batch_norm": self.batch_norm,
-            "logit_alpha": self.logit_alpha,
             "scales": self.scales,
             "seed": self.seed,
         }

@@ -16,7 +16,8 @@ def resolve(config, data):
     """Return the configuration with the data's sizes in place of those not given, the critic and flips chosen."""
     changes = dict(zip(SIZE_FLAGS, data.image_shape, strict=True))
     if config.horizontal_flip is None:
-        changes["horizontal_flip"] = config.dataset == "cifar10"
+        public = data_module.PUBLIC_DATASETS.get(config.dataset)
+        changes["horizontal_flip"] = public is not None and public.horizontal_flip
     if config.critic == "auto":
         changes["critic"] = "mnist" if data.image_shape[-1] == 1 else "dcgan"
     return dataclasses.replace(config, **changes)

@@ -3,10 +3,12 @@
 import math
 
 import tensorflow as tf
+from absl import logging
 
 from flow_gan import data
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError
+from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.monitor import Monitor, Outcome
@@ -32,6 +34,8 @@ def train(config):
     strategy = make_strategy(config.strategy, config.batch_size)
     with strategy.scope():
         model = build.build_model(config, dataset.levels)
+    if not model.generator.has_per_image_likelihood:
+        logging.warning(NO_PER_IMAGE_LIKELIHOOD)
     last_step = build.num_steps(config, dataset)
     if config.resume:
         folder = run_folder.RunFolder(config.run_dir, config)

@@ -1,5 +1,8 @@
 """One set of checks over every bijector, in float64."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -147,9 +150,30 @@ def test_a_result_that_is_not_finite_names_its_layer(bad):
         for method in ("forward", "inverse"):
             with pytest.raises(tf.errors.InvalidArgumentError) as error:
                 tf.function(getattr(make(validate_args=True, name="middle_2"), method))(value)
-            assert bijectors.layer_not_finite(error.value) == "layer middle_2 has a result that is not finite"
+            assert bijectors.layer_not_finite(error.value) == "the result of layer middle_2 is not finite"
             assert not np.isfinite(getattr(make(), method)(value)).all()
     assert bijectors.layer_not_finite(ValueError("something else")) is None
+
+
+def test_a_gradient_that_is_not_finite_names_the_layer_that_it_reaches():
+    x = tf.zeros((1, 4))
+    layer = bijectors.AdditiveCoupling(lambda x: x, "first", validate_args=True, name="middle_2")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.sqrt(layer.forward(x))
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        tape.gradient(y, x)
+    assert bijectors.layer_not_finite(error.value) == "the gradient of layer middle_2 is not finite"
+
+
+def test_a_pass_leaves_nothing_behind():
+    """tfp's cache holds a bijector while its tensors live; the coupling must not keep them alive in turn."""
+    bijector = bijectors.AffineCoupling(conditioner, bijectors.checkerboard_mask(2, 3, "odd"))
+    y = bijector.forward(tf.ones((1, *IMAGE), tf.float64))
+    dead = weakref.ref(bijector)
+    del bijector, y
+    gc.collect()
+    assert dead() is None
 
 
 def test_squeeze_order():

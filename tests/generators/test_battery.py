@@ -1,5 +1,7 @@
 """One set of checks over every generator, at perturbed weights."""
 
+import gc
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -163,6 +165,20 @@ def test_network_runs_once_per_pass(make, monkeypatch):
     assert calls == list(generator.networks)[::-1]
 
 
+def test_a_distribution_follows_its_weights(make):
+    """What was computed for an image does not outlive a change of the weights."""
+    generator = make((4, 4, 1), "float64")
+    distribution = generator.distribution()
+    x = tf.constant(images_of((4, 4, 1), "float64"))
+    before = distribution.log_prob(x).numpy()
+    for variable in generator.networks[0].trainable_variables:
+        variable.assign_add(tf.ones_like(variable.value))
+    gc.collect()
+    np.testing.assert_allclose(distribution.log_prob(x), generator.log_prob(x), rtol=1e-12)
+    if np.isfinite(before).all():  # Outside the uniform prior's support nothing changes.
+        assert np.abs(distribution.log_prob(x) - before).max() > 1e-6
+
+
 def test_a_spoilt_weight_names_its_layer(make):
     generator = make((4, 4, 1), "float32")
     kernel = next(v for v in generator.networks[2].trainable_variables if v.path.endswith("kernel"))
@@ -170,7 +186,7 @@ def test_a_spoilt_weight_names_its_layer(make):
     for training, validate_args in ((True, None), (False, True)):
         with pytest.raises(tf.errors.InvalidArgumentError) as error:
             generator.bijector(training, validate_args=validate_args).inverse(images_of((4, 4, 1), "float32"))
-        assert f"layer {generator.networks[2].name} has a result" in layer_not_finite(error.value)
+        assert layer_not_finite(error.value) == f"the result of layer {generator.networks[2].name} is not finite"
     assert np.isnan(generator.log_prob(images_of((4, 4, 1), "float32"))).all()
 
 
@@ -296,6 +312,7 @@ def test_real_nvp_s_latents_are_row_major():
         ({"residual_blocks": -1}, "residual_blocks=-1; expected 0 or more"),
         ({"batch_norm": "layer"}, "batch_norm='layer' is unknown; expected one of: moving, batch"),
         ({"prior": "cauchy"}, "prior='cauchy' is unknown"),
+        ({"logit_alpha": 0.5}, "logit_alpha=0.5; expected more than 0 and less than 0.5"),
     ],
 )
 def test_real_nvp_rejects(arguments, message):

@@ -387,7 +387,7 @@ def test_colour(tmp_path, changes):
     np.save(tmp_path / "set.npy", images)
     changes = changes | {"dataset": str(tmp_path / "set.npy"), "horizontal_flip": True, "batch_size": 20}
     outcome = training.train(settings(tmp_path / "run", max_steps=2, eval_every=2, **changes))
-    assert outcome.model.horizontal_flip and "layer_norm" not in outcome.model.critic.name
+    assert outcome.model.horizontal_flip
     assert any(type(layer).__name__ == "LayerNorm" for layer in outcome.model.critic.stack)
     assert np.isfinite(outcome.best_nll)
     grid = np.asarray(PIL.Image.open(tmp_path / "run" / "samples" / "step-0000002.png"))
@@ -398,7 +398,9 @@ def test_colour(tmp_path, changes):
 def test_the_layer_at_fault_is_named(tmp_path, changes):
     folder = tmp_path / "run"
     diverging = settings(folder, n_critic=0, learning_rate=1e25, eval_every=9, log_every=9, **changes)
-    with pytest.raises(flow_gan.UserError, match=r"step (\d+): layer \w+_\d has a result that is not finite") as error:
+    with pytest.raises(
+        flow_gan.UserError, match=r"step (\d+): the (result|gradient) of layer \w+_\d is not finite"
+    ) as error:
         training.train(diverging)
     # It stops in the step itself, not when the logs are next looked at; the steps before it are recorded.
     step = int(re.search(r"step (\d+)", str(error.value))[1])
@@ -412,11 +414,11 @@ def test_the_layer_at_fault_in_a_validation(tmp_path, monkeypatch):
 
     test_step = flow_gan.FlowGAN.test_step
     monkeypatch.setattr(flow_gan.FlowGAN, "test_step", spoil)
-    with pytest.raises(flow_gan.UserError, match="step 1: layer coupling_2 has a result that is not finite"):
+    with pytest.raises(flow_gan.UserError, match="step 1: the result of layer coupling_2 is not finite"):
         training.train(settings(tmp_path / "run", n_critic=0, max_steps=1))
 
 
-def test_flips_are_cifar10_s(monkeypatch):
+def test_flips_are_cifar10_s():
     for name, given, expected in (
         *(("cifar10", None, True), ("cifar", None, True), ("svhn_cropped", None, False)),
         *(("cifar10", False, False), ("digits", True, True)),
