@@ -18,6 +18,8 @@ from flow_gan.training.records import MetricsFile, TensorBoardLog
 from flow_gan.training.strategy import select_gpu
 
 SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
+REAL_NVP = {"model_type": "real_nvp", "filters": 3, "no_of_layers": 1, "prior": "gaussian", "batch_size": 20}
+REAL_NVP |= {"hidden_layers": config.Config.hidden_layers}  # NICE alone has them.
 
 
 def settings(folder, **changes):
@@ -353,11 +355,8 @@ def test_odd_number_of_pixels(tmp_path):
 def test_pixels_that_real_nvp_cannot_halve(tmp_path):
     np.save(tmp_path / "odd.npy", np.zeros((200, 9, 8), np.uint8))
     with pytest.raises(flow_gan.UserError, match=r"\(9, 8, 1\): Real-NVP with scales=2 needs a height and a width"):
-        training.train(settings(tmp_path / "run", dataset=str(tmp_path / "odd.npy"), model_type="real_nvp"))
+        training.train(settings(tmp_path / "run", dataset=str(tmp_path / "odd.npy"), **REAL_NVP))
     assert not (tmp_path / "run").exists()
-
-
-REAL_NVP = {"model_type": "real_nvp", "filters": 3, "no_of_layers": 1, "prior": "gaussian", "batch_size": 20}
 
 
 def test_real_nvp_resumes(tmp_path):
