@@ -79,8 +79,8 @@ def _real_nvp(generator):
     if generator.scales != 2:
         raise UserError(f"a RealNVP with scales={generator.scales} has no counterpart in the release, which has 2")
     names = {}
-    for layer_name, network in zip(generator.layer_names, generator.networks, strict=True):
-        kind, scale, number = layer_name.split("_")
+    for network in generator.networks:
+        kind, scale, number = network.name.split("_")
         scope = f"model/{kind.capitalize()}{scale}_{number}/function_l_m"
         # The release writes "g_weights_input" but "g_weights0_1", and "g_biases_0_1".
         convolutions = {"_input": network.conv_in, "_output": network.conv_out}

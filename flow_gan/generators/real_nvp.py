@@ -85,7 +85,6 @@ class RealNVP(FlowGenerator):
         self.batch_norm = batch_norm
         self.scales = scales
         self.seed = seed
-        self.layer_names = []
         self.masks = []
         self.networks = []
         height, width, channels = self.image_shape
@@ -103,7 +102,7 @@ class RealNVP(FlowGenerator):
         self.built = True
 
     def _add_coupling(self, prefix, mask, channels, first_tanh_scale):
-        name = f"{prefix}_{1 + sum(earlier.startswith(prefix) for earlier in self.layer_names)}"
+        name = f"{prefix}_{1 + sum(network.name.startswith(prefix) for network in self.networks)}"
         self.networks.append(
             ResidualNetwork(
                 channels,
@@ -116,7 +115,6 @@ class RealNVP(FlowGenerator):
                 dtype=self.dtype_policy,
             )
         )
-        self.layer_names.append(name)
         self.masks.append(mask)
 
     @property
@@ -133,9 +131,9 @@ class RealNVP(FlowGenerator):
                     functools.partial(network, training=training, updates=updates),
                     mask,
                     validate_args=validate_args,
-                    name=name,
+                    name=network.name,
                 )
-                for network, mask, name in zip(self.networks, self.masks, self.layer_names, strict=True)
+                for network, mask in zip(self.networks, self.masks, strict=True)
             ]
         )
         flow = self._scale(layers, self.image_shape, 0)

@@ -255,7 +255,7 @@ def test_nice_rejects(arguments, message):
 def test_real_nvp_s_couplings():
     generator = flow_gan.RealNVP((8, 4, 3), residual_blocks=2, filters=5, scales=2)
     names = [f"checkerboard_0_{i}" for i in (1, 2, 3)] + [f"channel_0_{i}" for i in (1, 2, 3)]
-    assert generator.layer_names == names + [f"checkerboard_1_{i}" for i in (1, 2, 3, 4)]
+    assert [network.name for network in generator.networks] == names + [f"checkerboard_1_{i}" for i in (1, 2, 3, 4)]
     assert [network.channels for network in generator.networks] == [3] * 3 + [12] * 3 + [6] * 4
     scales = [float(network.tanh_scale.numpy()[0]) for network in generator.networks]
     assert scales == [0.0] * 3 + [1.0] * 3 + [0.0] * 4
