@@ -3,6 +3,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
+import flow_gan  # noqa: F401, I001  before TensorFlow, whose kernels it chooses
 import tensorflow as tf
 
 # Two logical devices for the tests of tf.distribute; the others use the first.

@@ -29,6 +29,6 @@ def image_grid(images, columns=None, padding=1):
 
 def save_png(path, pixels, min_side=480):
     """Write uint8 [H, W, C] as a PNG file, every pixel enlarged to a square if the picture is small."""
-    scale = max(1, min_side // max(pixels.shape[:2]))
+    scale = math.ceil(min_side / max(pixels.shape[:2]))
     pixels = pixels.repeat(scale, 0).repeat(scale, 1)
     PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)

@@ -43,3 +43,5 @@ def test_evaluation_covers_every_image_once():
     images = np.concatenate([b["images"] for b in batches]).ravel()
     assert weight.tolist() == [1] * 23 + [0] * 2 and index.tolist() == list(range(25))
     assert images[:23].tolist() == list(range(23))
+    # Copies of one image would bend the statistics of a batch norm that takes them from the batch at hand.
+    assert images[23:].tolist() == [0, 1]
