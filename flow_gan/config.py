@@ -325,18 +325,23 @@ def help_text():
     return "\n".join(lines)
 
 
-def parse(argv):
+def parse(argv, values=None):
     """Return (settings given, whether help is asked for) of a command line without the program's name.
+
+    Args:
+      argv: list of str.
+      values: the flags, from `define_flags`; a program may have added its own, which are read from there.
 
     Raises:
       UserError: an unknown flag, a value of the wrong type, a missing flagfile, or a stray argument.
     """
-    values = define_flags()
+    values = define_flags() if values is None else values
     try:
         rest = values(["flow_gan", *argv])[1:]
     except (flags.Error, UnicodeDecodeError) as error:
         raise UserError(" ".join(str(error).split())) from error
     if rest:
         raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")
-    given = {name: values[name].value for name in values if values[name].present and name not in ("help", "h")}
+    settings = [field.name for field in dataclasses.fields(Config)]
+    given = {name: values[name].value for name in settings if values[name].present}
     return given, values["help"].value

@@ -208,11 +208,11 @@ class FlowGAN(keras.Model):
         """Return the function that makes one critic update, for all critic runs of a step."""
         if _num_replicas() > 1:
             # The updates synchronise, which tf.distribute forbids inside a nested function.
-            return self._critic_update
+            return self.critic_update
         # One trace for all runs starts training seconds sooner.
-        return tf.function(self._critic_update, autograph=False)
+        return tf.function(self.critic_update, autograph=False)
 
-    def _critic_update(self, draws, run, images, fake):
+    def critic_update(self, draws, run, images, fake):
         """Make the critic update number `run` on uint8 images and generated images; return its logs."""
         real = draws.critic_images(images, run)
         fake = tf.stop_gradient(fake)

@@ -1,5 +1,8 @@
 """Variables of the original 2017 release, by name."""
 
+import dataclasses
+
+import keras
 import numpy as np
 
 from flow_gan.errors import UserError
@@ -7,6 +10,45 @@ from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE, RealNVP
 from flow_gan.networks.critics import Critic, LayerNorm
 from flow_gan.networks.normalization import BatchNorm
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What the release calls a variable: a Keras variable, or one part of it where ours are stacked.
+
+    Attributes:
+      variable: the Keras variable.
+      index: int along its first axis, or None for the whole.
+    """
+
+    variable: keras.Variable
+    index: int | None = None
+
+    @property
+    def shape(self):
+        """The shape, a tuple."""
+        return tuple(self.variable.shape[0 if self.index is None else 1 :])
+
+    @property
+    def trainable(self):
+        """Whether it is trained."""
+        return self.variable.trainable
+
+    def of(self, value):
+        """Return the part of `value`, an array of the whole variable's shape such as its gradient."""
+        return value if self.index is None else value[self.index]
+
+    def numpy(self):
+        """Return the value."""
+        return self.of(self.variable.numpy())
+
+    def assign(self, value):
+        """Set the value."""
+        if self.index is not None:
+            whole = self.variable.numpy()
+            whole[self.index] = value
+            value = whole
+        self.variable.assign(value)
 
 
 def assign_variables(part, variables):
@@ -27,17 +69,17 @@ def assign_variables(part, variables):
     extra = sorted(given.keys() - expected.keys())
     if missing or extra:
         raise UserError(f"variables do not fit {part.name!r}: missing {missing or 'none'}, unknown {extra or 'none'}")
-    for name, variable in expected.items():
-        if tuple(given[name].shape) != _released_shape(name, variable):
+    for name, entry in expected.items():
+        if tuple(given[name].shape) != _released_shape(name, entry):
             raise UserError(
-                f"variable {name!r} has shape {tuple(given[name].shape)}; expected {_released_shape(name, variable)}"
+                f"variable {name!r} has shape {tuple(given[name].shape)}; expected {_released_shape(name, entry)}"
             )
-    for name, variable in expected.items():
-        variable.assign(given[name].reshape(variable.shape))
+    for name, entry in expected.items():
+        entry.assign(given[name].reshape(entry.shape))
 
 
 def variable_names(part):
-    """Return {name in the release: Keras variable} of a generator, a critic or a `FlowGAN`."""
+    """Return {name in the release: `Entry`} of a generator, a critic or a `FlowGAN`."""
     if isinstance(part, FlowGAN):
         names = variable_names(part.generator)
         return names if part.critic is None else names | variable_names(part.critic)
@@ -50,27 +92,26 @@ def variable_names(part):
     raise UserError(f"{type(part).__name__} has no counterpart in the original release")
 
 
-def _released_shape(name, variable):
-    shape = tuple(variable.shape)
-    return (1, *shape) if name.endswith("/Scaling/g_scale") else shape
+def _released_shape(name, entry):
+    return (1, *entry.shape) if name.endswith("/Scaling/g_scale") else entry.shape
 
 
 def _nice(generator):
-    names = {"model/Scaling/g_scale": generator.log_scale}
+    names = {"model/Scaling/g_scale": Entry(generator.log_scale)}
     labels = ["in", *range(generator.num_hidden_layers), "out"]
     for i, network in enumerate(generator.networks):
         scope = f"model/Checkerboard_{i + 1}/function_l_m"
-        for label, norm, dense in zip(labels, network.norms, network.dense, strict=True):
+        for j, (label, dense) in enumerate(zip(labels, network.dense, strict=True)):
             names |= {
-                f"{scope}/g_bn_{label}/g_scale": norm.scale,
-                f"{scope}/g_bn_{label}/g_shift": norm.shift,
-                f"{scope}/g_bn_{label}/mean": norm.moving_mean,
-                f"{scope}/g_bn_{label}/var": norm.moving_variance,
+                f"{scope}/g_bn_{label}/g_scale": Entry(network.norm_scale, j),
+                f"{scope}/g_bn_{label}/g_shift": Entry(network.norm_shift, j),
+                f"{scope}/g_bn_{label}/mean": Entry(network.moving_mean, j),
+                f"{scope}/g_bn_{label}/var": Entry(network.moving_variance, j),
             }
             label = "input" if label == "in" else label
             names |= {
-                f"{scope}/g_weights_{label}": dense.kernel,
-                f"{scope}/g_bias_{label}": dense.bias,
+                f"{scope}/g_weights_{label}": Entry(dense.kernel),
+                f"{scope}/g_bias_{label}": Entry(dense.bias),
             }
     return names
 
@@ -79,30 +120,36 @@ def _real_nvp(generator):
     if generator.scales != 2:
         raise UserError(f"a RealNVP with scales={generator.scales} has no counterpart in the release, which has 2")
     names = {}
+    # What the release numbers 0_1, 0_2, 1_1, ... is the first and second of each block.
+    labels = [f"{i}_{j}" for i in range(generator.residual_blocks) for j in (1, 2)]
     for network in generator.networks:
         kind, scale, number = network.name.split("_")
         scope = f"model/{kind.capitalize()}{scale}_{number}/function_l_m"
-        # The release writes "g_weights_input" but "g_weights0_1", and "g_biases_0_1".
-        convolutions = {"_input": network.conv_in, "_output": network.conv_out}
-        norms = dict(zip(("_in", "_in2"), network.norms_in, strict=True)) if generator.batch_norm == "moving" else {}
-        for i in range(generator.residual_blocks):
-            convolutions |= {f"{i}_{j}": conv for j, conv in enumerate(network.block_convs[i], start=1)}
-            if norms:
-                norms |= {f"{i}_{j}": norm for j, norm in enumerate(network.block_norms[i], start=1)}
-        for label, conv in convolutions.items():
-            names |= {f"{scope}/g_weights{label}": conv.kernel, f"{scope}/g_weights{label}_scale": conv.scale}
-            if conv.use_bias:
-                names[f"{scope}/g_biases_{label.removeprefix('_')}"] = conv.bias
-        for label, norm in norms.items():
-            name = f"{scope}/g_bn{label}"
-            names |= {f"{name}/mean": norm.moving_mean, f"{name}/var": norm.moving_variance}
-            if norm.affine:
-                names |= {f"{name}/g_scale": norm.scale, f"{name}/g_shift": norm.shift}
         names |= {
-            f"{scope}/g_weights_tanh_scale": network.tanh_scale,
-            f"{scope}/g_weights_scale_shift": network.scale_shift,
+            f"{scope}/g_weights_tanh_scale": Entry(network.tanh_scale),
+            f"{scope}/g_weights_scale_shift": Entry(network.scale_shift),
         }
+        # The release writes "g_weights_input" but "g_weights0_1", and "g_biases_0_1".
+        convolutions = [("_input", network.conv_in, None), ("_output", network.conv_out, None)]
+        convolutions += [(label, network.block_convs, i) for i, label in enumerate(labels)]
+        for label, (kernel, scale, bias), i in convolutions:
+            names[f"{scope}/g_weights{label}"] = Entry(kernel, i)
+            names[f"{scope}/g_weights{label}_scale"] = Entry(scale, i)
+            if bias is not None:
+                names[f"{scope}/g_biases_{label.removeprefix('_')}"] = Entry(bias, i)
+        if generator.batch_norm == "moving":
+            names |= _averages(f"{scope}/g_bn_in", network.input_averages)
+            for i, label in enumerate(["_in2", *labels]):
+                name = f"{scope}/g_bn{label}"
+                names |= _averages(name, network.norm_averages, i)
+                if i % 2 == 0:
+                    names[f"{name}/g_scale"] = Entry(network.norm_scale, i // 2)
+                    names[f"{name}/g_shift"] = Entry(network.norm_shift, i // 2)
     return names
+
+
+def _averages(scope, mean_and_variance, index=None):
+    return {f"{scope}/{part}": Entry(v, index) for part, v in zip(("mean", "var"), mean_and_variance, strict=True)}
 
 
 def _critic(critic):
@@ -114,19 +161,19 @@ def _critic(critic):
     for i, layer in enumerate(matrices):
         if i < num_convolutions:
             scope = f"discriminator/d_h{i}_conv"
-            names |= {f"{scope}/w": layer.kernel, f"{scope}/biases": layer.bias}
+            names |= {f"{scope}/w": Entry(layer.kernel), f"{scope}/biases": Entry(layer.bias)}
         else:
             scope = f"discriminator/d_h{min(i, 3)}_lin"
-            names |= {f"{scope}/Matrix": layer.kernel, f"{scope}/bias": layer.bias}
+            names |= {f"{scope}/Matrix": Entry(layer.kernel), f"{scope}/bias": Entry(layer.bias)}
     for i, layer in enumerate((n for n in weighted if isinstance(n, BatchNorm)), start=1):
         scope = f"discriminator/d_bn{i}"
         names |= {
-            f"{scope}/gamma": layer.scale,
-            f"{scope}/beta": layer.shift,
-            f"{scope}/moving_mean": layer.moving_mean,
-            f"{scope}/moving_variance": layer.moving_variance,
+            f"{scope}/gamma": Entry(layer.scale),
+            f"{scope}/beta": Entry(layer.shift),
+            f"{scope}/moving_mean": Entry(layer.moving_mean),
+            f"{scope}/moving_variance": Entry(layer.moving_variance),
         }
     for i, layer in enumerate((n for n in weighted if isinstance(n, LayerNorm)), start=1):
         scope = f"discriminator/d_ln_{i}"
-        names |= {f"{scope}.scale": layer.scale, f"{scope}.offset": layer.offset}
+        names |= {f"{scope}.scale": Entry(layer.scale), f"{scope}.offset": Entry(layer.offset)}
     return names

@@ -136,5 +136,5 @@ def moving_averages(part):
 
 
 def trainable(part):
-    """Return {release's name: variable} of the trainable variables."""
+    """Return {release's name: `original.Entry`} of the trainable variables."""
     return {k: v for k, v in flow_gan.original.variable_names(part).items() if v.trainable}

@@ -81,8 +81,10 @@ def skipped(golden):
 
 def gradients(tape, loss, part):
     names = trainable(part)
-    values = tape.gradient(loss, [v.value for v in names.values()])
-    return dict(zip(names, (v.numpy() for v in values), strict=True))
+    variables = part.trainable_variables
+    values = tape.gradient(loss, [v.value for v in variables])
+    by_variable = {id(v): value.numpy() for v, value in zip(variables, values, strict=True)}
+    return {name: entry.of(by_variable[id(entry.variable)]) for name, entry in names.items()}
 
 
 @pytest.mark.parametrize("name", FILES)

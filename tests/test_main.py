@@ -68,8 +68,8 @@ def test_sample(finished):
         temperature = "0.01" if len(flags) > 1 else "1"
         name = f"best-seed-{flags[0][-1]}-temperature-{temperature}.png"
         grids.append(np.asarray(PIL.Image.open(folder / "samples" / name)))
-        # 2 rows of 3 images of 8 pixels, 1 apart, enlarged 18 times.
-        assert grids[-1].shape == (17 * 18, 26 * 18)
+        # 2 rows of 3 images of 8 pixels, 1 apart, enlarged 19 times.
+        assert grids[-1].shape == (17 * 19, 26 * 19)
     first, cold, other = (grid.astype(float) for grid in grids)
     assert np.abs(first - other).mean() > 5
     assert np.abs(cold[:144, :144] - cold[162:, :144]).max() < 40 < np.abs(first[:144, :144] - first[162:, :144]).max()

@@ -17,8 +17,12 @@ def test_every_variable_has_a_name(name):
     generator, critic = golden.generator(), golden.critic()
     model = flow_gan.FlowGAN(generator, critic, divergence=golden.meta["f_div"])
     for part in (generator, critic, model):
-        named = {id(v) for v in original.variable_names(part).values()}
-        assert named == {id(v) for v in part.weights if v is not getattr(model, "step", None)}
+        named = {id(entry.variable) for entry in original.variable_names(part).values()}
+        weights = [v for v in part.weights if v is not getattr(model, "step", None)]
+        assert named == {id(v) for v in weights}
+        assert sum(np.prod(entry.shape) for entry in original.variable_names(part).values()) == sum(
+            np.prod(v.shape) for v in weights
+        )
 
 
 def test_a_whole_model(golden):

@@ -7,6 +7,7 @@ G is `tfb.Invert` of their chain.
 from flow_gan.bijectors.coupling import AdditiveCoupling, AffineCoupling, layer_not_finite
 from flow_gan.bijectors.dequantization import dequantize
 from flow_gan.bijectors.elementwise import alpha_logit, diagonal_scaling
+from flow_gan.bijectors.identity import Chain
 from flow_gan.bijectors.masks import channel_mask, checkerboard_mask
 from flow_gan.bijectors.multi_scale import factor_out, squeeze
 from flow_gan.bijectors.split import even_odd_split
@@ -14,6 +15,7 @@ from flow_gan.bijectors.split import even_odd_split
 __all__ = [
     "AdditiveCoupling",
     "AffineCoupling",
+    "Chain",
     "alpha_logit",
     "channel_mask",
     "checkerboard_mask",

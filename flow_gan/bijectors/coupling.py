@@ -6,6 +6,8 @@ import weakref
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from flow_gan.bijectors.identity import ByIdentity
+
 _NOT_FINITE = "layer {} is not finite"
 
 
@@ -25,7 +27,7 @@ def _check(result, bijector):
     return tf.debugging.check_numerics(result, _NOT_FINITE.format(bijector.name))
 
 
-class AdditiveCoupling(tfp.bijectors.Bijector):
+class AdditiveCoupling(ByIdentity, tfp.bijectors.Bijector):
     """Shift one half of a vector by a function of the other half (NICE; Dinh et al. 2014).
 
     With the halves a = x[..., :D/2] and b = x[..., D/2:],
@@ -78,7 +80,7 @@ class AdditiveCoupling(tfp.bijectors.Bijector):
         return tf.zeros([], y.dtype)
 
 
-class AffineCoupling(tfp.bijectors.Bijector):
+class AffineCoupling(ByIdentity, tfp.bijectors.Bijector):
     """Scale and shift a part of an image by functions of the rest (Real-NVP; Dinh et al. 2017, Eq. 7 to 9).
 
         forward  y = b x + (1 - b) (x exp(l) + m)       with (m, l) = conditioner(b x)

@@ -2,6 +2,8 @@
 
 import tensorflow_probability as tfp
 
+from flow_gan.bijectors.identity import Chain
+
 tfb = tfp.bijectors
 
 
@@ -40,4 +42,4 @@ def factor_out(bijector, name="factor_out"):
     halves = tfb.Split(2, axis=-1)
     # The identity of an image; tfp's own one is elementwise, and a joint map wants events of one rank.
     keep = tfb.Transpose(perm=[0, 1, 2])
-    return tfb.Chain([tfb.Invert(halves), tfb.JointMap([keep, bijector]), halves], name=name)
+    return Chain([tfb.Invert(halves), tfb.JointMap([keep, bijector]), halves], name=name)

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from flow_gan import random
 from flow_gan.errors import UserError
 from flow_gan.generators.priors import make_prior
+from flow_gan.networks.shared_traces import SharedTraces
 
 NO_PER_IMAGE_LIKELIHOOD = (
     "with --batch_norm_adaptive=0 an image's value depends on the other images of its batch, so an NLL is no "
@@ -40,6 +41,8 @@ class FlowGenerator(keras.Model):
         self.image_shape = tuple(int(n) for n in image_shape)
         self.size = math.prod(self.image_shape)
         self.prior_name = prior
+        # How the couplings call their networks.
+        self.run_network = SharedTraces()
         self.prior = make_prior(prior, self.size, np.dtype(self.compute_dtype).type)
 
     # Whether log_prob of an image depends on that image alone.

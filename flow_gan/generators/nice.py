@@ -2,7 +2,7 @@
 
 import tensorflow_probability as tfp
 
-from flow_gan.bijectors import AdditiveCoupling, alpha_logit, diagonal_scaling, even_odd_split
+from flow_gan.bijectors import AdditiveCoupling, Chain, alpha_logit, diagonal_scaling, even_odd_split
 from flow_gan.errors import UserError
 from flow_gan.generators.base import FlowGenerator
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
@@ -83,7 +83,7 @@ class NICE(FlowGenerator):
         def coupling(index):
             network = self.networks[index]
             return AdditiveCoupling(
-                lambda x: network(x, training=training, updates=updates),
+                lambda x: self.run_network(network, x, training, updates),
                 shifted_half="second" if index % 2 == 0 else "first",
                 validate_args=validate_args,
                 name=f"coupling_{index + 1}",
@@ -95,7 +95,7 @@ class NICE(FlowGenerator):
             *(coupling(i) for i in range(NUM_COUPLINGS)),
             diagonal_scaling(self.log_scale.value),
         ]
-        return tfp.bijectors.Invert(tfp.bijectors.Chain(f[::-1]), name="nice")
+        return tfp.bijectors.Invert(Chain(f[::-1]), name="nice")
 
     def get_config(self):
         """Return the constructor's arguments."""

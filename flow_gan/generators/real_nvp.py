@@ -128,7 +128,7 @@ class RealNVP(FlowGenerator):
         layers = iter(
             [
                 bijectors.AffineCoupling(
-                    functools.partial(network, training=training, updates=updates),
+                    functools.partial(self.run_network, network, training=training, updates=updates),
                     mask,
                     validate_args=validate_args,
                     name=network.name,
@@ -144,7 +144,7 @@ class RealNVP(FlowGenerator):
             *flow,
             tfb.Reshape(event_shape_in=z_shape, event_shape_out=[self.size]),
         ]
-        return tfb.Invert(tfb.Chain(f[::-1]), name="real_nvp")
+        return tfb.Invert(bijectors.Chain(f[::-1]), name="real_nvp")
 
     def _scale(self, layers, shape, scale):
         """Return the bijectors of the scales from `scale` on, which act on `shape`, in their order."""
@@ -157,7 +157,7 @@ class RealNVP(FlowGenerator):
         rest = self._scale(layers, rest_shape, scale + 1)
         if scale + 1 < self.scales - 1:
             rest.append(tfb.Invert(bijectors.squeeze(rest_shape)))
-        factor_out = bijectors.factor_out(tfb.Chain(rest[::-1]), name=f"factor_out_{scale}")
+        factor_out = bijectors.factor_out(bijectors.Chain(rest[::-1]), name=f"factor_out_{scale}")
         return [*checkerboards, bijectors.squeeze(shape), *channels, factor_out]
 
     def get_config(self):

@@ -1,15 +1,20 @@
 """The coupling network of NICE."""
 
 import keras
+import tensorflow as tf
 
-from flow_gan.networks.normalization import BatchNorm
+from flow_gan.networks.normalization import add_moving_average, moments, normalize, update_average
+
+_EPSILON = 1e-6
 
 
 class CouplingMLP(keras.layers.Layer):
     """Shift network m of an additive coupling: batch norm, dense, ReLU, ... (the release's `function_l_m`).
 
     norm - dense - ReLU, then `num_hidden_layers` times norm - dense - ReLU, then norm - dense:
-    `num_hidden_layers + 2` matrices and as many scalar batch norms, one before each matrix.
+    `num_hidden_layers + 2` matrices and as many batch norms, one before each matrix. A norm takes one mean and one
+    biased variance over the batch and all features, and has one scale and one shift; entry i of `norm_scale`,
+    `norm_shift`, `moving_mean` and `moving_variance` is that of the norm before matrix i.
 
     Args:
       size: int, entries of the input and of the output.
@@ -23,10 +28,8 @@ class CouplingMLP(keras.layers.Layer):
         super().__init__(**kwargs)
         inputs = [size] + [hidden_units] * (num_hidden_layers + 1)
         outputs = [hidden_units] * (num_hidden_layers + 1) + [size]
-        self.norms = []
         self.dense = []
         for i, (n_in, n_out) in enumerate(zip(inputs, outputs, strict=True)):
-            norm = BatchNorm(axis=None, name=f"{self.name}_norm_{i}", dtype=self.dtype_policy)
             dense = keras.layers.Dense(
                 n_out,
                 activation="relu" if i <= num_hidden_layers else None,
@@ -34,14 +37,25 @@ class CouplingMLP(keras.layers.Layer):
                 name=f"{self.name}_dense_{i}",
                 dtype=self.dtype_policy,
             )
-            norm.build((None, n_in))
             dense.build((None, n_in))
-            self.norms.append(norm)
             self.dense.append(dense)
+        shape = (len(inputs),)
+        self.norm_scale = self.add_weight(shape=shape, initializer="ones", name="norm_scale")
+        self.norm_shift = self.add_weight(shape=shape, initializer="zeros", name="norm_shift")
+        self.moving_mean = add_moving_average(self, shape, "zeros", "moving_mean")
+        self.moving_variance = add_moving_average(self, shape, "ones", "moving_variance")
         self.built = True
 
     def call(self, x, training=False, updates=1):
         """Map [batch, size] to [batch, size]; `training` and `updates` as in `BatchNorm.call`."""
-        for norm, dense in zip(self.norms, self.dense, strict=True):
-            x = dense(norm(x, training=training, updates=updates))
+        averages = [tf.unstack(v) for v in (self.moving_mean, self.moving_variance)]
+        affine = [tf.unstack(v) for v in (self.norm_scale, self.norm_shift)]
+        statistics = []
+        for i, dense in enumerate(self.dense):
+            statistics.append(moments(x, [0, 1]) if training else [v[i] for v in averages])
+            x = dense(normalize(x, *statistics[-1], _EPSILON, *(v[i] for v in affine)))
+        if training and updates:
+            means, variances = zip(*statistics, strict=True)
+            update_average(self.moving_mean, tf.stack(means), updates)
+            update_average(self.moving_variance, tf.stack(variances), updates)
         return x

@@ -5,42 +5,68 @@ import tensorflow as tf
 
 from flow_gan.networks.replicas import mean_over_replicas
 
+# What a moving average keeps of itself in an update.
+MOMENTUM = 0.9
+
+
+def moments(x, axes):
+    """Return mean and biased variance over `axes` and all replicas."""
+    mean = mean_over_replicas(tf.reduce_mean(x, axes))
+    # Written out, since second derivatives of tf.nn.moments are inexact (a critic needs them).
+    return mean, mean_over_replicas(tf.reduce_mean(tf.square(x - mean), axes))
+
+
+def normalize(x, mean, variance, epsilon, scale=None, shift=None):
+    """Return (x - mean) / sqrt(variance + epsilon) * scale + shift; without a scale and a shift they are 1 and 0."""
+    factor = tf.math.rsqrt(variance + epsilon)
+    if scale is None:
+        return (x - mean) * factor
+    factor = scale * factor
+    return x * factor + (shift - mean * factor)
+
+
+def whole_batch_norm(x, epsilon=1e-6):
+    """Normalise `x` by one mean and one biased variance over the whole tensor.
+
+    The statistics are those of the batch (of all replicas) in training and evaluation alike, so what one example
+    becomes depends on the others: the release's "simple" batch norm. `x` is [batch, ..., channels].
+    """
+    return normalize(x, *moments(x, list(range(x.shape.rank))), epsilon)
+
+
+def update_average(average, statistic, updates):
+    """Let the variable `average` take the statistic `updates` times.
+
+    n updates by the same statistic s end at MOMENTUM^n * average + (1 - MOMENTUM^n) * s.
+    """
+    keep = MOMENTUM**updates
+    average.assign(average * keep + tf.stop_gradient(statistic) * (1.0 - keep))
+
 
 class BatchNorm(keras.layers.Layer):
-    """Batch normalisation over the axes that the release uses, with updates that can be counted.
+    """Batch normalisation with one statistic per channel, and with updates that can be counted.
 
-        y = (x - mean) / sqrt(var + epsilon) * g_scale + g_shift
+        y = (x - mean) / sqrt(var + epsilon) * scale + shift
 
-    With `training=True` the mean and the biased variance are those of the batch (of all replicas), and
-    gradients flow through them; otherwise they are the moving averages. Keras's own layer cannot
-    take one statistic over batch and features, and its second derivatives are inexact.
+    With `training=True` the mean and the biased variance are those of the batch (of all replicas), and gradients flow
+    through them; otherwise they are the moving averages. The second derivatives of Keras's own layer are inexact.
 
     Args:
-      axis: -1 for one statistic per channel, None for one scalar statistic over the whole tensor (NICE).
       epsilon: float, added to the variance.
-      momentum: float, what a moving average keeps of itself in an update.
-      affine: bool, whether there are g_scale and g_shift; 1 and 0 otherwise.
       **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, axis=-1, epsilon=1e-6, momentum=0.9, affine=True, **kwargs):
+    def __init__(self, epsilon=1e-5, **kwargs):
         super().__init__(**kwargs)
-        if axis not in (-1, None):
-            raise ValueError(f"axis={axis!r}; expected -1 (per channel) or None (scalar)")
-        self.axis = axis
         self.epsilon = epsilon
-        self.momentum = momentum
-        self.affine = affine
 
     def build(self, input_shape):
-        """Create the affine weights and the two moving averages."""
-        shape = () if self.axis is None else (input_shape[-1],)
-        if self.affine:
-            self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
-            self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
-        moving = {"shape": shape, "trainable": False, "aggregation": "mean"}
-        self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **moving)
-        self.moving_variance = self.add_weight(initializer="ones", name="moving_variance", **moving)
+        """Create scale, shift and the two moving averages, [channels]."""
+        shape = (input_shape[-1],)
+        self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
+        self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
+        self.moving_mean = add_moving_average(self, shape, "zeros", "moving_mean")
+        self.moving_variance = add_moving_average(self, shape, "ones", "moving_variance")
 
     def call(self, x, training=False, updates=1):
         """Normalise `x`.
@@ -48,26 +74,17 @@ class BatchNorm(keras.layers.Layer):
         Args:
           x: [batch, ..., channels].
           training: bool, use the batch's statistics.
-          updates: int, how often the moving averages take this batch's statistics when training.
-            n updates by the same statistic s end at momentum^n * average + (1 - momentum^n) * s.
+          updates: int, how often the moving averages take this batch's statistics when training; see
+            `update_average`.
         """
         if training:
-            axes = list(range(x.shape.rank if self.axis is None else x.shape.rank - 1))
-            mean, variance = _moments(x, axes)
+            mean, variance = moments(x, list(range(x.shape.rank - 1)))
             if updates:
-                self._update(self.moving_mean, mean, updates)
-                self._update(self.moving_variance, variance, updates)
+                update_average(self.moving_mean, mean, updates)
+                update_average(self.moving_variance, variance, updates)
         else:
             mean, variance = (tf.convert_to_tensor(v) for v in (self.moving_mean, self.moving_variance))
-        scale = tf.math.rsqrt(variance + self.epsilon)
-        if not self.affine:
-            return (x - mean) * scale
-        scale = self.scale * scale
-        return x * scale + (self.shift - mean * scale)
-
-    def _update(self, average, statistic, updates):
-        keep = self.momentum**updates
-        average.assign(average * keep + tf.stop_gradient(statistic) * (1.0 - keep))
+        return normalize(x, mean, variance, self.epsilon, self.scale, self.shift)
 
     def compute_output_shape(self, input_shape):
         """Return the input's shape."""
@@ -75,26 +92,9 @@ class BatchNorm(keras.layers.Layer):
 
     def get_config(self):
         """Return the constructor's arguments."""
-        return super().get_config() | {
-            "axis": self.axis,
-            "epsilon": self.epsilon,
-            "momentum": self.momentum,
-            "affine": self.affine,
-        }
+        return super().get_config() | {"epsilon": self.epsilon}
 
 
-def whole_batch_norm(x, epsilon=1e-6):
-    """Return (x - mean) / sqrt(var + epsilon) with one mean and one biased variance over the whole tensor.
-
-    The statistics are those of the batch (of all replicas) in training and evaluation alike, so what one example
-    becomes depends on the others: the release's "simple" batch norm. `x` is [batch, ..., channels].
-    """
-    mean, variance = _moments(x, list(range(x.shape.rank)))
-    return (x - mean) * tf.math.rsqrt(variance + epsilon)
-
-
-def _moments(x, axes):
-    """Return mean and biased variance over `axes` and all replicas."""
-    mean = mean_over_replicas(tf.reduce_mean(x, axes))
-    # Written out, since second derivatives of tf.nn.moments are inexact (a critic needs them).
-    return mean, mean_over_replicas(tf.reduce_mean(tf.square(x - mean), axes))
+def add_moving_average(layer, shape, initializer, name):
+    """Add a moving average to a Keras layer: a weight that is not trained, and averaged over replicas."""
+    return layer.add_weight(shape=shape, initializer=initializer, trainable=False, aggregation="mean", name=name)

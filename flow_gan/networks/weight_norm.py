@@ -1,48 +1,83 @@
 """Weight-normalised convolutions (Salimans and Kingma 2016)."""
 
+import dataclasses
+
 import keras
 import tensorflow as tf
 
 
-class WeightNormConv(keras.layers.Layer):
-    """Convolution with stride 1, zero padding and weight normalisation.
+def weight_norm_conv(x, kernel, scale, bias=None):
+    """Convolve with stride 1, zero padding and the kernel w / |w| * scale, and add the bias if there is one.
 
-        kernel = w / |w| * scale
-
-    with one Euclidean norm over height, width and input channels, and one scale, for each filter. No epsilon.
-
-    The scales start as the release's do, uniform on +-sqrt(3 / filters): small, and of either sign. After 500 steps on
-    CIFAR-10 (2 blocks, 32 filters, batch 32) that is 4.87 and 4.94 bits/dim on the test images for two seeds, where
-    scales that start at 1 give 5.05 and 5.05.
+    There are one Euclidean norm over height, width and input channels, and one scale, for each filter. No epsilon.
 
     Args:
-      filters: int.
-      kernel_size: int.
-      initializers: `SeededInitializers`, for w; the release's are Glorot uniform.
-      use_bias: bool.
-      **kwargs: of `keras.layers.Layer`.
+      x: [batch, H, W, channels].
+      kernel: w, [height, width, channels, filters].
+      scale, bias: [filters].
+
+    Returns:
+      [batch, H, W, filters].
+    """
+    square_norm = tf.reduce_sum(tf.square(kernel), [0, 1, 2])
+    y = tf.nn.conv2d(x, kernel * (scale * tf.math.rsqrt(square_norm)), strides=1, padding="SAME")
+    return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvolutionWeights:
+    """The Keras variables of one weight-normalised convolution, or of several with a leading axis for their number.
+
+    Attributes:
+      kernel: [..., height, width, channels, filters].
+      scale: [..., filters].
+      bias: [..., filters], or None.
     """
 
-    def __init__(self, filters, kernel_size, initializers, use_bias=True, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.use_bias = use_bias
-        self._initializer = initializers.next()
-        limit = (3 / filters) ** 0.5
-        self._scale_initializer = keras.initializers.RandomUniform(-limit, limit, seed=initializers.next_seed())
+    kernel: keras.Variable
+    scale: keras.Variable
+    bias: keras.Variable | None
 
-    def build(self, input_shape):
-        """Create w, the scales and the biases."""
-        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
-        self.kernel = self.add_weight(shape=shape, initializer=self._initializer, name="kernel")
-        self.scale = self.add_weight(shape=(self.filters,), initializer=self._scale_initializer, name="scale")
-        if self.use_bias:
-            self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+    def __iter__(self):
+        """Yield kernel, scale and bias."""
+        return iter((self.kernel, self.scale, self.bias))
 
-    def call(self, x):
-        """Map [batch, H, W, channels] to [batch, H, W, filters]."""
-        square_norm = tf.reduce_sum(tf.square(self.kernel), [0, 1, 2])
-        kernel = self.kernel * (self.scale * tf.math.rsqrt(square_norm))
-        y = tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
-        return tf.nn.bias_add(y, self.bias) if self.use_bias else y
+
+def add_convolutions(layer, name, shape, initializers, use_bias, count=None):
+    """Add the weights of a convolution, or of `count` convolutions, to a Keras layer.
+
+    The kernels start Glorot uniform and the scales as the release's do, uniform on +-sqrt(3 / filters): small, and of
+    either sign. After 500 steps on CIFAR-10 (2 blocks, 32 filters, batch 32) that is 4.87 and 4.94 bits/dim on the test
+    images for two seeds, where scales that start at 1 give 5.05 and 5.05.
+
+    Args:
+      layer: the layer.
+      name: str, start of the weights' names.
+      shape: of one kernel.
+      initializers: `SeededInitializers`.
+      use_bias: bool.
+      count: int >= 1, or None for a single one without the leading axis.
+
+    Returns:
+      `ConvolutionWeights`.
+    """
+    limit = (3 / shape[-1]) ** 0.5
+    kernels, scales = [], []
+    for _ in range(1 if count is None else count):
+        kernels.append(initializers.next())
+        scales.append(keras.initializers.RandomUniform(-limit, limit, seed=initializers.next_seed()))
+    stacked = () if count is None else (count,)
+
+    def add(shape, part, initial):
+        def initializer(shape, dtype):
+            if count is None:
+                return initial[0](shape, dtype)
+            return tf.stack([one(shape[1:], dtype) for one in initial])
+
+        return layer.add_weight(shape=(*stacked, *shape), initializer=initializer, name=f"{name}_{part}")
+
+    return ConvolutionWeights(
+        add(shape, "kernel", kernels),
+        add(shape[-1:], "scale", scales),
+        add(shape[-1:], "bias", [keras.initializers.Zeros()] * len(kernels)) if use_bias else None,
+    )

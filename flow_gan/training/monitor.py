@@ -69,7 +69,7 @@ class Monitor(keras.callbacks.Callback):
         if validate or self._step % self._config.log_every == 0:
             records = self._collect()
             if validate:
-                records[-1] |= self._validate()
+                records[-1] |= self.validate()
             self._metrics_file.write(records)
             self._tensorboard.train(self._step, records[-1])
         if validate:
@@ -111,7 +111,8 @@ class Monitor(keras.callbacks.Callback):
         """Stop before a model is saved that the last update has spoilt: its losses are from before that update."""
         if self.model.has_likelihood_objective and not math.isfinite(nll):
             raise self._failure(self._step, self._layer_at_fault() or f"validation_nll is {nll}")
-        for variable in self.model.trainable_variables:
+        # Moving averages too: a ReLU of oneDNN turns a NaN into 0, so an NLL may be finite and wrong.
+        for variable in self.model.weights:
             if not np.isfinite(variable.numpy()).all():
                 raise self._failure(self._step, f"the weight {variable.path} is not finite")
 
@@ -136,7 +137,8 @@ class Monitor(keras.callbacks.Callback):
         best = float(self._checkpoints.best_nll)
         return f", best validation NLL {self._dataset.format_nll(best)}" if math.isfinite(best) else ""
 
-    def _validate(self):
+    def validate(self):
+        """Return the validation NLL as a part of the step's record; save grid, histogram and best weights."""
         result = self.model.evaluate(self._validation, verbose=0, return_dict=True)
         nll = float(result["nll"])
         self._check_updated_model(nll)

@@ -197,9 +197,9 @@ def test_nice_number_of_variables_and_weights(shape, hidden, layers):
     matrices = half * hidden + layers * hidden**2 + hidden * half
     biases = (layers + 1) * hidden + half
     norms = 2 * (layers + 2)
-    assert len(generator.trainable_variables) == 4 * 4 * (layers + 2) + 1
+    assert len(generator.trainable_variables) == 4 * (2 * (layers + 2) + 2) + 1
     assert sum(np.prod(v.shape) for v in generator.trainable_variables) == (4 * (matrices + biases + norms) + 2 * half)
-    assert len(generator.non_trainable_variables) == 4 * 2 * (layers + 2)
+    assert [v.shape for v in generator.non_trainable_variables] == 4 * 2 * [(layers + 2,)]
 
 
 def test_first_matrices_differ():
@@ -260,9 +260,9 @@ def test_real_nvp_s_couplings():
     scales = [float(network.tanh_scale.numpy()[0]) for network in generator.networks]
     assert scales == [0.0] * 3 + [1.0] * 3 + [0.0] * 4
     for network in generator.networks:
-        convs = [network.conv_in, *(c for block in network.block_convs for c in block), network.conv_out]
-        assert [conv.kernel_size for conv in convs] == [1, 3, 3, 3, 3, 1]
-        assert all(conv.filters == 5 for conv in convs[:-1]) and convs[-1].filters == 2 * network.channels
+        assert network.conv_in.kernel.shape == (1, 1, network.channels, 5)
+        assert network.block_convs.kernel.shape == (4, 3, 3, 5, 5)
+        assert network.conv_out.kernel.shape == (1, 1, 5, 2 * network.channels)
     three = flow_gan.RealNVP((8, 4, 3), residual_blocks=0, filters=2, scales=3)
     assert len(three.networks) == 6 + 6 + 4 and three.networks[-1].channels == 12
     assert len(flow_gan.RealNVP((7, 5, 1), residual_blocks=0, filters=2, scales=1).networks) == 4
@@ -275,12 +275,12 @@ def test_real_nvp_s_first_weights(batch_norm):
         return flow_gan.RealNVP((4, 4, 3), **arguments)
 
     generator = make()
-    kernels = [network.block_convs[0][0].kernel.numpy() for network in generator.networks]
+    kernels = [kernel for network in generator.networks for kernel in network.block_convs.kernel.numpy()]
     for i, kernel in enumerate(kernels):
         assert np.abs(kernel).max() <= np.sqrt(6 / (2 * 9 * 32))
         assert all(np.abs(kernel - other).max() > 0.01 for other in kernels[:i])
-    np.testing.assert_array_equal(kernels[0], make().networks[0].block_convs[0][0].kernel)
-    assert np.abs(kernels[0] - make(seed=1).networks[0].block_convs[0][0].kernel).max() > 0.01
+    np.testing.assert_array_equal(kernels[0], make().networks[0].block_convs.kernel[0])
+    assert np.abs(kernels[0] - make(seed=1).networks[0].block_convs.kernel[0]).max() > 0.01
     scale = make().networks[3].conv_in.scale.numpy()
     assert 0.2 < np.abs(scale).max() <= np.sqrt(3 / 32) and (scale < 0).any() and (scale > 0).any()
 
@@ -291,7 +291,7 @@ def test_real_nvp_s_latents_are_row_major():
         generator = flow_gan.RealNVP((8, 4, 2), residual_blocks=0, filters=2, scales=scales, logit_alpha=0.01)
         for network in generator.networks:
             network.tanh_scale.assign([0.0])
-            network.conv_out.scale.assign(np.zeros(network.conv_out.filters))
+            network.conv_out.scale.assign(np.zeros(network.conv_out.scale.shape))
         x = images_of((8, 4, 2), "float32")
         w = 0.01 + 0.98 * x
         logit = np.log(w) - np.log(1 - w)

@@ -14,12 +14,10 @@ def built(norm, shape):
     return norm
 
 
-@pytest.mark.parametrize("axis", [-1, None])
-def test_batch_statistics_and_moving_averages(axis):
+def test_batch_statistics_and_moving_averages():
     x = np.random.default_rng(0).normal(2, 3, size=(6, 4, 5))
-    norm = built(BatchNorm(axis=axis, epsilon=1e-3, dtype="float64"), (None, 4, 5))
-    axes = (0, 1, 2) if axis is None else (0, 1)
-    mean, variance = x.mean(axes), x.var(axes)
+    norm = built(BatchNorm(epsilon=1e-3, dtype="float64"), (None, 4, 5))
+    mean, variance = x.mean((0, 1)), x.var((0, 1))
     scale, shift = norm.scale.numpy(), norm.shift.numpy()
     y = norm(x, training=True)
     np.testing.assert_allclose(y, (x - mean) / np.sqrt(variance + 1e-3) * scale + shift, rtol=1e-10)
@@ -44,13 +42,12 @@ def test_several_updates_at_once_equal_updates_one_by_one():
     np.testing.assert_array_equal(none.moving_mean, np.zeros(5))
 
 
-@pytest.mark.parametrize("layer", ["layer_norm", "batch_norm", "scalar_batch_norm"])
+@pytest.mark.parametrize("layer", ["layer_norm", "batch_norm"])
 def test_second_derivatives(layer):
     """The gradient of a function of the gradient, as a gradient penalty needs it, against differences."""
     norm, call = {
         "layer_norm": (LayerNorm(dtype="float64"), {}),
         "batch_norm": (BatchNorm(dtype="float64"), {"training": True, "updates": 0}),
-        "scalar_batch_norm": (BatchNorm(axis=None, dtype="float64"), {"training": True, "updates": 0}),
     }[layer]
     built(norm, (None, 3, 2, 4))
     rng = np.random.default_rng(0)
@@ -71,8 +68,3 @@ def test_second_derivatives(layer):
     h = 1e-5
     numeric = (penalty_and_gradient(x + h * direction)[0] - penalty_and_gradient(x - h * direction)[0]) / (2 * h)
     np.testing.assert_allclose(analytic, numeric, rtol=1e-6)
-
-
-def test_rejects_other_axes():
-    with pytest.raises(ValueError, match=r"axis=1; expected -1 \(per channel\) or None \(scalar\)"):
-        BatchNorm(axis=1)

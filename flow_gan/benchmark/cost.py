@@ -1,0 +1,129 @@
+"""What a training step has to compute: the work that no implementation of it can save."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from flow_gan import objectives
+
+# Adam reads and writes the weight and its two moments, and reads the gradient.
+_OPTIMIZER_BYTES = 7 * 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Necessary work.
+
+    Attributes:
+      matmul_flops: float, of matrix products, a multiplication and an addition each counting one.
+      convolution_flops: float, of convolutions.
+      optimizer_bytes: float, that optimizers read and write.
+    """
+
+    matmul_flops: float = 0.0
+    convolution_flops: float = 0.0
+    optimizer_bytes: float = 0.0
+
+    def __add__(self, other):
+        return Cost(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+
+    def __mul__(self, factor):
+        return Cost(*(factor * a for a in dataclasses.astuple(self)))
+
+    def seconds(self, limits):
+        """Return the floor: the time of this work alone at the best rates, `Limits`, of the machine."""
+        return (
+            self.matmul_flops / limits.matmul_flops
+            + self.convolution_flops / limits.convolution_flops
+            + self.optimizer_bytes / limits.bandwidth
+        )
+
+
+def step_cost(model, batch_size):
+    """Return the `Cost` of a training step of a `FlowGAN`, over all replicas.
+
+    Counted from the plain program: G(z) once per step (with critic_batches="fresh" once per update), the critic on real
+    and on generated images and the penalty at each critic update, one f(x) where the likelihood is in the objective,
+    one backward pass of each, and the optimizers' traffic. An input gradient that nothing needs is not counted.
+    """
+    generator, critic = model.generator, model.critic
+    images = tf.TensorSpec([batch_size, *generator.image_shape], tf.float32)
+    latents = tf.TensorSpec([batch_size, generator.size], tf.float32)
+    weights = generator.trainable_variables
+
+    def critic_update(real, fake):
+        with tf.GradientTape() as tape:
+            losses = objectives.critic_loss(model.divergence, critic(real, training=True), critic(fake, training=True))
+            loss = sum(losses)
+            if model.divergence == "wgan":
+                loss += objectives.gradient_penalty(lambda x: critic(x, training=True), real)
+        return tape.gradient(loss, critic.trainable_variables)
+
+    def generator_update(real, z):
+        adversarial = nll = None
+        with tf.GradientTape() as tape:
+            if critic is not None:
+                fake = generator.decode(z, training=True)
+                adversarial = objectives.generator_loss(model.divergence, critic(fake, training=True))
+            if model.has_likelihood_objective:
+                nll = -tf.reduce_mean(generator.log_prob(real, training=True))
+            loss = objectives.generator_objective(adversarial, nll, model.like_reg)
+        return tape.gradient(loss, weights)
+
+    cost = _counted(generator_update, images, latents) + _optimizer(weights)
+    if critic is not None:
+        update = _counted(critic_update, images, images) + _optimizer(critic.trainable_variables)
+        cost += update * model.n_critic
+        if model.critic_batches == "fresh":
+            cost += _counted(lambda z: generator.decode(z, training=True), latents) * model.n_critic
+    return cost
+
+
+def evaluation_cost(generator, batch_size):
+    """Return the `Cost` of log p(x) of a batch."""
+    images = tf.TensorSpec([batch_size, *generator.image_shape], tf.float32)
+    return _counted(generator.log_prob, images)
+
+
+def _optimizer(variables):
+    return Cost(optimizer_bytes=_OPTIMIZER_BYTES * sum(v.shape.num_elements() for v in variables))
+
+
+def _counted(program, *signature):
+    """Return the `Cost` of the matrix products and convolutions that the results of `program` depend on."""
+    were_eager = tf.config.functions_run_eagerly()
+    # A function inside the program becomes a part of its graph this way, instead of a graph of its own.
+    tf.config.run_functions_eagerly(True)
+    try:
+        graph = tf.function(program, autograph=False).get_concrete_function(*signature).graph
+    finally:
+        tf.config.run_functions_eagerly(were_eager)
+    pending = [tensor.op for tensor in tf.nest.flatten(graph.outputs)]
+    seen = set()
+    cost = Cost()
+    while pending:
+        op = pending.pop()
+        if op.name not in seen:
+            seen.add(op.name)
+            cost += _COUNTED.get(op.type, lambda op: Cost())(op)
+            pending += [tensor.op for tensor in op.inputs]
+    return cost
+
+
+def _matmul(op):
+    rows = op.outputs[0].shape.num_elements()
+    inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
+    return Cost(matmul_flops=2.0 * rows * inner)
+
+
+def _convolution(kernel_shape, output_shape):
+    height, width, channels, _ = kernel_shape
+    return Cost(convolution_flops=2.0 * output_shape.num_elements() * height * width * channels)
+
+
+_COUNTED = {
+    "MatMul": _matmul,
+    "Conv2D": lambda op: _convolution(op.inputs[1].shape, op.outputs[0].shape),
+    "Conv2DBackpropInput": lambda op: _convolution(op.inputs[1].shape, op.inputs[2].shape),
+    "Conv2DBackpropFilter": lambda op: _convolution(op.outputs[0].shape, op.inputs[2].shape),
+}

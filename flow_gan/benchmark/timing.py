@@ -1,0 +1,196 @@
+"""How long a run's parts take."""
+
+import dataclasses
+import itertools
+import resource
+import sys
+import tempfile
+import time
+
+import keras
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from flow_gan import data
+from flow_gan.training import build, run_folder
+from flow_gan.training.checkpoints import Checkpoints
+from flow_gan.training.monitor import Monitor
+from flow_gan.training.records import MetricsFile, TensorBoardLog
+from flow_gan.training.strategy import make_strategy, select_gpu
+
+START_UP = ("imports", "data", "build", "trace", "first step")
+
+_PART_RUNS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """What was measured; times in seconds.
+
+    Attributes:
+      start_up: {stage: seconds}, from the process's start to the end of the first step.
+      steps: list of the seconds of each step after the first.
+      parts: {part: seconds per step}; they add up to the median step. The data comes before: it is prepared while
+        the step before it runs, and only what the step waits for counts. None with several replicas.
+      data: seconds that a step's data takes to prepare.
+      validation: seconds that one validation takes, its sample grid and checkpoint included.
+      peak_memory: bytes, of the whole process.
+      images_per_step: int, images that a step takes from the data set.
+    """
+
+    start_up: dict
+    steps: list
+    parts: dict | None
+    data: float
+    validation: float
+    peak_memory: int
+    images_per_step: int
+
+
+class _Stopwatch(keras.callbacks.Callback):
+    """Times the steps, and the callbacks between its two halves."""
+
+    def __init__(self, num_steps):
+        super().__init__()
+        self.num_steps = num_steps
+        self.computed = []
+        self.finished = []
+        self.before = keras.callbacks.LambdaCallback(on_train_batch_end=self._computed)
+
+    def _computed(self, batch, logs):
+        _wait(logs)
+        self.computed.append(time.time())
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Note the time; stop after the last step."""
+        self.finished.append(time.time())
+        self.model.stop_training = len(self.finished) == self.num_steps
+
+
+def time_training(config, num_steps):
+    """Train as `config` says for `num_steps` steps; return (model, dataset, config, Timing).
+
+    Args:
+      config: the run's configuration.
+      num_steps: int >= 2.
+    """
+    noted = [psutil.Process().create_time(), time.time()]
+    select_gpu(config.gpu_nr)
+    dataset = build.load_data(config)
+    config = build.resolve(config, dataset)
+    noted.append(time.time())
+    strategy = make_strategy(config.strategy, config.batch_size)
+    with strategy.scope():
+        model = build.build_model(config, dataset.levels)
+    noted.append(time.time())
+    num_batches = build.batches_per_step(config)
+
+    def batches():
+        images = dataset.train.images
+        return data.training_batches(images, config.batch_size, config.seed, 0, num_steps, num_batches)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = {"runs_dir": scratch, "run_dir": None, "checkpoint_dir": None, "log_dir": None, "sample_dir": None}
+        config_here = dataclasses.replace(config, **settings, eval_every=num_steps + 1)
+        folder = run_folder.create(config_here)
+        checkpoints = Checkpoints(model, folder.checkpoints)
+        files = MetricsFile(folder.metrics_file, 0), TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, 0)
+        monitor = Monitor(config_here, dataset, folder, checkpoints, *files, 0, num_steps + 1)
+        watch = _Stopwatch(num_steps)
+        _note_trace(model, noted)
+        model.fit(batches(), epochs=1, verbose=0, callbacks=[watch.before, monitor, watch], shuffle=False)
+        noted.append(watch.finished[0])
+        start_up = dict(zip(START_UP, np.diff(noted).tolist(), strict=True))
+        steps = np.diff(watch.finished).tolist()
+        callbacks = float(np.median(np.subtract(watch.finished, watch.computed)[1:]))
+        parts = None
+        if strategy.num_replicas_in_sync == 1:
+            parts = _parts(model, next(iter(batches())), float(np.median(steps)), callbacks)
+        validation = _time_of(monitor.validate)
+        for file in (monitor, *files):
+            file.close()
+    timing = Timing(
+        start_up,
+        steps,
+        parts,
+        _data_time(batches(), num_steps),
+        validation,
+        _peak_memory(),
+        config.batch_size * (num_batches or 1),
+    )
+    return model, dataset, config, timing
+
+
+def _note_trace(model, noted):
+    """Append the time when the Python of the training step has run; TensorFlow's own work on the graph follows."""
+    step = model.train_step
+
+    def train_step(batch):
+        logs = step(batch)
+        noted.append(time.time())
+        return logs
+
+    model.train_step = train_step
+
+
+def _parts(model, batch, step, callbacks):
+    """Split the seconds of a step by running its optimizers and its critic updates alone."""
+    generator_adam = _optimizer_time(model.optimizer, model.generator.trainable_variables)
+    critic = critic_adam = 0.0
+    if model.critic is not None:
+        critic_adam = model.n_critic * _optimizer_time(model.critic_optimizer, model.critic.trainable_variables)
+        images = batch[:, 0] if model.critic_batches == "fresh" else batch
+        fake = tf.cast(images, model.compute_dtype) / model.levels
+
+        @tf.function(autograph=False)
+        def updates():
+            draws = model.draws(images)
+            return [model.critic_update(draws, tf.constant(run), images, fake) for run in range(model.n_critic)]
+
+        critic = max(_time_of(lambda: _wait(updates()), _PART_RUNS) - critic_adam, 0.0)
+    optimizer = generator_adam + critic_adam
+    generator = max(step - callbacks - critic - optimizer, 0.0)
+    return {"critic": critic, "generator": generator, "optimizer": optimizer, "callbacks": callbacks}
+
+
+def _optimizer_time(optimizer, variables):
+    gradients = [tf.zeros(v.shape, v.dtype) for v in variables]
+
+    @tf.function(autograph=False)
+    def apply():
+        optimizer.apply(gradients, variables)
+        return optimizer.iterations.value
+
+    return _time_of(lambda: _wait(apply()), _PART_RUNS)
+
+
+def _data_time(batches, num_steps):
+    times = []
+    iterator = iter(batches)
+    for _ in itertools.repeat(None, num_steps):
+        start = time.perf_counter()
+        next(iterator)
+        times.append(time.perf_counter() - start)
+    return float(np.mean(times[1:]))
+
+
+def _time_of(work, runs=1):
+    """Return the median seconds of `work` after a first run, which may trace."""
+    work()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def _wait(values):
+    """Wait for a device to finish what the values come from."""
+    tf.nest.map_structure(lambda value: value.numpy() if hasattr(value, "numpy") else value, values)
+
+
+def _peak_memory():
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

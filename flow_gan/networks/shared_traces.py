@@ -1,0 +1,51 @@
+"""Networks of equal structure, traced once."""
+
+import functools
+
+import tensorflow as tf
+
+
+class SharedTraces:
+    """Calls Keras layers inside a graph; those with weights of the same shapes share one function of their weights.
+
+    A flow has many coupling networks that differ in nothing but their weights, and passes through them in both
+    directions. Traced apart they would make a graph of tens of thousands of operations, which TensorFlow takes minutes
+    to optimise.
+    """
+
+    def __init__(self):
+        self._functions = {}
+
+    def __call__(self, network, x, training, updates):
+        """Return `network(x, training=training, updates=updates)`, with the same effect on its moving averages."""
+        if tf.executing_eagerly() or _num_replicas() > 1:
+            # Replicas synchronise in their batch norms, which tf.distribute forbids inside a nested function.
+            return network(x, training=training, updates=updates)
+        structure = tuple((*v.shape, v.trainable) for v in network.variables)
+        if structure not in self._functions:
+            self._functions[structure] = tf.function(
+                functools.partial(_stateless, network),
+                autograph=False,
+                experimental_attributes={"_noinline": True},
+            )
+        outputs, states = self._functions[structure](
+            [tf.convert_to_tensor(v.value) for v in network.trainable_variables],
+            [tf.convert_to_tensor(v.value) for v in network.non_trainable_variables],
+            x,
+            training=training,
+            updates=updates,
+        )
+        if training and updates:
+            for variable, state in zip(network.non_trainable_variables, states, strict=True):
+                variable.assign(state)
+        return outputs
+
+
+def _stateless(network, weights, states, x, training, updates):
+    outputs, states = network.stateless_call(weights, states, x, training=training, updates=updates)
+    return outputs, states if training and updates else []
+
+
+def _num_replicas():
+    context = tf.distribute.get_replica_context()
+    return context.num_replicas_in_sync if context else 1
