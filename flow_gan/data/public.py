@@ -7,6 +7,7 @@ import socket
 import urllib.request
 
 import numpy as np
+import tensorflow as tf
 
 from flow_gan.data.dataset import Dataset, Split
 from flow_gan.errors import UserError
@@ -39,6 +40,9 @@ PUBLIC_DATASETS = {
 }
 
 VALIDATION_SPLITS = ("released", "random")
+
+# Examples that are read at once.
+_READ = 1000
 
 
 def load(name, data_dir=None, validation_split="released"):
@@ -96,7 +100,7 @@ def _read(name, split, data_dir):
             "--dataset=digits needs no download."
         ) from error
     try:
-        batches = list(tfds.as_numpy(builder.as_dataset(split=split, batch_size=1000)))
+        batches = list(_batches(builder, split).as_numpy_iterator())
     except Exception as error:
         raise UserError(
             f"--dataset={name} in --data_dir={folder} cannot be read ({' '.join(str(error).split())[:200]}); delete "
@@ -109,6 +113,27 @@ def _read(name, split, data_dir):
         order = np.argsort(examples["id"])
         images, labels = images[order], labels[order]
     return images, labels
+
+
+def _batches(builder, split):
+    """Return all examples of a split as a tf.data.Dataset of batches, in the stored order."""
+    files = builder.info.splits[split].filepaths if builder.info.splits else []
+    if not files or not all(".tfrecord" in pathlib.Path(file).name and pathlib.Path(file).exists() for file in files):
+        return builder.as_dataset(split=split, batch_size=_READ)
+    # As `as_dataset` does, but a thousand examples at once: reading MNIST takes 2 s instead of 10.
+    features = builder.info.features
+    stored = {name: tf.io.FixedLenFeature(i.shape, i.dtype) for name, i in features.get_serialized_info().items()}
+    channels = features["image"].shape[-1]
+
+    def parse(examples):
+        examples = tf.io.parse_example(examples, stored)
+        decoded = tf.TensorSpec(features["image"].shape, tf.uint8)
+        images = tf.map_fn(
+            lambda image: tf.io.decode_png(image, channels), examples["image"], fn_output_signature=decoded
+        )
+        return examples | {"image": images}
+
+    return tf.data.TFRecordDataset(files).batch(_READ).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _check_network():

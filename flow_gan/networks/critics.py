@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from flow_gan.networks.initializers import CRITIC, SeededInitializers
 from flow_gan.networks.normalization import BatchNorm
+from flow_gan.networks.strided_conv import StridedConv
 
 
 class Critic(keras.Model):
@@ -32,6 +33,11 @@ class Critic(keras.Model):
                 layer.build(shape)
             shape = layer.compute_output_shape(shape)
         self.built = True
+
+    @property
+    def has_batch_statistics(self):
+        """Whether an image's logit depends, in training, on the other images of its batch."""
+        return any(isinstance(layer, BatchNorm) for layer in self.stack)
 
     def call(self, images, training=False, updates=1):
         """Return the logits [batch, 1]; `training` and `updates` as in `BatchNorm.call`."""
@@ -141,7 +147,7 @@ class _LayerMaker:
         return {"name": f"critic_{kind}_{self._counts[kind]}", "dtype": self._dtype}
 
     def conv(self, filters):
-        return keras.layers.Conv2D(
+        return StridedConv(
             filters,
             5,
             strides=2,
