@@ -34,11 +34,6 @@ class Critic(keras.Model):
             shape = layer.compute_output_shape(shape)
         self.built = True
 
-    @property
-    def has_batch_statistics(self):
-        """Whether an image's logit depends, in training, on the other images of its batch."""
-        return any(isinstance(layer, BatchNorm) for layer in self.stack)
-
     def call(self, images, training=False, updates=1):
         """Return the logits [batch, 1]; `training` and `updates` as in `BatchNorm.call`."""
         x = tf.cast(images, self.compute_dtype)

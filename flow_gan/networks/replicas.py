@@ -8,7 +8,12 @@ def mean_over_replicas(values):
 
     Differentiable. With one replica the values come back as they are.
     """
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    if num_replicas() == 1:
         return values
-    return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)
+
+
+def num_replicas():
+    """Return the number of replicas that compute the step at hand together, 1 outside of one."""
+    context = tf.distribute.get_replica_context()
+    return context.num_replicas_in_sync if context else 1

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from flow_gan.networks.normalization import (
     add_moving_average,
-    moments,
+    channel_batch_norm,
     normalize,
     update_average,
     whole_batch_norm,
@@ -104,7 +104,11 @@ class ResidualNetwork(keras.layers.Layer):
         statistics = []
 
         def norm(y, *scale_and_shift):
-            statistics.append(moments(y, [0, 1, 2]) if training else averages[len(statistics)])
+            if training:
+                y, of_batch = channel_batch_norm(y, _EPSILON, *scale_and_shift)
+                statistics.append(of_batch)
+                return y
+            statistics.append(averages[len(statistics)])
             return normalize(y, *statistics[-1], _EPSILON, *scale_and_shift)
 
         y = norm(x)

@@ -4,6 +4,8 @@ import functools
 
 import tensorflow as tf
 
+from flow_gan.networks.replicas import num_replicas
+
 
 class SharedTraces:
     """Calls Keras layers inside a graph; those with weights of the same shapes share one function of their weights.
@@ -18,7 +20,7 @@ class SharedTraces:
 
     def __call__(self, network, x, training, updates):
         """Return `network(x, training=training, updates=updates)`, with the same effect on its moving averages."""
-        if tf.executing_eagerly() or _num_replicas() > 1:
+        if tf.executing_eagerly() or num_replicas() > 1:
             # Replicas synchronise in their batch norms, which tf.distribute forbids inside a nested function.
             return network(x, training=training, updates=updates)
         structure = tuple((*v.shape, v.trainable) for v in network.variables)
@@ -44,8 +46,3 @@ class SharedTraces:
 def _stateless(network, weights, states, x, training, updates):
     outputs, states = network.stateless_call(weights, states, x, training=training, updates=updates)
     return outputs, states if training and updates else []
-
-
-def _num_replicas():
-    context = tf.distribute.get_replica_context()
-    return context.num_replicas_in_sync if context else 1
