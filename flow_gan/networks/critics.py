@@ -9,9 +9,9 @@ import collections
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.convolution import Conv2D
 from flow_gan.networks.initializers import CRITIC, SeededInitializers
 from flow_gan.networks.normalization import BatchNorm
-from flow_gan.networks.strided_conv import StridedConv
 
 
 class Critic(keras.Model):
@@ -142,7 +142,7 @@ class _LayerMaker:
         return {"name": f"critic_{kind}_{self._counts[kind]}", "dtype": self._dtype}
 
     def conv(self, filters):
-        return StridedConv(
+        return Conv2D(
             filters,
             5,
             strides=2,

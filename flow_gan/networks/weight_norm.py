@@ -5,6 +5,8 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.convolution import convolve
+
 
 def weight_norm_conv(x, kernel, scale, bias=None):
     """Convolve with stride 1, zero padding and the kernel w / |w| * scale, and add the bias if there is one.
@@ -20,7 +22,7 @@ def weight_norm_conv(x, kernel, scale, bias=None):
       [batch, H, W, filters].
     """
     square_norm = tf.reduce_sum(tf.square(kernel), [0, 1, 2])
-    y = tf.nn.conv2d(x, kernel * (scale * tf.math.rsqrt(square_norm)), strides=1, padding="SAME")
+    y = convolve(x, kernel * (scale * tf.math.rsqrt(square_norm)))
     return y if bias is None else tf.nn.bias_add(y, bias)
 
 
