@@ -72,6 +72,22 @@ class LayerNorm(keras.layers.Layer):
         return input_shape
 
 
+class LeakyReLU(keras.layers.Layer):
+    """x where x > 0, and 0.2 x elsewhere.
+
+    The slope is a constant to the gradient, as it is almost everywhere. To the library's own one its derivative is a
+    tensor of zeros, and a gradient penalty then takes these through a whole backward pass of the critic.
+    """
+
+    def call(self, x):
+        """Return a tensor of the shape of `x`."""
+        return x * tf.stop_gradient(tf.where(x > 0, tf.ones([], x.dtype), tf.constant(0.2, x.dtype)))
+
+    def compute_output_shape(self, input_shape):
+        """Return the input's shape."""
+        return input_shape
+
+
 def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, dtype=None):
     """The release's critic for MNIST, for images of any shape.
 
@@ -155,7 +171,7 @@ class _LayerMaker:
         return keras.layers.Dense(units, kernel_initializer=self._initializers.next(), **self._common("dense"))
 
     def leaky_relu(self):
-        return keras.layers.LeakyReLU(0.2, **self._common("leaky_relu"))
+        return LeakyReLU(**self._common("leaky_relu"))
 
     def flatten(self):
         return keras.layers.Flatten(**self._common("flatten"))
