@@ -72,7 +72,7 @@ def test_sample(finished):
         assert grids[-1].shape == (17 * 19, 26 * 19)
     first, cold, other = (grid.astype(float) for grid in grids)
     assert np.abs(first - other).mean() > 5
-    assert np.abs(cold[:144, :144] - cold[162:, :144]).max() < 40 < np.abs(first[:144, :144] - first[162:, :144]).max()
+    assert np.abs(cold[:152, :152] - cold[171:, :152]).max() < 40 < np.abs(first[:152, :152] - first[171:, :152]).max()
 
 
 def test_sampling_needs_no_data(finished, monkeypatch):
