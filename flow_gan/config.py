@@ -154,6 +154,12 @@ class Config:
     min_lr: float = _setting(0.0, "Training", "lowest rate")
     seed: int = _setting(0, "Training", "from which all randomness derives")
     strategy: str = _setting("one_device", "Training", "one_device, or mirrored over all visible GPUs", STRATEGIES)
+    data_on_device: bool = _setting(
+        False,
+        "Training",
+        "keep all training images in the memory of each GPU, so that a step takes only their numbers from the host",
+    )
+    jit_compile: bool = _setting(False, "Training", "compile the whole training step with XLA")
     gpu_nr: int | None = _setting(
         None, "Training", "use this GPU alone, counted from 0; ignored on a machine without any"
     )
@@ -264,7 +270,7 @@ _POSITIVE = (
 _ALWAYS_CHANGEABLE = frozenset(
     {
         *("mode", "run_dir", "runs_dir", "resume", "checkpoint", "split", "num_samples", "temperature"),
-        *("data_dir", "epoch", "max_steps", "strategy", "gpu_nr"),
+        *("data_dir", "epoch", "max_steps", "strategy", "gpu_nr", "data_on_device", "jit_compile"),
         *("eval_every", "log_every", "checkpoint_dir", "log_dir", "sample_dir"),
     }
 )

@@ -107,6 +107,7 @@ class FlowGAN(keras.Model):
             name="step",
         )
         self.nll_metric = MeanAndStandardError(name="nll")
+        self._images_on_device = None
         self.built = True
 
     @property
@@ -137,6 +138,11 @@ class FlowGAN(keras.Model):
             if self.critic is not None:
                 _prepare(self.critic_optimizer, self.critic.trainable_variables)
 
+    def keep_on_device(self, images):
+        """Copy the training images, uint8 [N, H, W, C], to each device; `fit` then takes their numbers, int32."""
+        with self.distribute_strategy.scope():
+            self._images_on_device = tf.Variable(images, trainable=False)
+
     def call(self, images, training=False):
         """Return the generator's log p(x), [batch], of float images."""
         return self.generator.log_prob(images, training)
@@ -145,14 +151,15 @@ class FlowGAN(keras.Model):
         """Make `n_critic` critic updates and one generator update; see the class.
 
         Args:
-          data: uint8 [batch, H, W, C], or [batch, n_critic, H, W, C] with critic_batches="fresh".
+          data: uint8 [batch, H, W, C], or [batch, n_critic, H, W, C] with critic_batches="fresh"; or the images'
+            numbers, after `keep_on_device`.
 
         Returns:
           Scalars of this step, averaged over replicas, from before each update: `nll` (nats per image; in ADV
           that of the evaluation mode, since it is no part of the objective), the losses, the norms of the
           whole gradients, and the learning rate.
         """
-        images = data[0] if isinstance(data, tuple) else data
+        images = self.images_of(data)
         fresh = self.n_critic > 0 and self.critic_batches == "fresh"
         batches = tf.unstack(images, axis=1) if fresh else [images] * max(self.n_critic, 1)
         draws = self.draws(batches[0])
@@ -193,6 +200,11 @@ class FlowGAN(keras.Model):
         names = sorted(logs)
         values = mean_over_replicas(tf.stack([tf.cast(logs[name], self.compute_dtype) for name in names]))
         return dict(zip(names, tf.unstack(values), strict=True))
+
+    def images_of(self, data):
+        """Return the uint8 images of what `train_step` takes."""
+        data = data[0] if isinstance(data, tuple) else data
+        return data if self._images_on_device is None else tf.gather(self._images_on_device, data)
 
     def draws(self, images):
         """Return the random draws of this step for the batch `images`; see `StepDraws`."""
@@ -252,9 +264,9 @@ class FlowGAN(keras.Model):
         self.nll_metric.update_state(-log_prob, data["weight"])
         return self.nll_metric.result()
 
-    def evaluation_images(self, data):
-        """Dequantise an evaluation batch with noise keyed by (seed, split, index); see `test_step`."""
-        key = random.key(self.seed, random.Stream.EVALUATION, data["split"][0])
+    def evaluation_images(self, data, draw=0):
+        """Dequantise an evaluation batch with noise keyed by (seed, split, index, draw); see `test_step`."""
+        key = random.key(self.seed, random.Stream.EVALUATION, data["split"][0], *([draw] if draw else []))
         noise = random.uniform(
             key,
             data["index"][0],

@@ -34,7 +34,8 @@ def key(seed, stream, *indices):
     """Return the key, int32 [2], of a stream at integer `indices` such as the step and the critic run."""
     result = tf.stack([tf.cast(seed, tf.int32), tf.constant(int(stream), tf.int32)])
     for index in indices:
-        result = tf.random.experimental.stateless_fold_in(result, tf.cast(index, tf.int32))
+        # The algorithm is named, since XLA would choose another.
+        result = tf.random.experimental.stateless_fold_in(result, tf.cast(index, tf.int32), alg="philox")
     return result
 
 

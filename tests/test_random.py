@@ -52,3 +52,12 @@ def test_open_uniform_never_reaches_its_ends(dtype):
     bits = random._BITS[dtype]
     half_cell = np.asarray(2.0 ** -(bits + 1), dtype.as_numpy_dtype)
     assert np.asarray(1 - 2.0**-bits, dtype.as_numpy_dtype) + half_cell < 1
+
+
+def test_keys_are_the_same_under_xla():
+    def keys(step):
+        return [random.key(seed, stream, step, 0) for seed in (0, 7) for stream in random.Stream]
+
+    compiled = tf.function(keys, jit_compile=True, autograph=False)
+    for step in (0, 5):
+        np.testing.assert_array_equal(compiled(tf.constant(step)), keys(tf.constant(step)))

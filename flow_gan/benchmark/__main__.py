@@ -11,7 +11,7 @@ from absl import flags
 from flow_gan import config as config_module
 from flow_gan.benchmark import limits as limits_module
 from flow_gan.benchmark import report
-from flow_gan.benchmark.cost import step_cost
+from flow_gan.benchmark.cost import evaluation_cost, step_cost
 from flow_gan.benchmark.timing import time_training
 from flow_gan.errors import UserError
 from flow_gan.training import num_steps
@@ -57,7 +57,7 @@ def benchmark(config, steps):
     before = limits_module.measure_limits()
     cost = step_cost(model, config.batch_size)
     after = limits_module.measure_limits()
-    limits = limits_module.best(before, after)
+    limits = limits_module.between(before, after)
     step = float(np.median(timing.steps))
     total = num_steps(config, dataset)
     validations = -(-total // config.eval_every)
@@ -78,6 +78,11 @@ def benchmark(config, steps):
         "cost": dataclasses.asdict(cost),
         "floor": cost.seconds(limits),
         "ratio": step / cost.seconds(limits),
+        "evaluation": {
+            "nll": timing.nll,
+            "sampling": timing.sampling,
+            "floor": evaluation_cost(model.generator).seconds(limits),
+        },
         "run": {
             "steps": total,
             "validations": validations,

@@ -79,10 +79,9 @@ def step_cost(model, batch_size):
     return cost
 
 
-def evaluation_cost(generator, batch_size):
-    """Return the `Cost` of log p(x) of a batch."""
-    images = tf.TensorSpec([batch_size, *generator.image_shape], tf.float32)
-    return _counted(generator.log_prob, images)
+def evaluation_cost(generator):
+    """Return the `Cost` of log p(x) of an image, or of a sample: both take one pass through the flow."""
+    return _counted(generator.decode, tf.TensorSpec([1, generator.size], tf.float32))
 
 
 def _optimizer(variables):

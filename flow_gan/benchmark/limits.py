@@ -84,14 +84,10 @@ def _time(function):
     return times[2:]
 
 
-def best(first, second):
-    """Return the better of two measurements, each rate for itself."""
-    return Limits(
-        max(first.matmul_flops, second.matmul_flops),
-        max(first.convolution_flops, second.convolution_flops),
-        max(first.bandwidth, second.bandwidth),
-        max(first.spread, second.spread),
-    )
+def between(first, second):
+    """Return the means of the rates of two measurements, which what was done between them compares with."""
+    pairs = zip(dataclasses.astuple(first)[:3], dataclasses.astuple(second)[:3], strict=True)
+    return Limits(*((a + b) / 2 for a, b in pairs), spread=max(first.spread, second.spread))
 
 
 def why_busy(load, before, after):

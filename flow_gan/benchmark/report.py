@@ -39,6 +39,10 @@ def text(result):
         _seconds("floor", result["floor"]),
         _figure("step / floor", f"{result['ratio']:.2f}"),
         "",
+        "1,000 images",
+        _against("their NLL", result["evaluation"]["nll"], result["evaluation"]["floor"]),
+        _against("sampling them", result["evaluation"]["sampling"], result["evaluation"]["floor"]),
+        "",
         f"the whole run: {result['run']['steps']:,} steps and {result['run']['validations']:,} validations of "
         f"{result['run']['validation']:.2f} s, about {_duration(result['run']['seconds'])}",
     ]
@@ -49,6 +53,10 @@ def text(result):
 
 def _figure(name, value):
     return f"  {name:<34}{value:>18}"
+
+
+def _against(name, per_image, floor):
+    return _figure(name, f"{1000 * per_image:.4f} s") + f"  {per_image / floor:.2f} x floor"
 
 
 def _seconds(name, seconds):

@@ -12,16 +12,18 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from flow_gan import data
+from flow_gan import data, random
 from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.monitor import Monitor
 from flow_gan.training.records import MetricsFile, TensorBoardLog
-from flow_gan.training.strategy import make_strategy, select_gpu
 
-START_UP = ("imports", "data", "build", "trace", "first step")
+# The data is read beside the build where it can be; "data" is what is then left to wait for.
+START_UP = ("imports", "build", "data", "trace", "first step")
 
 _PART_RUNS = 5
+# Batches whose NLL and samples are timed.
+_EVALUATED = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Timing:
         the step before it runs, and only what the step waits for counts. None with several replicas.
       data: seconds that a step's data takes to prepare.
       validation: seconds that one validation takes, its sample grid and checkpoint included.
+      nll: seconds per image, of the NLL.
+      sampling: seconds per sample.
       peak_memory: bytes, of the whole process.
       images_per_step: int, images that a step takes from the data set.
     """
@@ -44,6 +48,8 @@ class Timing:
     parts: dict | None
     data: float
     validation: float
+    nll: float
+    sampling: float
     peak_memory: int
     images_per_step: int
 
@@ -76,20 +82,7 @@ def time_training(config, num_steps):
       num_steps: int >= 2.
     """
     noted = [psutil.Process().create_time(), time.time()]
-    select_gpu(config.gpu_nr)
-    dataset = build.load_data(config)
-    config = build.resolve(config, dataset)
-    noted.append(time.time())
-    strategy = make_strategy(config.strategy, config.batch_size)
-    with strategy.scope():
-        model = build.build_model(config, dataset.levels)
-    noted.append(time.time())
-    num_batches = build.batches_per_step(config)
-
-    def batches():
-        images = dataset.train.images
-        return data.training_batches(images, config.batch_size, config.seed, 0, num_steps, num_batches)
-
+    config, dataset, strategy, model = build.prepare(config, lambda stage: noted.append(time.time()))
     with tempfile.TemporaryDirectory() as scratch:
         settings = {"runs_dir": scratch, "run_dir": None, "checkpoint_dir": None, "log_dir": None, "sample_dir": None}
         config_here = dataclasses.replace(config, **settings, eval_every=num_steps + 1)
@@ -98,26 +91,30 @@ def time_training(config, num_steps):
         files = MetricsFile(folder.metrics_file, 0), TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, 0)
         monitor = Monitor(config_here, dataset, folder, checkpoints, *files, 0, num_steps + 1)
         watch = _Stopwatch(num_steps)
+        batches = build.training_batches(config, model, dataset, 0, num_steps)
         _note_trace(model, noted)
-        model.fit(batches(), epochs=1, verbose=0, callbacks=[watch.before, monitor, watch], shuffle=False)
+        model.fit(batches, epochs=1, verbose=0, callbacks=[watch.before, monitor, watch], shuffle=False)
         noted.append(watch.finished[0])
         start_up = dict(zip(START_UP, np.diff(noted).tolist(), strict=True))
         steps = np.diff(watch.finished).tolist()
         callbacks = float(np.median(np.subtract(watch.finished, watch.computed)[1:]))
         parts = None
         if strategy.num_replicas_in_sync == 1:
-            parts = _parts(model, next(iter(batches())), float(np.median(steps)), callbacks)
+            parts = _parts(model, next(iter(batches)), float(np.median(steps)), callbacks)
         validation = _time_of(monitor.validate)
+        nll, sampling = _evaluation_times(model, dataset, config.batch_size)
         for file in (monitor, *files):
             file.close()
     timing = Timing(
         start_up,
         steps,
         parts,
-        _data_time(batches(), num_steps),
+        _data_time(batches, num_steps),
         validation,
+        nll,
+        sampling,
         _peak_memory(),
-        config.batch_size * (num_batches or 1),
+        config.batch_size * (build.batches_per_step(config) or 1),
     )
     return model, dataset, config, timing
 
@@ -140,7 +137,7 @@ def _parts(model, batch, step, callbacks):
     critic = critic_adam = 0.0
     if model.critic is not None:
         critic_adam = model.n_critic * _optimizer_time(model.critic_optimizer, model.critic.trainable_variables)
-        images = batch[:, 0] if model.critic_batches == "fresh" else batch
+        images = model.images_of(batch[:, 0] if model.critic_batches == "fresh" else batch)
         fake = tf.cast(images, model.compute_dtype) / model.levels
 
         @tf.function(autograph=False)
@@ -152,6 +149,20 @@ def _parts(model, batch, step, callbacks):
     optimizer = generator_adam + critic_adam
     generator = max(step - callbacks - critic - optimizer, 0.0)
     return {"critic": critic, "generator": generator, "optimizer": optimizer, "callbacks": callbacks}
+
+
+def _evaluation_times(model, dataset, batch_size):
+    """Return the seconds that an image's NLL and a sample take, in batches as an evaluation takes them."""
+    images = dataset.validation.images
+    if model.generator.has_per_image_likelihood:
+        batch_size = data.evaluation_batch_size(batch_size, len(images))
+    batches = data.evaluation_batches(images, "validation", batch_size).take(_EVALUATED).cache()
+    count = min(_EVALUATED, -(-len(images) // batch_size)) * batch_size
+    nll = _time_of(lambda: model.evaluate(batches, verbose=0)) / count
+    latents = [model.generator.sample_latent(random.key(0, random.Stream.SAMPLE), 0, batch_size)] * _EVALUATED
+    decode = tf.function(model.generator.decode, autograph=False)
+    sampling = _time_of(lambda: [_wait(decode(z)) for z in latents]) / (_EVALUATED * batch_size)
+    return nll, sampling
 
 
 def _optimizer_time(optimizer, variables):

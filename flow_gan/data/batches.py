@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from flow_gan.data.dataset import SPLITS
 
+_EVALUATED_AT_ONCE = 500
+
 
 def epoch_order(count, seed, epoch):
     """Return the order, int [count], in which an epoch visits the images; it depends on (seed, epoch) only."""
@@ -29,41 +31,79 @@ def training_batches(images, batch_size, seed, first_step, last_step, batches_pe
     Returns:
       Batches uint8 [batch, H, W, C], or [batch, batches_per_step, H, W, C].
     """
-    shape = (batch_size, *([] if batches_per_step is None else [batches_per_step]))
-    per_step = int(np.prod(shape))
-    steps_per_epoch = len(images) // per_step
-    order = functools.lru_cache(maxsize=2)(functools.partial(epoch_order, len(images), seed))
+    shape = _step_shape(batch_size, batches_per_step)
+    choose = _chooser(len(images), shape, seed)
 
     def fetch(step):
-        epoch, position = divmod(int(step), steps_per_epoch)
-        chosen = order(epoch)[position * per_step : (position + 1) * per_step]
+        chosen = choose(step).ravel()
         # A file is read in the order in which it lies on the disk.
-        read = np.empty((per_step, *images.shape[1:]), np.uint8)
+        read = np.empty((len(chosen), *images.shape[1:]), np.uint8)
         by_place = np.argsort(chosen)
         read[by_place] = images[chosen[by_place]]
         return read.reshape(*shape, *images.shape[1:])
 
+    return _steps(fetch, tf.uint8, (*shape, *images.shape[1:]), first_step, last_step)
+
+
+def training_indices(count, batch_size, seed, first_step, last_step, batches_per_step=None):
+    """Return the numbers of the images of `training_batches`, int32 [batch] or [batch, batches_per_step].
+
+    Args:
+      count: int, number of training images.
+      batch_size, seed, first_step, last_step, batches_per_step: as in `training_batches`.
+    """
+    shape = _step_shape(batch_size, batches_per_step)
+    choose = _chooser(count, shape, seed)
+    return _steps(lambda step: choose(step).astype(np.int32), tf.int32, shape, first_step, last_step)
+
+
+def _step_shape(batch_size, batches_per_step):
+    return (batch_size, *([] if batches_per_step is None else [batches_per_step]))
+
+
+def _chooser(count, shape, seed):
+    """Return the function from a step to the numbers of its images, int of the shape `shape`."""
+    per_step = int(np.prod(shape))
+    steps_per_epoch = count // per_step
+    order = functools.lru_cache(maxsize=2)(functools.partial(epoch_order, count, seed))
+
+    def choose(step):
+        epoch, position = divmod(int(step), steps_per_epoch)
+        return order(epoch)[position * per_step : (position + 1) * per_step].reshape(shape)
+
+    return choose
+
+
+def _steps(fetch, dtype, shape, first_step, last_step):
     def load(step):
-        batch = tf.numpy_function(fetch, [step], tf.uint8, stateful=False)
-        return tf.ensure_shape(batch, [*shape, *images.shape[1:]])
+        return tf.ensure_shape(tf.numpy_function(fetch, [step], dtype, stateful=False), shape)
 
     steps = tf.data.Dataset.range(first_step, last_step)
     return steps.map(load, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
-def evaluation_batches(images, split, batch_size):
-    """Return all images of a split once and in order, a tf.data.Dataset of batches of equal size.
+def evaluation_batch_size(batch_size, count):
+    """Return a multiple of `batch_size` that is fast to evaluate `count` images with, near 500 where there are so many.
+
+    The NLL of 10,000 MNIST images by the full-size NICE takes 5.1 s instead of 6.9 or 5.2 (2 cores, AMD EPYC).
+    """
+    return batch_size * min(-(-_EVALUATED_AT_ONCE // batch_size), -(-count // batch_size))
+
+
+def evaluation_batches(images, split, batch_size, count=None):
+    """Return the images of a split once and in order, a tf.data.Dataset of batches of equal size.
 
     Args:
       images: uint8 [N, H, W, C].
       split: "train", "validation" or "test".
       batch_size: int. The last batch is filled up with the first images.
+      count: int, the first images alone; all if None.
 
     Returns:
       Dicts of "images" uint8 [batch, H, W, C], and of "index" (number in the split), "split" (its number) and
       "weight" (1, or 0 for the filling), each int32 [batch]; what `FlowGAN.test_step` takes.
     """
-    count = len(images)
+    count = count or len(images)
 
     def fetch(start):
         return images[np.arange(start, start + batch_size) % count]

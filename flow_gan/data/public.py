@@ -20,11 +20,13 @@ class PublicSet:
     """What is known of a data set.
 
     Attributes:
+      image_shape: (H, W, C).
       held_out: int, number of training images that validate.
       per_class: bool, whether these are the first of each class, or the last of all.
       horizontal_flip: bool, whether training images are flipped by default.
     """
 
+    image_shape: tuple
     held_out: int
     per_class: bool
     horizontal_flip: bool = False
@@ -33,11 +35,14 @@ class PublicSet:
 # Sizes after the split, in the order of the list: 50,000 / 10,000 / 10,000 (paper, Appendix A), likewise,
 # 45,000 / 5,000 / 10,000 (paper, Appendix A) and 68,257 / 5,000 / 26,032.
 PUBLIC_DATASETS = {
-    "mnist": PublicSet(10_000, per_class=False),
-    "fashion_mnist": PublicSet(10_000, per_class=False),
-    "cifar10": PublicSet(5_000, per_class=True, horizontal_flip=True),
-    "svhn_cropped": PublicSet(5_000, per_class=True),
+    "mnist": PublicSet((28, 28, 1), 10_000, per_class=False),
+    "fashion_mnist": PublicSet((28, 28, 1), 10_000, per_class=False),
+    "cifar10": PublicSet((32, 32, 3), 5_000, per_class=True, horizontal_flip=True),
+    "svhn_cropped": PublicSet((32, 32, 3), 5_000, per_class=True),
 }
+
+# Grey levels of all of them.
+LEVELS = 256
 
 VALIDATION_SPLITS = ("released", "random")
 
@@ -63,7 +68,7 @@ def load(name, data_dir=None, validation_split="released"):
     test = Split(*_read(name, "test", data_dir))
     is_held_out = _held_out(PUBLIC_DATASETS[name], labels, validation_split)
     train, validation = (Split(images[part], labels[part]) for part in (~is_held_out, is_held_out))
-    return Dataset(name, images.shape[1:], 256, train, validation, test)
+    return Dataset(name, images.shape[1:], LEVELS, train, validation, test)
 
 
 def _held_out(public_set, labels, validation_split):

@@ -2,9 +2,19 @@
 
 import dataclasses
 import math
+import sys
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
 
 from flow_gan import data
+from flow_gan.errors import UserError
+from flow_gan.evaluation.checks import ROUND_TRIP_LIMIT_LEVELS, Checks, batch_dependence, round_trip_errors
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
+
+# Images whose round trip is made; each costs twice a likelihood.
+CHECKED_IMAGES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +26,17 @@ class NLL:
         bits/dim = NLL / (D ln 2) + log2(levels)
 
     Attributes:
-      nats: float, per image.
-      nats_standard_error: float.
+      nats: float, per image, the mean over images and noise draws. Not finite where one value is not.
+      nats_standard_error: float, over images.
       num_images: int.
       size: int, D = H W C.
       levels: int, grey levels.
       is_per_image: bool, whether each image's likelihood depends on that image alone.
+      noise_draws: int K, draws of the dequantisation noise for each image.
+      bound_nats, bound_standard_error: float, the importance-weighted bound -log 1/K sum_k p(x_k) in nats and its
+        standard error; None for one draw. It is at most `nats`, and nearer to the NLL of the discrete image.
+      num_available: int, images in the split; more than `num_images` says that the figure is of a part. None: all.
+      checks: `Checks`, or None where none were made.
     """
 
     nats: float
@@ -30,6 +45,11 @@ class NLL:
     size: int
     levels: int
     is_per_image: bool = True
+    noise_draws: int = 1
+    bound_nats: float | None = None
+    bound_standard_error: float | None = None
+    num_available: int | None = None
+    checks: Checks | None = None
 
     @property
     def bits_per_dim(self):
@@ -41,39 +61,121 @@ class NLL:
         """The standard error in the same unit."""
         return self.nats_standard_error / (self.size * math.log(2))
 
+    @property
+    def warnings(self):
+        """Sentences that must stand beside the figure, none where it is sound."""
+        found = [] if self.is_per_image else [NO_PER_IMAGE_LIKELIHOOD]
+        return found + (self.checks.warnings if self.checks else [])
+
     def __str__(self):
-        return (
+        of = f" of {self.num_available}" if self.num_available not in (None, self.num_images) else ""
+        text = (
             f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats, "
-            f"{self.bits_per_dim:.4f} +- {self.bits_per_dim_standard_error:.4f} bits/dim "
-            f"({self.num_images} images)" + ("" if self.is_per_image else f"\nwarning: {NO_PER_IMAGE_LIKELIHOOD}")
+            f"{self.bits_per_dim:.4f} +- {self.bits_per_dim_standard_error:.4f} bits/dim ({self.num_images}{of} images)"
         )
+        if self.bound_nats is not None:
+            bits = data.bits_per_dim(self.bound_nats, self.size, self.levels)
+            text += (
+                f"\nimportance-weighted bound, {self.noise_draws} noise draws: {self.bound_nats:.2f} +- "
+                f"{self.bound_standard_error:.2f} nats, {bits:.4f} bits/dim"
+            )
+        return text + "".join(f"\nwarning: {warning}" for warning in self.warnings)
 
     def to_dict(self):
         """Return all figures by name."""
-        figures = dataclasses.asdict(self) | {
+        return dataclasses.asdict(self) | {
             "bits_per_dim": self.bits_per_dim,
             "bits_per_dim_standard_error": self.bits_per_dim_standard_error,
+            "warnings": self.warnings,
         }
-        return figures if self.is_per_image else figures | {"warning": NO_PER_IMAGE_LIKELIHOOD}
 
 
-def evaluate_nll(model, dataset, split, batch_size):
-    """Return the `NLL` of all images of a split, with noise keyed by (seed, split, image).
+def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=None):
+    """Return the `NLL` of a split's images, with noise keyed by (seed, split, image, draw), and its checks.
+
+    The first draw is that of the validations during training.
 
     Args:
       model: `FlowGAN`.
       dataset: `data.Dataset`.
       split: "train", "validation" or "test".
-      batch_size: int; the result does not depend on it but for rounding, unless it is no per-image likelihood.
+      batch_size: int, that of training. It counts where it is no per-image likelihood; others are evaluated in larger
+        batches.
+      noise_draws: int >= 1.
+      num_examples: int, use the first images alone; all if None.
+
+    Raises:
+      UserError: there are fewer images than asked for.
     """
     images = dataset.split(split).images
-    batches = data.evaluation_batches(images, split, batch_size)
-    result = model.evaluate(batches, verbose=0, return_dict=True)
-    return NLL(
-        float(result["nll"]),
-        float(result["nll_standard_error"]),
-        len(images),
-        model.generator.size,
-        dataset.levels,
-        model.generator.has_per_image_likelihood,
+    available = len(images)
+    count = num_images(num_examples, available, split)
+    generator = model.generator
+    if generator.has_per_image_likelihood:
+        batch_size = data.evaluation_batch_size(batch_size, count)
+    log_prob = tf.function(generator.log_prob, autograph=False)
+    errors = tf.function(lambda x: round_trip_errors(generator, x), autograph=False)
+    values, round_trip, first_images = [], [], []
+    for batch in progress(data.evaluation_batches(images, split, batch_size, count), f"NLL, {split}"):
+        kept = batch["weight"].numpy() > 0
+        draws = []
+        for draw in range(noise_draws):
+            x = model.evaluation_images(batch, draw)
+            draws.append(log_prob(x).numpy()[kept])
+            if draw == 0 and len(values) * batch_size < CHECKED_IMAGES:
+                round_trip.append(errors(x).numpy()[kept])
+            if draw == 0 and len(first_images) < 2:
+                first_images.append(x.numpy())
+        values.append(np.stack(draws))
+    values = np.concatenate(values, axis=1).astype(np.float64)
+    round_trip = np.concatenate(round_trip)
+    if len(first_images) < 2:
+        first_images *= 2
+    checks = Checks(
+        float(np.mean(np.isfinite(values))),
+        float(np.max(round_trip)),
+        float(np.mean(round_trip, dtype=np.float64)),
+        ROUND_TRIP_LIMIT_LEVELS / dataset.levels,
+        batch_dependence(log_prob, np.concatenate(first_images)),
+        len(round_trip),
     )
+    with np.errstate(invalid="ignore"):
+        bound = (None, None) if noise_draws == 1 else _mean_and_error(-_log_mean_exp(values))
+        nats = _mean_and_error(-np.mean(values, axis=0))
+    return NLL(
+        *nats,
+        num_images=count,
+        size=generator.size,
+        levels=dataset.levels,
+        is_per_image=generator.has_per_image_likelihood,
+        noise_draws=noise_draws,
+        bound_nats=bound[0],
+        bound_standard_error=bound[1],
+        num_available=available,
+        checks=checks,
+    )
+
+
+def num_images(asked, available, what):
+    """Return how many images to use: `asked`, or all of them if it is None.
+
+    Raises:
+      UserError: there are fewer.
+    """
+    if asked is not None and asked > available:
+        raise UserError(f"--num_examples={asked}; the {what} images are {available}")
+    return asked or available
+
+
+def progress(iterable, text, total=None):
+    """Return `iterable` with a progress bar, which goes once done."""
+    return tqdm(iterable, text, total, leave=False, mininterval=0.5 if sys.stderr.isatty() else 10)
+
+
+def _mean_and_error(values):
+    return float(np.mean(values)), float(np.std(values) / math.sqrt(max(len(values) - 1, 1)))
+
+
+def _log_mean_exp(values):
+    largest = np.max(values, axis=0)
+    return largest + np.log(np.mean(np.exp(values - largest), axis=0))

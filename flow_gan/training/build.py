@@ -1,6 +1,9 @@
 """From a configuration to a data set and a model."""
 
+import concurrent.futures
 import dataclasses
+
+import numpy as np
 
 from flow_gan import data as data_module
 from flow_gan.errors import UserError
@@ -8,18 +11,45 @@ from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE, RealNVP
 from flow_gan.networks.critics import CRITICS
 from flow_gan.training.optimizers import Adam, DecayToFloor
+from flow_gan.training.strategy import make_strategy, select_gpu
 
 SIZE_FLAGS = ("input_height", "input_width", "c_dim")
 
 
-def resolve(config, data):
+def prepare(config, note=lambda stage: None):
+    """Return (configuration with all sizes, data set, strategy, compiled model) of a training run.
+
+    Args:
+      config: `config.Config`.
+      note: called with "build" and "data" as they are done. A public data set, whose shape is known, is read while the
+        model is built, which lets training on MNIST start a second sooner.
+    """
+    select_gpu(config.gpu_nr)
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(load_data, config)
+        public = data_module.PUBLIC_DATASETS.get(config.dataset)
+        if public is None:
+            shape, levels = reading.result().image_shape, reading.result().levels
+        else:
+            shape, levels = public.image_shape, data_module.PUBLIC_LEVELS
+        resolved = resolve(config, shape)
+        strategy = make_strategy(config.strategy, config.batch_size)
+        with strategy.scope():
+            model = build_model(resolved, levels)
+        note("build")
+        data = reading.result()
+        note("data")
+    return resolved, data, strategy, model
+
+
+def resolve(config, image_shape):
     """Return the configuration with the data's sizes in place of those not given, the critic and flips chosen."""
-    changes = dict(zip(SIZE_FLAGS, data.image_shape, strict=True))
+    changes = dict(zip(SIZE_FLAGS, image_shape, strict=True))
     if config.horizontal_flip is None:
         public = data_module.PUBLIC_DATASETS.get(config.dataset)
         changes["horizontal_flip"] = public is not None and public.horizontal_flip
     if config.critic == "auto":
-        changes["critic"] = "mnist" if data.image_shape[-1] == 1 else "dcgan"
+        changes["critic"] = "mnist" if image_shape[-1] == 1 else "dcgan"
     return dataclasses.replace(config, **changes)
 
 
@@ -50,6 +80,15 @@ def num_steps(config, data):
     """Return the number of generator updates of a whole run."""
     per_step = config.batch_size * (batches_per_step(config) or 1)
     return config.max_steps or config.epoch * (len(data.train) // per_step)
+
+
+def training_batches(config, model, data, first_step, last_step):
+    """Return what `model.fit` takes for the steps `first_step` to `last_step - 1`, a tf.data.Dataset."""
+    steps = (config.batch_size, config.seed, first_step, last_step, batches_per_step(config))
+    if config.data_on_device:
+        model.keep_on_device(data.train.images[np.arange(len(data.train))])
+        return data_module.training_indices(len(data.train), *steps)
+    return data_module.training_batches(data.train.images, *steps)
 
 
 def build_model(config, levels=256):
@@ -91,7 +130,8 @@ def build_model(config, levels=256):
         seed=config.seed,
         name="flow_gan",
     )
-    model.compile(_adam(config), _adam(config, config.n_critic) if critic else None)
+    critic_optimizer = _adam(config, config.n_critic) if critic else None
+    model.compile(_adam(config), critic_optimizer, jit_compile=config.jit_compile)
     return model
 
 

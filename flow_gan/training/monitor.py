@@ -42,14 +42,18 @@ class Monitor(keras.callbacks.Callback):
         self._tensorboard = tensorboard
         self._step = first_step
         self._last_step = last_step
-        self._validation = data.evaluation_batches(dataset.validation.images, "validation", config.batch_size)
         images = dataset.validation.images[np.arange(min(HISTOGRAM_IMAGES, len(dataset.validation)))]
         self._histogram_images = data.dequantize(images, 0.5, dataset.levels)
         self._pending = []
         self._bar = None
+        self._validation = None
 
     def on_train_begin(self, logs=None):
         """Draw the fixed z of the sample grids and start the progress bar."""
+        images, batch_size = self._dataset.validation.images, self._config.batch_size
+        if self.model.generator.has_per_image_likelihood:
+            batch_size = data.evaluation_batch_size(batch_size, len(images))
+        self._validation = data.evaluation_batches(images, "validation", batch_size)
         key = random.key(self._config.seed, random.Stream.SAMPLE)
         self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
         self._bar = tqdm(

@@ -5,7 +5,6 @@ import math
 import tensorflow as tf
 from absl import logging
 
-from flow_gan import data
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
@@ -13,7 +12,7 @@ from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.monitor import Monitor, Outcome
 from flow_gan.training.records import MetricsFile, TensorBoardLog
-from flow_gan.training.strategy import make_strategy, select_gpu
+from flow_gan.training.strategy import select_gpu
 
 
 def train(config):
@@ -28,12 +27,7 @@ def train(config):
       UserError: what is wrong with the configuration, the data, the folder or the checkpoint; or the step at
         which a loss was not finite.
     """
-    select_gpu(config.gpu_nr)
-    dataset = build.load_data(config)
-    config = build.resolve(config, dataset)
-    strategy = make_strategy(config.strategy, config.batch_size)
-    with strategy.scope():
-        model = build.build_model(config, dataset.levels)
+    config, dataset, _, model = build.prepare(config)
     if not model.generator.has_per_image_likelihood:
         logging.warning(NO_PER_IMAGE_LIKELIHOOD)
     last_step = build.num_steps(config, dataset)
@@ -79,14 +73,7 @@ def _fit(config, model, dataset, folder, checkpoints, first_step, last_step):
     metrics_file = MetricsFile(folder.metrics_file, first_step)
     tensorboard = TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, first_step)
     monitor = Monitor(config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step)
-    batches = data.training_batches(
-        dataset.train.images,
-        config.batch_size,
-        config.seed,
-        first_step,
-        last_step,
-        build.batches_per_step(config),
-    )
+    batches = build.training_batches(config, model, dataset, first_step, last_step)
     try:
         # One Keras "epoch" is the whole run: the monitor counts steps, and epochs are the data's affair.
         model.fit(batches, epochs=1, verbose=0, callbacks=[monitor], shuffle=False)

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from flow_gan.benchmark.__main__ import main
-from flow_gan.benchmark.limits import Limits, best, measure_limits, why_busy
+from flow_gan.benchmark.limits import Limits, between, measure_limits, why_busy
 from tests.training.test_training import SMALL
 
 FLAGS = [f"--{name}={value}" for name, value in SMALL.items()]
@@ -19,7 +19,7 @@ def test_figures_agree_with_each_other(capsys, tmp_path, monkeypatch, objective)
     assert main([*FLAGS, *objective, "--max_steps=90", "--eval_every=40", "--steps=3", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     start_up, step = result["start_up"], result["step"]
-    assert list(start_up) == ["imports", "data", "build", "trace", "first step", "total"]
+    assert list(start_up) == ["imports", "build", "data", "trace", "first step", "total"]
     assert start_up["total"] == pytest.approx(sum(start_up.values()) - start_up["total"])
     assert all(seconds > 0 for seconds in start_up.values())
     assert step["steps"] == 3 and 0 < step["shortest"] <= step["median"] <= step["longest"]
@@ -30,6 +30,7 @@ def test_figures_agree_with_each_other(capsys, tmp_path, monkeypatch, objective)
     assert result["images_per_second"] == pytest.approx(images / step["median"])
     assert 1e8 < result["peak_memory"] < 24e9
     assert result["ratio"] == pytest.approx(step["median"] / result["floor"])
+    assert all(seconds > 0 for seconds in result["evaluation"].values())
     run = result["run"]
     assert (run["steps"], run["validations"]) == (90, 3)
     seconds = start_up["total"] + 89 * step["median"] + 3 * run["validation"]
@@ -40,7 +41,15 @@ def test_figures_agree_with_each_other(capsys, tmp_path, monkeypatch, objective)
 def test_text(capsys):
     assert main([*FLAGS, "--n_critic=0", "--steps=2"]) == 0
     printed = capsys.readouterr().out
-    for line in ("first step", "step, median of 2", "images per second", "peak memory", "GFLOP/s", "step / floor"):
+    for line in (
+        "first step",
+        "step, median of 2",
+        "images per second",
+        "peak memory",
+        "GFLOP/s",
+        "step / floor",
+        "their NLL",
+    ):
         assert line in printed
     assert "the whole run: " in printed
 
@@ -82,4 +91,4 @@ def test_a_busy_machine_is_told_of():
     assert "2.00 times its shortest" in why_busy(0.0, noisy, quiet)[0]
     slower = dataclasses.replace(quiet, bandwidth=0.5e10)
     assert "a factor of 2.00" in why_busy(0.0, quiet, slower)[0]
-    assert best(quiet, slower) == quiet
+    assert between(quiet, slower) == dataclasses.replace(quiet, bandwidth=0.75e10)

@@ -29,7 +29,7 @@ def test_mle():
     model = model_of(0, 1.0)
     # Forwards, and backwards to weights and inputs; the first matrix's input comes from a norm with weights, too.
     assert step_cost(model, BATCH) == Cost(3 * FLOW, 0, 28 * weights_of(model.generator))
-    assert evaluation_cost(model.generator, BATCH) == Cost(FLOW)
+    assert evaluation_cost(model.generator) == Cost(FLOW / BATCH)
 
 
 def test_adv():
@@ -66,8 +66,8 @@ def test_without_a_penalty(divergence):
 def test_real_nvp_s_convolutions():
     generator = flow_gan.RealNVP((8, 8, 3), residual_blocks=2, filters=5, scales=1)
     one = 2 * BATCH * 64 * (3 * 5 + 4 * 9 * 5 * 5 + 5 * 6)
-    cost = evaluation_cost(generator, BATCH)
-    assert (cost.matmul_flops, cost.convolution_flops) == (0, 4 * one)
+    cost = evaluation_cost(generator)
+    assert (cost.matmul_flops, cost.convolution_flops) == (0, 4 * one / BATCH)
     # A coupling passes the image's gradient on, and nothing needs that of the first one's convolution.
     step = step_cost(flow_gan.FlowGAN(generator, n_critic=0), BATCH).convolution_flops
     assert step == 12 * one - 2 * BATCH * 64 * 3 * 5

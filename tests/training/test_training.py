@@ -28,7 +28,7 @@ def settings(folder, **changes):
 
 def model_of(config_):
     dataset = build.load_data(config_)
-    return build.build_model(build.resolve(config_, dataset), dataset.levels)
+    return build.build_model(build.resolve(config_, dataset.image_shape), dataset.levels)
 
 
 def lines_of(folder):
@@ -329,7 +329,7 @@ def test_every_setting_reaches_the_model(tmp_path):
 def test_auto_critic(tmp_path, channels, critic):
     np.save(tmp_path / "set.npy", np.zeros((20, 4, 4, channels), np.uint8))
     config_ = config.Config(dataset=str(tmp_path / "set.npy"), batch_size=2)
-    assert build.resolve(config_, build.load_data(config_)).critic == critic
+    assert build.resolve(config_, build.load_data(config_).image_shape).critic == critic
 
 
 def test_gpu_nr(monkeypatch):
@@ -376,7 +376,7 @@ def test_real_nvp_resumes(tmp_path):
 def test_batch_statistics_are_no_likelihood_and_say_so():
     config_ = config.Config(**(SMALL | REAL_NVP | {"batch_norm_adaptive": 0, "n_critic": 0}))
     nll = evaluate_nll(model_of(config_), build.load_data(config_), "test", 50)
-    assert not nll.is_per_image and "no per-image likelihood" in str(nll) and "warning" in nll.to_dict()
+    assert not nll.is_per_image and "no per-image likelihood" in str(nll) and nll.to_dict()["warnings"]
 
 
 @pytest.mark.parametrize("changes", [REAL_NVP, {"hidden_layers": 4}], ids=["real_nvp", "nice"])
@@ -426,14 +426,37 @@ def test_what_is_at_fault_in_a_validation(tmp_path, monkeypatch, weight_of, what
         training.train(settings(tmp_path / "run", n_critic=0, max_steps=1))
 
 
+@pytest.mark.parametrize("critic_batches", ["shared", "fresh"])
+def test_data_on_the_device_trains_the_same(tmp_path, critic_batches):
+    losses = {}
+    for on_device in (False, True):
+        folder = tmp_path / str(on_device)
+        changes = {"critic_batches": critic_batches, "n_critic": 2, "max_steps": 3}
+        training.train(settings(folder, data_on_device=on_device, **changes))
+        losses[on_device] = lines_of(folder)
+    assert losses[True] == losses[False]
+
+
+def test_a_compiled_step_trains_as_another(tmp_path):
+    """XLA draws the same numbers and computes the same but for rounding."""
+    losses = {}
+    for compiled in (False, True):
+        folder = tmp_path / str(compiled)
+        outcome = training.train(settings(folder, jit_compile=compiled, max_steps=3))
+        assert outcome.model.jit_compile == compiled
+        losses[compiled] = lines_of(folder)
+    for actual, expected in zip(losses[True], losses[False], strict=True):
+        for name in ("nll", "critic_loss", "gradient_penalty"):
+            np.testing.assert_allclose(actual[name], expected[name], rtol=1e-4, err_msg=name)
+
+
 def test_flips_are_cifar10_s():
     for name, given, expected in (
         *(("cifar10", None, True), ("cifar", None, True), ("svhn_cropped", None, False)),
         *(("cifar10", False, False), ("digits", True, True)),
     ):
         config_ = config.Config(dataset=name, horizontal_flip=given)
-        dataset = flow_gan.data.Dataset(name, (8, 8, 3), 256, None, None, None)
-        assert build.resolve(config_, dataset).horizontal_flip == expected
+        assert build.resolve(config_, (8, 8, 3)).horizontal_flip == expected
 
 
 def test_metrics_file_is_cut(tmp_path):

@@ -1,0 +1,84 @@
+"""Whether a flow's likelihood can be trusted: its inverse, its range, and what an image's value depends on."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+# Half a grey level: an inverse that is further off does not give the image back.
+ROUND_TRIP_LIMIT_LEVELS = 0.5
+# Nats. Rounding alone moves the log-density of a few thousand dimensions in float32 by less.
+BATCH_LIMIT = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Checks:
+    """How exact a likelihood is.
+
+    Attributes:
+      finite_fraction: float, share of the evaluated values that are finite.
+      round_trip_largest: float, largest |x - G(f(x))| over all pixel values of the checked images, in [0, 1]; NaN or
+        infinity where the inverse is not finite.
+      round_trip_mean: float, mean of the same.
+      round_trip_limit: float, half a grey level.
+      batch_dependence: float, largest change of an image's log p(x) in nats when other images stand beside it.
+      num_checked: int, images for the round trip and the dependence; the fraction is of all.
+    """
+
+    finite_fraction: float
+    round_trip_largest: float
+    round_trip_mean: float
+    round_trip_limit: float
+    batch_dependence: float
+    num_checked: int
+
+    @property
+    def warnings(self):
+        """Sentences, one for each check that failed."""
+        found = []
+        if self.finite_fraction < 1:
+            found.append(f"only {100 * self.finite_fraction:.2f} % of the images have a finite log-likelihood")
+        if not self.round_trip_largest <= self.round_trip_limit:
+            found.append(
+                f"the inverse is inexact: G(f(x)) is off by up to {self.round_trip_largest:.2g} "
+                f"(limit {self.round_trip_limit:.2g}, half a grey level)"
+            )
+        if not self.batch_dependence <= BATCH_LIMIT:
+            found.append(
+                f"an image's log-likelihood changes by up to {self.batch_dependence:.2g} nats with the other images of "
+                f"its batch (limit {BATCH_LIMIT}), so it is no per-image likelihood"
+            )
+        return found
+
+
+def round_trip_errors(generator, images):
+    """Return |x - G(f(x))|, [batch, H, W, C], of float images.
+
+    The latents leave the graph of the first pass by a copy, and each pass has bijectors of its own, so that no cache
+    can hand back the image instead of computing it.
+    """
+    z = tf.identity(generator.encode(images))
+    return tf.abs(images - generator.decode(z))
+
+
+def batch_dependence(log_prob, images):
+    """Return the largest change of log p(x) in nats when half of a batch is replaced.
+
+    Args:
+      log_prob: function from images [batch, H, W, C] to [batch].
+      images: two batches or more, [>= 2 batch, H, W, C]; the batch is half of them.
+
+    Returns:
+      float; 0 where there are fewer than 4 images; infinity where a value is finite in one batch alone.
+    """
+    quarter = len(images) // 4
+    if not quarter:
+        return 0.0
+    first, companions, others = (images[i * quarter : (i + 1) * quarter] for i in range(3))
+    values = [np.asarray(log_prob(np.concatenate([first, beside])))[:quarter] for beside in (companions, others)]
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(values[0] - values[1])
+    # Two infinities or two NaNs are no change.
+    same = ~np.isfinite(values[0]) & ~np.isfinite(values[1])
+    difference = np.where(same, 0.0, np.where(np.isfinite(difference), difference, np.inf))
+    return float(difference.max())

@@ -1,0 +1,63 @@
+"""What a generator and its inverse do, to look at. Each function returns rows of images, [rows, columns, H, W, C]."""
+
+import numpy as np
+
+from flow_gan import random
+
+TEMPERATURES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
+
+
+def reconstructions(generator, images):
+    """Return images x, their round trips G(f(x)), and the difference |x - G(f(x))| enlarged to its largest value.
+
+    Args:
+      generator: `FlowGenerator`.
+      images: float [n, H, W, C] in [0, 1].
+
+    Returns:
+      [3, n, H, W, C].
+    """
+    images = np.asarray(images)
+    # A copy of the latents, so that no cache can return the image.
+    again = generator.decode(np.array(generator.encode(images))).numpy()
+    difference = np.abs(images - again)
+    largest = difference.max()
+    return np.stack([images, again, difference / largest if largest > 0 else difference])
+
+
+def interpolations(generator, first, second, columns=9):
+    """Return images on the straight lines between z = f(first) and f(second) (paper, Section 3: exact inference of z).
+
+    Args:
+      generator: `FlowGenerator`.
+      first, second: float [n, H, W, C] in [0, 1], the ends.
+      columns: int >= 2, images per line, ends included.
+
+    Returns:
+      [n, columns, H, W, C].
+    """
+    ends = [np.asarray(generator.encode(images)) for images in (first, second)]
+    shares = np.linspace(0, 1, columns, dtype=ends[0].dtype)
+    z = ends[0][:, None] + shares[:, None] * (ends[1] - ends[0])[:, None]
+    return _decode(generator, z)
+
+
+def temperatures(generator, columns=10, seed=0):
+    """Return samples G(t z) of the same z at the temperatures t of `TEMPERATURES`, a row for each.
+
+    Args:
+      generator: any with `decode` and `sample_latent`.
+      columns: int, samples.
+      seed: int.
+
+    Returns:
+      [len(TEMPERATURES), columns, H, W, C].
+    """
+    z = np.asarray(generator.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, columns))
+    return _decode(generator, np.stack([np.asarray(t, z.dtype) * z for t in TEMPERATURES]))
+
+
+def _decode(generator, z):
+    rows, columns, size = z.shape
+    images = generator.decode(z.reshape(-1, size)).numpy()
+    return images.reshape(rows, columns, *images.shape[1:])

@@ -1,0 +1,73 @@
+import math
+
+import numpy as np
+import tensorflow as tf
+
+import flow_gan
+from flow_gan.evaluation import checks
+
+SHAPE = (4, 4, 1)
+SOUND = {
+    "finite_fraction": 1.0,
+    "round_trip_largest": 1e-6,
+    "round_trip_mean": 1e-7,
+    "round_trip_limit": 0.5 / 256,
+    "batch_dependence": 1e-4,
+    "num_checked": 10,
+}
+
+
+def images_of(count):
+    return np.random.default_rng(0).random((count, *SHAPE), np.float32)
+
+
+def test_warnings():
+    assert checks.Checks(**SOUND).warnings == []
+    for name, value, text in [
+        ("finite_fraction", 0.99, "99.00 %"),
+        ("round_trip_largest", 0.5, "off by up to 0.5"),
+        ("round_trip_largest", math.nan, "off by up to nan"),
+        ("batch_dependence", math.inf, "inf nats"),
+    ]:
+        (warning,) = checks.Checks(**SOUND | {name: value}).warnings
+        assert text in warning
+
+
+def test_round_trip_sees_an_inverse_that_is_not_one(monkeypatch):
+    generator = flow_gan.NICE(SHAPE, hidden_units=8, num_hidden_layers=1, logit_alpha=0.01)
+    errors = checks.round_trip_errors(generator, images_of(3))
+    assert errors.shape == (3, *SHAPE) and 0 < tf.reduce_max(errors) < 1e-5
+    decode = generator.decode
+    monkeypatch.setattr(generator, "decode", lambda z: decode(z) + 0.25)
+    np.testing.assert_allclose(checks.round_trip_errors(generator, images_of(3)), 0.25, atol=1e-5)
+
+
+def test_round_trip_is_not_taken_from_a_cache(monkeypatch):
+    """The logit of exactly 1 - alpha = 1 in float32 is infinite: no z gives such a white pixel back."""
+    generator = flow_gan.NICE(SHAPE, hidden_units=8, num_hidden_layers=1, logit_alpha=1e-9)
+    errors = checks.round_trip_errors(generator, np.ones((2, *SHAPE), np.float32))
+    assert not np.isfinite(errors.numpy()).all()
+
+
+def test_batch_dependence():
+    images = images_of(8)
+    alone = lambda x: np.sum(x, (1, 2, 3))  # noqa: E731
+    assert checks.batch_dependence(alone, images) == 0
+    with_batch = lambda x: np.sum(x, (1, 2, 3)) + np.mean(x)  # noqa: E731
+    expected = abs(
+        np.mean(np.concatenate([images[:2], images[2:4]])) - np.mean(np.concatenate([images[:2], images[4:6]]))
+    )
+    np.testing.assert_allclose(checks.batch_dependence(with_batch, images), expected, rtol=1e-4)
+    assert (
+        checks.batch_dependence(lambda x: np.where(x[2, 0, 0, 0] == images[2, 0, 0, 0], np.inf, alone(x)), images)
+        == math.inf
+    )
+    assert checks.batch_dependence(lambda x: np.full(len(x), np.nan), images) == 0
+    assert checks.batch_dependence(alone, images[:3]) == 0
+
+
+def test_batch_dependence_of_the_releases_batch_norm():
+    generator = flow_gan.RealNVP((4, 4, 1), residual_blocks=1, filters=4, batch_norm="batch")
+    assert checks.batch_dependence(generator.log_prob, images_of(8)) > checks.BATCH_LIMIT
+    generator = flow_gan.RealNVP((4, 4, 1), residual_blocks=1, filters=4)
+    assert checks.batch_dependence(generator.log_prob, images_of(8)) < 1e-3
