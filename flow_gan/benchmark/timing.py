@@ -18,8 +18,8 @@ from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.monitor import Monitor
 from flow_gan.training.records import MetricsFile, TensorBoardLog
 
-# The data is read beside the build where it can be; "data" is what is then left to wait for.
-START_UP = ("imports", "build", "data", "trace", "first step")
+# Data that is read beside build and trace counts with what is then left to wait for.
+START_UP = ("imports", "build", "trace", "data", "first step")
 
 _PART_RUNS = 5
 # Batches whose NLL and samples are timed.
@@ -92,7 +92,6 @@ def time_training(config, num_steps):
         monitor = Monitor(config_here, dataset, folder, checkpoints, *files, 0, num_steps + 1)
         watch = _Stopwatch(num_steps)
         batches = build.training_batches(config, model, dataset, 0, num_steps)
-        _note_trace(model, noted)
         model.fit(batches, epochs=1, verbose=0, callbacks=[watch.before, monitor, watch], shuffle=False)
         noted.append(watch.finished[0])
         start_up = dict(zip(START_UP, np.diff(noted).tolist(), strict=True))
@@ -117,18 +116,6 @@ def time_training(config, num_steps):
         config.batch_size * (build.batches_per_step(config) or 1),
     )
     return model, dataset, config, timing
-
-
-def _note_trace(model, noted):
-    """Append the time when the Python of the training step has run; TensorFlow's own work on the graph follows."""
-    step = model.train_step
-
-    def train_step(batch):
-        logs = step(batch)
-        noted.append(time.time())
-        return logs
-
-    model.train_step = train_step
 
 
 def _parts(model, batch, step, callbacks):

@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 
 from flow_gan import data as data_module
 from flow_gan.errors import UserError
@@ -21,8 +22,8 @@ def prepare(config, note=lambda stage: None):
 
     Args:
       config: `config.Config`.
-      note: called with "build" and "data" as they are done. A public data set, whose shape is known, is read while the
-        model is built, which lets training on MNIST start a second sooner.
+      note: called with "build", "trace" and "data" as they are done. A public data set, whose shape is known, is read
+        while the model is built and its step traced, which lets training on MNIST start two seconds sooner.
     """
     select_gpu(config.gpu_nr)
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
@@ -37,9 +38,21 @@ def prepare(config, note=lambda stage: None):
         with strategy.scope():
             model = build_model(resolved, levels)
         note("build")
+        # Replicas synchronise, which tf.distribute forbids inside a nested function.
+        if strategy.num_replicas_in_sync == 1 and not config.data_on_device:
+            _trace(model, config.batch_size, batches_per_step(config))
+        note("trace")
         data = reading.result()
         note("data")
     return resolved, data, strategy, model
+
+
+def _trace(model, batch_size, num_batches):
+    """Trace the model's training step ahead of `fit`, whose own function then holds a call of it."""
+    shape = (batch_size, *([] if num_batches is None else [num_batches]), *model.generator.image_shape)
+    step = tf.function(model.train_step, autograph=False)
+    step.get_concrete_function(tf.TensorSpec(shape, tf.uint8))
+    model.train_step = step
 
 
 def resolve(config, image_shape):

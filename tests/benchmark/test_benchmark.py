@@ -19,7 +19,7 @@ def test_figures_agree_with_each_other(capsys, tmp_path, monkeypatch, objective)
     assert main([*FLAGS, *objective, "--max_steps=90", "--eval_every=40", "--steps=3", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     start_up, step = result["start_up"], result["step"]
-    assert list(start_up) == ["imports", "build", "data", "trace", "first step", "total"]
+    assert list(start_up) == ["imports", "build", "trace", "data", "first step", "total"]
     assert start_up["total"] == pytest.approx(sum(start_up.values()) - start_up["total"])
     assert all(seconds > 0 for seconds in start_up.values())
     assert step["steps"] == 3 and 0 < step["shortest"] <= step["median"] <= step["longest"]
