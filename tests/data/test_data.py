@@ -1,5 +1,6 @@
 """Data sets and what is wrong with bad ones."""
 
+import dataclasses
 import os
 import pathlib
 
@@ -72,7 +73,7 @@ def test_held_out_images():
 @pytest.mark.parametrize("name, shape", [("fashion_mnist", (28, 28, 1)), ("svhn_cropped", (32, 32, 3))])
 def test_public_sets_without_their_files(name, shape, monkeypatch, tmp_path):
     """With stand-in images of tensorflow_datasets: shapes and splits, not the real pixels."""
-    monkeypatch.setitem(public.PUBLIC_DATASETS, name, public.PublicSet(20, public.PUBLIC_DATASETS[name].per_class))
+    monkeypatch.setitem(public.PUBLIC_DATASETS, name, dataclasses.replace(public.PUBLIC_DATASETS[name], held_out=20))
     monkeypatch.setattr(tfds.core.DatasetBuilder, "is_prepared", lambda self: True)
     with tfds.testing.mock_data(num_examples=100):
         loaded = data.load(name, tmp_path)
