@@ -1,6 +1,9 @@
 """Convolutions whose kernel gradients are fast on CPUs."""
 
+import functools
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -16,7 +19,8 @@ def convolve(x, kernel, stride=1):
         input, 5x5, 1 to 64 channels on 14x14, stride 2, batch 100        2.9 ms by oneDNN,  1.4 as four small ones
 
     A Real-NVP step of maximum likelihood takes 0.93 of the time by the first, a hybrid one 0.80 by the second, the
-    critic's updates of a NICE hybrid step 0.96 by the third.
+    critic's updates of a NICE hybrid step 0.96 by the third. With AVX-512 the first is no gain (6.2 ms by oneDNN, 8.4
+    as nine matrix products), and is left to oneDNN.
     """
     kernel_gradient = _kernel_gradient_for(x, kernel, stride)
     input_gradient = _input_gradient_for(x, kernel, stride)
@@ -36,6 +40,12 @@ class Conv2D(keras.layers.Conv2D):
         return convolve(inputs, tf.convert_to_tensor(kernel), self.strides[0])
 
 
+@functools.cache
+def _has_avx512():
+    # NumPy looks at the CPU when it is imported, on every platform; there is no public name for what it found.
+    return bool(np._core._multiarray_umath.__cpu_features__.get("AVX512F"))
+
+
 def _is_for_onednn(x):
     # Where functions run eagerly, to debug a program or to count its work, it is the plain one.
     is_plain = tf.config.functions_run_eagerly()
@@ -47,7 +57,7 @@ def _kernel_gradient_for(x, kernel, stride):
     height, width, channels, filters = kernel.shape
     if not _is_for_onednn(x):
         return None
-    if stride == 1 and height == width == 3 and min(channels, filters) >= 16:
+    if stride == 1 and height == width == 3 and min(channels, filters) >= 16 and not _has_avx512():
         return _by_shifts
     if stride > 1 and -(-x.shape[2] // stride) < 4 and channels >= 16:
         return _by_patches

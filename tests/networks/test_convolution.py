@@ -40,7 +40,9 @@ def test_derivatives(case):
         np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
 
 
-def test_which_kernel_gradient():
+def test_which_kernel_gradient(monkeypatch):
+    monkeypatch.setattr(convolution, "_has_avx512", lambda: False)
+
     def choice(kernel, image, stride, dtype=tf.float32):
         return convolution._kernel_gradient_for(tf.zeros((1, *image), dtype), tf.zeros(kernel, dtype), stride)
 
@@ -49,6 +51,9 @@ def test_which_kernel_gradient():
     assert choice((5, 5, 128, 256), (8, 8, 128), 2) is None
     assert choice((1, 1, 64, 64), (32, 32, 64), 1) is None
     assert choice((3, 3, 64, 64), (32, 32, 64), 1, tf.float64) is None
+    monkeypatch.setattr(convolution, "_has_avx512", lambda: True)
+    assert choice((3, 3, 64, 64), (32, 32, 64), 1) is None
+    assert choice((5, 5, 256, 512), (4, 4, 256), 2) is convolution._by_patches
 
 
 def test_which_input_gradient():
