@@ -12,7 +12,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 from flow_gan import data, original
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
-from flow_gan.generators import NICE, RealNVP
+from flow_gan.generators import DCGAN, NICE, RealNVP
 from flow_gan.networks import critics
 
-__all__ = ["NICE", "FlowGAN", "RealNVP", "UserError", "critics", "data", "original"]
+__all__ = ["DCGAN", "NICE", "FlowGAN", "RealNVP", "UserError", "critics", "data", "original"]

@@ -18,10 +18,12 @@ from flow_gan.networks.initializers import INITIALIZERS
 from flow_gan.objectives import DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.training.strategy import STRATEGIES
 
-MODES = ("train", "evaluate", "sample")
-MODEL_TYPES = ("nice", "real_nvp")
-CHECKPOINTS = ("best", "latest")
+MODES = ("train", "evaluate", "compare", "sample")
+MODEL_TYPES = ("nice", "real_nvp", "dcgan")
+CHECKPOINTS = ("best", "best_score", "latest")
 SPLITS = ("train", "validation", "test")
+METRICS = ("nll", "scores", "gmm", "kde", "ais", "jacobian", "pictures")
+CLASSIFIERS = ("cnn", "inception_v3")
 
 
 def _setting(default, group, text, choices=None):
@@ -35,8 +37,8 @@ class Config:
     mode: str = _setting(
         "train",
         "What to do",
-        "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) on --split; "
-        "or draw samples from one",
+        "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) by --metrics; compare "
+        "several (--run_dirs) in the paper's tables and figures; or draw samples from one",
         MODES,
     )
     run_dir: str | None = _setting(
@@ -45,12 +47,14 @@ class Config:
         "folder of the run. Train: made anew, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
         "Evaluate, sample, --resume: an existing one",
     )
+    run_dirs: str | None = _setting(None, "What to do", "folders of the runs that --mode=compare takes, with commas")
     runs_dir: str = _setting("runs", "What to do", "folder in which new runs are made")
     resume: bool = _setting(False, "What to do", "go on with the run --run_dir from its latest checkpoint")
     checkpoint: str = _setting(
         "best",
         "What to do",
-        "which weights to evaluate or sample: those of the lowest validation NLL, or the latest",
+        "which weights to evaluate or sample: those of the lowest validation NLL (for dcgan, which has none, the "
+        "latest), of the highest sample score (--score_every), or the latest",
         CHECKPOINTS,
     )
     split: str = _setting("test", "What to do", "images that --mode=evaluate uses", SPLITS)
@@ -86,7 +90,12 @@ class Config:
     input_width: int | None = _setting(None, "Data", "image width in pixels, likewise")
     c_dim: int | None = _setting(None, "Data", "channels per image, likewise")
 
-    model_type: str = _setting("nice", "Generator", "the flow", MODEL_TYPES)
+    model_type: str = _setting(
+        "nice",
+        "Generator",
+        "a flow, or dcgan, which has no likelihood and is trained with --like_reg=0 alone",
+        MODEL_TYPES,
+    )
     hidden_layers: int = _setting(
         384, "Generator", "units per hidden layer of a coupling network of NICE (the release's name for the width)"
     )
@@ -96,18 +105,23 @@ class Config:
         "NICE: hidden-to-hidden layers of a coupling network, besides its input and output layer; Real-NVP: residual "
         "blocks of a coupling network",
     )
-    filters: int = _setting(64, "Generator", "channels in Real-NVP's coupling networks; 64 in the release")
+    filters: int = _setting(
+        64,
+        "Generator",
+        "channels in Real-NVP's coupling networks, 64 in the release; in DCGAN before the last convolution, and 2, 4, "
+        "... times as many before those",
+    )
     scales: int = _setting(2, "Generator", "scales of Real-NVP; each but the last halves height and width")
     prior: str = _setting("logistic", "Generator", "density of z", tuple(PRIORS))
     alpha: float = _setting(1e-7, "Generator", "squeeze of the pixels before the logit, between 0 and 0.5")
     init_type: str = _setting(
-        "normal", "Generator", "first weights of NICE; Real-NVP's are xavier", tuple(INITIALIZERS)
+        "normal", "Generator", "first weights of NICE; Real-NVP's are xavier, DCGAN's normal", tuple(INITIALIZERS)
     )
     batch_norm_adaptive: int = _setting(
         1,
         "Generator",
         "batch norm of Real-NVP: 1 moving averages in evaluation; 0 the batch's own statistics, in evaluation too, so "
-        "that no NLL is a per-image likelihood. NICE has one kind, moving averages",
+        "that no NLL is a per-image likelihood. The others have one kind, moving averages",
     )
     batch_norm_updates: str = _setting(
         "objective",
@@ -164,8 +178,44 @@ class Config:
         None, "Training", "use this GPU alone, counted from 0; ignored on a machine without any"
     )
 
+    metrics: str = _setting("nll", "Evaluation", f"what --mode=evaluate measures, with commas: {', '.join(METRICS)}")
+    num_examples: int | None = _setting(
+        None, "Evaluation", "use the first images of the split alone; all if not given. The result says so"
+    )
+    noise_draws: int = _setting(
+        1,
+        "Evaluation",
+        "draws of the dequantisation noise for each image; from two on the importance-weighted bound is reported too",
+    )
+    classifier: str = _setting(
+        "cnn",
+        "Evaluation",
+        "what scores samples: a small network, trained once on the data set's labels, or Keras's InceptionV3",
+        CLASSIFIERS,
+    )
+    classifier_dir: str = _setting("runs/classifiers", "Evaluation", "folder that keeps trained classifiers")
+    inception_weights: str | None = _setting(
+        None, "Evaluation", "file of InceptionV3's weights; downloaded by Keras if not given"
+    )
+    score_samples: int = _setting(10_000, "Evaluation", "samples that are scored")
+    score_splits: int = _setting(10, "Evaluation", "parts of them, over which a score's mean and deviation are taken")
+    score_every: int = _setting(
+        0,
+        "Evaluation",
+        "epochs between scores of samples during training; the weights of the highest score are kept as the checkpoint "
+        "best_score. 0: never",
+    )
+    kde_samples: int = _setting(10_000, "Evaluation", "samples around which the Parzen window is laid")
+    ais_images: int = _setting(50, "Evaluation", "images whose likelihood annealed importance sampling estimates")
+    ais_chains: int = _setting(4, "Evaluation", "its chains per image")
+    ais_temperatures: int = _setting(1000, "Evaluation", "its steps from the prior to the posterior")
+    ais_leapfrog: int = _setting(5, "Evaluation", "leapfrog steps of the Hamiltonian transition at each temperature")
+    jacobian_draws: int = _setting(64, "Evaluation", "samples z at which the generator's Jacobian is decomposed")
+
     eval_every: int = _setting(100, "Recording", "steps between validations, each with a checkpoint and a sample grid")
-    log_every: int = _setting(50, "Recording", "steps between writes to metrics.jsonl and TensorBoard")
+    log_every: int = _setting(
+        50, "Recording", "steps between writes to metrics.jsonl and TensorBoard, and between the training NLLs of ADV"
+    )
     checkpoint_dir: str | None = _setting(
         None, "Recording", "folder of the checkpoints; <run_dir>/checkpoints if not given"
     )
@@ -204,13 +254,13 @@ class Config:
                 "--prior=uniform has density 0 outside [-1, 1]^D, where the NLL of images is infinite; expected "
                 "--like_reg=0 and --n_critic > 0 (ADV) with it, or another prior"
             )
-        for model_type, names in _ONLY_FOR.items():
-            for name in names if self.model_type != model_type else ():
-                if getattr(self, name) != Config.__dataclass_fields__[name].default:
-                    raise UserError(
-                        f"--{name}={getattr(self, name)} is for --model_type={model_type}, not {self.model_type}; "
-                        "leave the flag out"
-                    )
+        for name, model_types in _ONLY_FOR.items():
+            value = getattr(self, name)
+            if self.model_type not in model_types and value != Config.__dataclass_fields__[name].default:
+                raise UserError(
+                    f"--{name}={value} is for --model_type={' or '.join(model_types)}, not {self.model_type}; "
+                    "leave the flag out"
+                )
         if self.batch_norm_adaptive not in (0, 1):
             raise UserError(f"--batch_norm_adaptive={self.batch_norm_adaptive}; expected 0 or 1")
         if self.n_critic == 0 and self.like_reg == 0:
@@ -218,9 +268,23 @@ class Config:
                 "--n_critic=0 with --like_reg=0 leaves no objective; expected --n_critic > 0 (ADV), "
                 "--like_reg > 0 (MLE), or both (hybrid)"
             )
-        if self.run_dir is None and (self.resume or self.mode != "train"):
+        if not self.has_likelihood and self.objective != "adv":
+            raise UserError(
+                f"--model_type={self.model_type} has no likelihood; expected --like_reg=0 and --n_critic > 0 (ADV), "
+                f"not --like_reg={self.like_reg} and --n_critic={self.n_critic}"
+            )
+        if self.mode == "compare":
+            if not self.run_dirs:
+                raise UserError("--mode=compare needs --run_dirs=FOLDER,FOLDER,..., existing runs")
+        elif self.run_dir is None and (self.resume or self.mode != "train"):
             what = "--resume" if self.resume else f"--mode={self.mode}"
             raise UserError(f"{what} needs --run_dir=FOLDER, an existing run")
+        for metric in self.metrics.split(","):
+            check_choice("--metrics", metric, METRICS)
+        if self.score_splits > self.score_samples:
+            raise UserError(
+                f"--score_splits={self.score_splits}; expected at most --score_samples={self.score_samples}"
+            )
         if self.resume and self.mode != "train":
             raise UserError(f"--resume goes with --mode=train, not with --mode={self.mode}")
 
@@ -231,13 +295,26 @@ class Config:
             return "mle"
         return "hybrid" if self.like_reg else "adv"
 
+    @property
+    def has_likelihood(self):
+        """Whether the generator has a likelihood, and a run a best NLL."""
+        return self.model_type != "dcgan"
+
     def to_json(self):
         """Return the configuration as JSON, one setting per line."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
-# Settings that the other kind of generator has no use for.
-_ONLY_FOR = {"nice": ("hidden_layers", "init_type"), "real_nvp": ("filters", "scales", "batch_norm_adaptive")}
+# Settings that the other kinds of generator have no use for.
+_ONLY_FOR = {
+    "hidden_layers": ("nice",),
+    "init_type": ("nice",),
+    "no_of_layers": ("nice", "real_nvp"),
+    "alpha": ("nice", "real_nvp"),
+    "filters": ("real_nvp", "dcgan"),
+    "scales": ("real_nvp",),
+    "batch_norm_adaptive": ("real_nvp",),
+}
 _LOWEST = {
     "n_critic": 0,
     "like_reg": 0,
@@ -253,6 +330,17 @@ _LOWEST = {
     "c_dim": 1,
     "max_steps": 1,
     "num_samples": 1,
+    "num_examples": 1,
+    "noise_draws": 1,
+    "score_samples": 1,
+    "score_splits": 1,
+    "score_every": 0,
+    "kde_samples": 1,
+    "ais_images": 1,
+    "ais_chains": 1,
+    "ais_temperatures": 1,
+    "ais_leapfrog": 1,
+    "jacobian_draws": 1,
 }
 _POSITIVE = (
     "batch_size",
@@ -271,12 +359,18 @@ _ALWAYS_CHANGEABLE = frozenset(
     {
         *("mode", "run_dir", "runs_dir", "resume", "checkpoint", "split", "num_samples", "temperature"),
         *("data_dir", "epoch", "max_steps", "strategy", "gpu_nr", "data_on_device", "jit_compile"),
+        *("classifier_dir", "inception_weights", "run_dirs"),
         *("eval_every", "log_every", "checkpoint_dir", "log_dir", "sample_dir"),
     }
 )
+# What belongs to an evaluation, not to the run.
+EVALUATION = (
+    *("metrics", "num_examples", "noise_draws", "classifier", "score_samples", "score_splits", "kde_samples"),
+    *("ais_images", "ais_chains", "ais_temperatures", "ais_leapfrog", "jacobian_draws"),
+)
 CHANGEABLE = {
     "train": _ALWAYS_CHANGEABLE,
-    "evaluate": _ALWAYS_CHANGEABLE | {"batch_size"},
+    "evaluate": _ALWAYS_CHANGEABLE | {"batch_size", *EVALUATION},
     "sample": _ALWAYS_CHANGEABLE | {"seed"},
 }
 
@@ -314,7 +408,7 @@ def help_text():
         "",
         "  python -m flow_gan.main                                    hybrid NICE on scikit-learn's digits",
         "  python -m flow_gan.main --flagfile=runs/NAME.flags         a preset; flags after it override it",
-        "  python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a finished run",
+        "  python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a run; more by --metrics",
         "  python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples",
     ]
     group = None

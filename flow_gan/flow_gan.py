@@ -1,4 +1,4 @@
-"""FlowGAN: a flow generator and a critic trained together."""
+"""FlowGAN: a generator and a critic trained together."""
 
 import keras
 import tensorflow as tf
@@ -19,12 +19,14 @@ class FlowGAN(keras.Model):
         ADV     n_critic > 0, like_reg = 0    minimise V(G, D)
         hybrid  n_critic > 0, like_reg > 0    minimise V(G, D) / like_reg + NLL
 
+    A generator without a likelihood, such as `DCGAN`, can be trained by ADV alone.
+
     `fit` takes batches of uint8 images [batch, H, W, C]. A training step dequantises them, makes `n_critic`
     critic updates and one generator update. All of its random draws derive from `seed`, the step, the critic
     run and the example's place in the global batch.
 
     Args:
-      generator: a `FlowGenerator`.
+      generator: a `Generator`.
       critic: Keras model from images to logits [batch, 1]; None for MLE.
       divergence: one of `objectives.DIVERGENCES`.
       like_reg: float >= 0, lambda.
@@ -40,6 +42,8 @@ class FlowGAN(keras.Model):
         batches [batch, n_critic, H, W, C], and the likelihood uses the last of them.
       levels: int, grey levels of the images.
       horizontal_flip: bool, flip each training image left to right with probability 1/2, anew for each update.
+      nll_interval: int >= 1. In ADV, where the NLL is no part of the objective, the steps whose number (from 1) it
+        divides compute it to be watched; it is a tenth of a step's time.
       seed: int.
       **kwargs: of `keras.Model`.
 
@@ -72,6 +76,7 @@ class FlowGAN(keras.Model):
         critic_batches="shared",
         levels=256,
         horizontal_flip=False,
+        nll_interval=1,
         seed=0,
         **kwargs,
     ):
@@ -86,6 +91,11 @@ class FlowGAN(keras.Model):
             raise UserError(f"like_reg={like_reg}; expected 0 (ADV) or more")
         if n_critic > 0 and critic is None:
             raise UserError(f"n_critic={n_critic} needs a critic; pass one, or n_critic=0 for MLE")
+        if not generator.has_likelihood and (n_critic == 0 or like_reg > 0):
+            raise UserError(
+                f"n_critic={n_critic} and like_reg={like_reg}, but {type(generator).__name__} has no likelihood; "
+                "expected n_critic > 0 and like_reg=0 (ADV)"
+            )
         self.generator = generator
         self.critic = critic if n_critic else None
         self.divergence = divergence
@@ -97,6 +107,7 @@ class FlowGAN(keras.Model):
         self.critic_batches = critic_batches
         self.levels = levels
         self.horizontal_flip = horizontal_flip
+        self.nll_interval = nll_interval
         self.seed = seed
         self.step = self.add_weight(
             shape=(),
@@ -156,8 +167,9 @@ class FlowGAN(keras.Model):
 
         Returns:
           Scalars of this step, averaged over replicas, from before each update: `nll` (nats per image; in ADV
-          that of the evaluation mode, since it is no part of the objective), the losses, the norms of the
-          whole gradients, and the learning rate.
+          that of the evaluation mode, since it is no part of the objective, and NaN between the steps of
+          `nll_interval`; none without a likelihood), the losses, the norms of the whole gradients, and the learning
+          rate.
         """
         images = self.images_of(data)
         fresh = self.n_critic > 0 and self.critic_batches == "fresh"
@@ -191,9 +203,14 @@ class FlowGAN(keras.Model):
                 nll = self._nll(draws.likelihood_images(batches[-1]), training=True)
             loss = objectives.generator_objective(adversarial, nll, self.like_reg)
         gradients = tape.gradient(loss, self.generator.trainable_variables)
-        if nll is None:
-            nll = self._nll(draws.likelihood_images(batches[-1]), training=False)
-        logs["nll"] = nll
+        if nll is None and self.generator.has_likelihood:
+            nll = tf.cond(
+                tf.equal((self.step + 1) % self.nll_interval, 0),
+                lambda: self._nll(draws.likelihood_images(batches[-1]), training=False),
+                lambda: tf.constant(float("nan"), self.compute_dtype),
+            )
+        if nll is not None:
+            logs["nll"] = nll
         logs["learning_rate"] = self.optimizer.learning_rate
         logs["generator_gradient_norm"] = _apply(self.optimizer, gradients, self.generator.trainable_variables)
         self.step.assign_add(1)

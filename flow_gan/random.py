@@ -28,6 +28,7 @@ class Stream(enum.IntEnum):
     FLIP = 4
     EVALUATION = 5
     SAMPLE = 6
+    MIXTURE = 7
 
 
 def key(seed, stream, *indices):

@@ -54,11 +54,11 @@ def test_bad_command_lines(argv, message):
 BAD_SETTINGS = [
     ({"f_div": "js"}, r"--f_div='js' is unknown; expected one of: wgan, ce, lsgan, kl, rkl, tv, hellinger"),
     ({"prior": "cauchy"}, r"--prior='cauchy' is unknown; expected one of: logistic, gaussian, uniform"),
-    ({"model_type": "glow"}, r"--model_type='glow' is unknown; expected one of: nice, real_nvp"),
+    ({"model_type": "glow"}, r"--model_type='glow' is unknown; expected one of: nice, real_nvp, dcgan"),
     ({"filters": 0}, r"--filters=0; expected more than 0"),
     ({"scales": 0}, r"--scales=0; expected 1 or more"),
     ({"validation_split": "first"}, r"--validation_split='first' is unknown; expected one of: released, random"),
-    ({"mode": "test"}, r"--mode='test' is unknown; expected one of: train, evaluate, sample"),
+    ({"mode": "test"}, r"--mode='test' is unknown; expected one of: train, evaluate, compare, sample"),
     ({"critic": "big"}, r"--critic='big' is unknown; expected one of: auto, mnist, dcgan"),
     ({"strategy": "tpu"}, r"--strategy='tpu' is unknown; expected one of: one_device, mirrored"),
     ({"batch_size": 0}, r"--batch_size=0; expected more than 0"),
@@ -86,6 +86,14 @@ BAD_SETTINGS = [
     ({"levels": 300}, r"--levels=300; expected at most 256"),
     ({"model_type": "real_nvp", "batch_norm_adaptive": 2}, r"--batch_norm_adaptive=2; expected 0 or 1"),
     ({"batch_norm_adaptive": 0}, r"--batch_norm_adaptive=0 is for --model_type=real_nvp, not nice"),
+    ({"filters": 3}, r"--filters=3 is for --model_type=real_nvp or dcgan, not nice"),
+    ({"model_type": "dcgan"}, r"--model_type=dcgan has no likelihood; expected --like_reg=0 .*not --like_reg=1\.0"),
+    ({"model_type": "dcgan", "n_critic": 0}, r"--model_type=dcgan has no likelihood; .* and --n_critic=0"),
+    (
+        {"model_type": "dcgan", "like_reg": 0.0, "no_of_layers": 2},
+        r"--no_of_layers=2 is for --model_type=nice or real_nvp, not dcgan",
+    ),
+    ({"model_type": "dcgan", "like_reg": 0.0, "alpha": 0.1}, r"--alpha=0\.1 is for"),
     ({"scales": 3}, r"--scales=3 is for --model_type=real_nvp, not nice"),
     (
         {"model_type": "real_nvp", "hidden_layers": 9},

@@ -23,6 +23,8 @@ def make_model(dtype="float32", optimizer=None, seed=0, flow="nice", **arguments
     arguments = {"levels": 17, "n_critic": 2, "divergence": "wgan"} | arguments
     if flow == "nice":
         generator = flow_gan.NICE(SHAPE, hidden_units=8, num_hidden_layers=0, seed=seed, dtype=dtype)
+    elif flow == "dcgan":
+        generator = flow_gan.DCGAN(SHAPE, filters=2, seed=seed, dtype=dtype)
     else:
         generator = flow_gan.RealNVP(SHAPE, residual_blocks=0, filters=2, batch_norm=flow, seed=seed, dtype=dtype)
     # The first weights are small; larger ones let a wrong gradient show.
@@ -70,7 +72,7 @@ def fit(model, steps, batch_size=10, batches_per_step=None):
     "objective, divergence, flow",
     [
         *(("mle", "wgan", "nice"), ("adv", "wgan", "nice"), ("hybrid", "wgan", "nice"), ("hybrid", "ce", "nice")),
-        *(("hybrid", "wgan", "moving"), ("mle", "wgan", "batch")),
+        *(("hybrid", "wgan", "moving"), ("mle", "wgan", "batch"), ("adv", "wgan", "dcgan")),
     ],
 )
 def test_two_replicas_equal_one(objective, divergence, flow):
@@ -86,7 +88,9 @@ def test_two_replicas_equal_one(objective, divergence, flow):
         batches = data.training_batches(images_of(400), 100, 0, 0, 5)
         logs = Logs()
         model.fit(batches, verbose=0, callbacks=[logs], shuffle=False)
-        nll = model.evaluate(data.evaluation_batches(images_of(37), "test", 10), verbose=0, return_dict=True)
+        nll = {}
+        if model.generator.has_likelihood:
+            nll = model.evaluate(data.evaluation_batches(images_of(37), "test", 10), verbose=0, return_dict=True)
         return model, logs.steps, nll
 
     one, one_logs, one_nll = run(make_strategy("one_device", 100))
@@ -117,6 +121,30 @@ def test_logs(objective):
     if objective != "mle":
         parts = steps[0]["critic_loss_real"] + steps[0]["critic_loss_fake"] + 10 * steps[0]["gradient_penalty"]
         np.testing.assert_allclose(steps[0]["critic_loss"], parts, rtol=1e-5)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"critic_batches": "fresh", "batch_norm_updates": "released"}])
+def test_training_without_a_likelihood(arguments):
+    """The step of ADV, with all of its logs but the NLL, moves every weight."""
+    model = make_model(flow="dcgan", **OBJECTIVES["adv"], **arguments)
+    start = [v.numpy() for v in model.weights]
+    steps = fit(model, 3, batches_per_step=2 if arguments else None)
+    assert len(steps) == 3 and set(steps[0]) == {
+        *("critic_loss", "critic_loss_real", "critic_loss_fake", "gradient_penalty", "critic_gradient_norm"),
+        *("generator_loss", "generator_gradient_norm", "learning_rate"),
+    }
+    assert all(np.isfinite(value).all() for step in steps for value in step.values())
+    moved = [np.abs(v.numpy() - old).max() > 0 for v, old in zip(model.weights, start, strict=True)]
+    # The critic's logits matter by their differences alone: the gradient of its last bias is 0.
+    assert sum(moved) >= len(moved) - 1
+    with pytest.raises(flow_gan.UserError, match="DCGAN has no likelihood"):
+        model.evaluate(images_of(10), verbose=0)
+
+
+@pytest.mark.parametrize("arguments", [{"n_critic": 0}, {"n_critic": 1, "like_reg": 1.0}])
+def test_an_objective_that_needs_a_likelihood(arguments):
+    with pytest.raises(flow_gan.UserError, match=r"DCGAN has no likelihood; expected n_critic > 0 and like_reg=0"):
+        make_model(flow="dcgan", **arguments)
 
 
 def test_logged_nll_is_the_distribution_s():

@@ -14,7 +14,7 @@ from flow_gan.config import help_text
 from flow_gan.main import main
 from tests.data.test_data import bad_datasets
 from tests.test_config import BAD_SETTINGS
-from tests.training.test_training import SMALL
+from tests.training.test_training import DCGAN, SMALL
 
 SMALL_FLAGS = [f"--{name}={value}" for name, value in SMALL.items()]
 
@@ -56,7 +56,7 @@ def test_evaluate(finished, capsys):
     again = json.loads((folder / "evaluation" / "nll-test-best.json").read_text())
     np.testing.assert_allclose(again["nats"], stored["nats"], rtol=1e-6)
     assert main(["--mode=evaluate", f"--run_dir={folder}", "--split=train", "--checkpoint=latest"]) == 0
-    assert "train NLL" in capsys.readouterr().out
+    assert "nll, train images, checkpoint latest (step 8)" in capsys.readouterr().out
     assert json.loads((folder / "evaluation" / "nll-train-latest.json").read_text())["num_images"] == 1297
 
 
@@ -73,6 +73,28 @@ def test_sample(finished):
     first, cold, other = (grid.astype(float) for grid in grids)
     assert np.abs(first - other).mean() > 5
     assert np.abs(cold[:152, :152] - cold[171:, :152]).max() < 40 < np.abs(first[:152, :152] - first[171:, :152]).max()
+
+
+def test_a_generator_without_a_likelihood(tmp_path, capsys):
+    """Training says what there is not, and samples are of the latest weights."""
+    folder = tmp_path / "run"
+    flags = [f"--{name}={value}" for name, value in (SMALL | DCGAN).items()]
+    assert main([f"--run_dir={folder}", "--max_steps=2", *flags]) == 0
+    best, samples, where, curves = capsys.readouterr().out.splitlines()
+    assert best == "best validation NLL  none, since dcgan has no likelihood; what follows is of the latest weights"
+    assert samples.endswith(str(folder / "samples" / "latest.png")) and (folder / "samples" / "latest.png").exists()
+    assert where.endswith(str(folder)) and curves.endswith(str(folder / "tensorboard"))
+    assert main(["--mode=sample", f"--run_dir={folder}", "--num_samples=6"]) == 0
+    assert (folder / "samples" / "latest-seed-0-temperature-1.png").exists()
+    capsys.readouterr()
+    best = ["--mode=sample", f"--run_dir={folder}", "--checkpoint=best"]
+    assert_refused(best, "DCGAN has no likelihood that tells the best, pass --checkpoint=latest", capsys)
+    assert_refused(
+        ["--mode=evaluate", f"--run_dir={folder}"],
+        "--metrics=nll needs a likelihood, which --model_type=dcgan has not",
+        capsys,
+    )
+    assert not (folder / "evaluation").exists()
 
 
 def test_sampling_needs_no_data(finished, monkeypatch):

@@ -24,5 +24,5 @@ def test_files_that_it_names_exist():
 
 
 def test_it_shows_every_preset():
-    rows = set(re.findall(r"^\| `(\w+_(?:nice|real_nvp)_\w+)` \|", README, re.MULTILINE))
+    rows = set(re.findall(r"^\| `(\w+_(?:nice|real_nvp|dcgan)_\w+)` \|", README, re.MULTILINE))
     assert rows == {path.stem for path in (ROOT / "runs").glob("*.flags")}

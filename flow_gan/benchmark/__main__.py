@@ -61,6 +61,7 @@ def benchmark(config, steps):
     step = float(np.median(timing.steps))
     total = num_steps(config, dataset)
     validations = -(-total // config.eval_every)
+    validation = (timing.nll or 0) * len(dataset.validation)
     start_up = sum(timing.start_up.values())
     return {
         "start_up": timing.start_up | {"total": start_up},
@@ -86,8 +87,8 @@ def benchmark(config, steps):
         "run": {
             "steps": total,
             "validations": validations,
-            "validation": timing.validation,
-            "seconds": start_up + (total - 1) * step + validations * timing.validation,
+            "validation": validation,
+            "seconds": start_up + (total - 1) * step + validations * validation,
         },
         "too_busy": limits_module.why_busy(load, before, after),
         "config": dataclasses.asdict(config),

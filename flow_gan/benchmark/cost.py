@@ -48,7 +48,7 @@ def step_cost(model, batch_size):
     """
     generator, critic = model.generator, model.critic
     images = tf.TensorSpec([batch_size, *generator.image_shape], tf.float32)
-    latents = tf.TensorSpec([batch_size, generator.size], tf.float32)
+    latents = tf.TensorSpec([batch_size, generator.latent_size], tf.float32)
     weights = generator.trainable_variables
 
     def critic_update(real, fake):
@@ -81,7 +81,7 @@ def step_cost(model, batch_size):
 
 def evaluation_cost(generator):
     """Return the `Cost` of log p(x) of an image, or of a sample: both take one pass through the flow."""
-    return _counted(generator.decode, tf.TensorSpec([1, generator.size], tf.float32))
+    return _counted(generator.decode, tf.TensorSpec([1, generator.latent_size], tf.float32))
 
 
 def _optimizer(variables):

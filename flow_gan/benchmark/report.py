@@ -13,7 +13,7 @@ products and convolutions and the optimizer's memory traffic, at the best rates 
 
 def text(result):
     """Return the figures of `benchmark` as a table."""
-    step, limits, cost = result["step"], result["limits"], result["cost"]
+    step, limits, cost, evaluated = result["step"], result["limits"], result["cost"], result["evaluation"]
     stages = [(name, seconds) for name, seconds in result["start_up"].items() if name != "total"]
     lines = ["start-up, from the process's start to the end of the first step"]
     lines += [_seconds(*stage) for stage in [*stages, ("total", result["start_up"]["total"])]]
@@ -40,8 +40,8 @@ def text(result):
         _figure("step / floor", f"{result['ratio']:.2f}"),
         "",
         "1,000 images",
-        _against("their NLL", result["evaluation"]["nll"], result["evaluation"]["floor"]),
-        _against("sampling them", result["evaluation"]["sampling"], result["evaluation"]["floor"]),
+        *([_against("their NLL", evaluated["nll"], evaluated["floor"])] if evaluated["nll"] else []),
+        _against("sampling them", evaluated["sampling"], evaluated["floor"]),
         "",
         f"the whole run: {result['run']['steps']:,} steps and {result['run']['validations']:,} validations of "
         f"{result['run']['validation']:.2f} s, about {_duration(result['run']['seconds'])}",

@@ -36,8 +36,7 @@ class Timing:
       parts: {part: seconds per step}; they add up to the median step. The data comes before: it is prepared while
         the step before it runs, and only what the step waits for counts. None with several replicas.
       data: seconds that a step's data takes to prepare.
-      validation: seconds that one validation takes, its sample grid and checkpoint included.
-      nll: seconds per image, of the NLL.
+      nll: seconds per image, of the NLL; None without a likelihood.
       sampling: seconds per sample.
       peak_memory: bytes, of the whole process.
       images_per_step: int, images that a step takes from the data set.
@@ -47,8 +46,7 @@ class Timing:
     steps: list
     parts: dict | None
     data: float
-    validation: float
-    nll: float
+    nll: float | None
     sampling: float
     peak_memory: int
     images_per_step: int
@@ -100,7 +98,6 @@ def time_training(config, num_steps):
         parts = None
         if strategy.num_replicas_in_sync == 1:
             parts = _parts(model, next(iter(batches)), float(np.median(steps)), callbacks)
-        validation = _time_of(monitor.validate)
         nll, sampling = _evaluation_times(model, dataset, config.batch_size)
         for file in (monitor, *files):
             file.close()
@@ -109,7 +106,6 @@ def time_training(config, num_steps):
         steps,
         parts,
         _data_time(batches, num_steps),
-        validation,
         nll,
         sampling,
         _peak_memory(),
@@ -139,15 +135,16 @@ def _parts(model, batch, step, callbacks):
 
 
 def _evaluation_times(model, dataset, batch_size):
-    """Return the seconds that an image's NLL and a sample take, in batches as an evaluation takes them."""
-    images = dataset.validation.images
-    if model.generator.has_per_image_likelihood:
-        batch_size = data.evaluation_batch_size(batch_size, len(images))
-    batches = data.evaluation_batches(images, "validation", batch_size).take(_EVALUATED).cache()
+    """Return the seconds that an image's NLL (None without a likelihood) and a sample take, in fast batches."""
+    generator, images = model.generator, dataset.validation.images
+    batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, len(images))
     count = min(_EVALUATED, -(-len(images) // batch_size)) * batch_size
-    nll = _time_of(lambda: model.evaluate(batches, verbose=0)) / count
-    latents = [model.generator.sample_latent(random.key(0, random.Stream.SAMPLE), 0, batch_size)] * _EVALUATED
-    decode = tf.function(model.generator.decode, autograph=False)
+    nll = None
+    if generator.has_likelihood:
+        batches = data.evaluation_batches(images, "validation", batch_size).take(_EVALUATED).cache()
+        nll = _time_of(lambda: model.evaluate(batches, verbose=0)) / count
+    latents = [generator.sample_latent(random.key(0, random.Stream.SAMPLE), 0, batch_size)] * _EVALUATED
+    decode = tf.function(generator.decode, autograph=False)
     sampling = _time_of(lambda: [_wait(decode(z)) for z in latents]) / (_EVALUATED * batch_size)
     return nll, sampling
 

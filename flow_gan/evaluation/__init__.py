@@ -1,5 +1,38 @@
 """Measures of a trained model."""
 
-from flow_gan.evaluation.nll import NLL, evaluate_nll
+from flow_gan.evaluation.ais import AIS, AISSettings, choose_sigma, evaluate_ais
+from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth
+from flow_gan.evaluation.classifier import Classifier, load_classifier
+from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
+from flow_gan.evaluation.mixture import IsotropicMixture
+from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
+from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstructions, temperatures
+from flow_gan.evaluation.progress import progress
+from flow_gan.evaluation.sampling import Sampler
+from flow_gan.evaluation.scores import SampleScores, make_reference, score_samples
 
-__all__ = ["NLL", "evaluate_nll"]
+__all__ = [
+    "AIS",
+    "NLL",
+    "TEMPERATURES",
+    "AISSettings",
+    "BandwidthSearch",
+    "Classifier",
+    "IsotropicMixture",
+    "JacobianSpectrum",
+    "SampleScores",
+    "Sampler",
+    "choose_sigma",
+    "dequantized_images",
+    "evaluate_ais",
+    "evaluate_nll",
+    "interpolations",
+    "jacobian_spectrum",
+    "load_classifier",
+    "make_reference",
+    "progress",
+    "reconstructions",
+    "score_samples",
+    "search_bandwidth",
+    "temperatures",
+]

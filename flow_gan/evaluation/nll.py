@@ -2,19 +2,19 @@
 
 import dataclasses
 import math
-import sys
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from flow_gan import data
 from flow_gan.errors import UserError
 from flow_gan.evaluation.checks import ROUND_TRIP_LIMIT_LEVELS, Checks, batch_dependence, round_trip_errors
+from flow_gan.evaluation.progress import progress
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 
 # Images whose round trip is made; each costs twice a likelihood.
 CHECKED_IMAGES = 1000
+_DEQUANTIZED_AT_ONCE = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,20 +99,20 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
       model: `FlowGAN`.
       dataset: `data.Dataset`.
       split: "train", "validation" or "test".
-      batch_size: int, that of training. It counts where it is no per-image likelihood; others are evaluated in larger
-        batches.
+      batch_size: int, that of training. It counts where it is no per-image likelihood; others are evaluated in what
+        batches are fast.
       noise_draws: int >= 1.
       num_examples: int, use the first images alone; all if None.
 
     Raises:
-      UserError: there are fewer images than asked for.
+      UserError: the generator has no likelihood, or there are fewer images than asked for.
     """
+    model.generator.require_likelihood("NLL")
     images = dataset.split(split).images
     available = len(images)
     count = num_images(num_examples, available, split)
     generator = model.generator
-    if generator.has_per_image_likelihood:
-        batch_size = data.evaluation_batch_size(batch_size, count)
+    batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, count)
     log_prob = tf.function(generator.log_prob, autograph=False)
     errors = tf.function(lambda x: round_trip_errors(generator, x), autograph=False)
     values, round_trip, first_images = [], [], []
@@ -156,6 +156,21 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
     )
 
 
+def dequantized_images(model, dataset, split, count=None):
+    """Return the first images of a split as `evaluate_nll` dequantises them, float [count, H, W, C].
+
+    Args:
+      model: `FlowGAN`.
+      dataset: `data.Dataset`.
+      split: "train", "validation" or "test".
+      count: int; all if None.
+    """
+    images = dataset.split(split).images
+    count = num_images(count, len(images), split)
+    batches = data.evaluation_batches(images, split, _DEQUANTIZED_AT_ONCE, count)
+    return np.concatenate([model.evaluation_images(batch).numpy() for batch in batches])[:count]
+
+
 def num_images(asked, available, what):
     """Return how many images to use: `asked`, or all of them if it is None.
 
@@ -165,11 +180,6 @@ def num_images(asked, available, what):
     if asked is not None and asked > available:
         raise UserError(f"--num_examples={asked}; the {what} images are {available}")
     return asked or available
-
-
-def progress(iterable, text, total=None):
-    """Return `iterable` with a progress bar, which goes once done."""
-    return tqdm(iterable, text, total, leave=False, mininterval=0.5 if sys.stderr.isatty() else 10)
 
 
 def _mean_and_error(values):

@@ -1,32 +1,36 @@
 """Many samples of a generator."""
 
-import sys
-
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from flow_gan import random
+from flow_gan.evaluation.progress import progress
 
 
-def draw_samples(generator, count, seed=0, batch_size=100):
-    """Return `count` samples, float [count, H, W, C] clipped to [0, 1]; the first n are `generator.sample(n, seed)`.
+class Sampler:
+    """Draws many samples in batches, by a function that is traced once.
 
     Args:
-      generator: any with `decode` and `sample_latent`.
-      count: int.
-      seed: int.
+      generator: `Generator`.
       batch_size: int, samples that are computed at once. An image does not depend on it but for rounding, unless the
         generator normalises by the batch's own statistics.
     """
-    key = random.key(seed, random.Stream.SAMPLE)
 
-    @tf.function(autograph=False)
-    def draw(first):
-        return tf.clip_by_value(generator.decode(generator.sample_latent(key, first, batch_size)), 0.0, 1.0)
+    def __init__(self, generator, batch_size=100):
+        self._image_shape = generator.image_shape
+        self._batch_size = batch_size
 
-    samples = np.empty((count, *generator.image_shape), np.float32)
-    quiet = {"leave": False, "mininterval": 0.5 if sys.stderr.isatty() else 10}
-    for first in tqdm(range(0, count, batch_size), "samples", **quiet):
-        samples[first : first + batch_size] = draw(tf.constant(first)).numpy()[: count - first]
-    return samples
+        @tf.function(autograph=False)
+        def draw(seed, first):
+            key = random.key(seed, random.Stream.SAMPLE)
+            return tf.clip_by_value(generator.decode(generator.sample_latent(key, first, batch_size)), 0.0, 1.0)
+
+        self._draw = draw
+
+    def draw(self, count, seed=0):
+        """Return float [count, H, W, C] in [0, 1]; the first n are those of `generator.sample(n, seed)`."""
+        samples = np.empty((count, *self._image_shape), np.float32)
+        for first in progress(range(0, count, self._batch_size), "samples"):
+            batch = self._draw(tf.constant(seed), tf.constant(first)).numpy()
+            samples[first : first + self._batch_size] = batch[: count - first]
+        return samples

@@ -1,4 +1,4 @@
-"""What every flow generator can do."""
+"""What every generator can do, and what every flow can do."""
 
 import math
 
@@ -18,7 +18,98 @@ NO_PER_IMAGE_LIKELIHOOD = (
 )
 
 
-class FlowGenerator(keras.Model):
+class Generator(keras.Model):
+    """A generator x = G(z) with a prior p(z) over its latents z.
+
+    Subclasses own the weights and define `decode`. Those with a density over images are `FlowGenerator`s; of the
+    others, implicit models, `log_prob`, `encode` and `distribution` are not defined.
+
+    Args:
+      image_shape: (H, W, C).
+      prior: "logistic", "gaussian" or "uniform".
+      latent_size: int, entries of z; H W C if None.
+      **kwargs: of `keras.Model`.
+    """
+
+    # Whether there are log_prob, encode and distribution.
+    has_likelihood = False
+    # Whether log_prob of an image depends on that image alone.
+    has_per_image_likelihood = False
+    # Images that are fast to evaluate at once; 1 where larger batches than those of training gain nothing.
+    fast_batch_size = 1
+
+    def __init__(self, image_shape, prior, latent_size=None, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(int(n) for n in image_shape)
+        self.size = math.prod(self.image_shape)
+        self.latent_size = self.size if latent_size is None else int(latent_size)
+        if self.latent_size < 1:
+            raise UserError(f"latent_size={latent_size}; expected 1 or more")
+        self.prior_name = prior
+        self.prior = make_prior(prior, self.latent_size, np.dtype(self.compute_dtype).type)
+
+    def decode(self, z, training=False, updates=1):
+        """Return x = G(z), [batch, H, W, C], of latents [batch, k]. The images are not clipped.
+
+        Args:
+          z: [batch, k].
+          training: bool, normalise by the statistics of the batch instead of the moving averages.
+          updates: int, how often a training pass updates the moving averages by its statistics.
+        """
+        raise NotImplementedError
+
+    def sample(self, num_images, seed=0, temperature=1.0):
+        """Draw images from the model.
+
+        Args:
+          num_images: int.
+          seed: int; the same seed gives the same images.
+          temperature: float, scales z. 1 samples the model, less samples nearer to its mode.
+
+        Returns:
+          [num_images, H, W, C], clipped to [0, 1].
+        """
+        z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
+        return tf.clip_by_value(self.decode(temperature * z), 0.0, 1.0)
+
+    def sample_latent(self, key, first, count):
+        """Draw z ~ p(z), [count, k], for the examples `first` to `first + count - 1` of a random key."""
+        uniform = random.open_uniform(key, first, count, [self.latent_size], tf.as_dtype(self.compute_dtype))
+        return self.prior.distribution.quantile(uniform)
+
+    def require_likelihood(self, what):
+        """Raise `UserError` if the generator has no likelihood, without which there is no `what`, a str."""
+        if not self.has_likelihood:
+            raise UserError(
+                f"{type(self).__name__} has no likelihood: it has no inverse z = f(x), so there is no {what}; "
+                "expected a flow, NICE or RealNVP"
+            )
+
+    def distribution(self, training=False, updates=1):
+        """Return p(x); of a flow alone, others raise `UserError`."""
+        self.require_likelihood("distribution")
+
+    def log_prob(self, images, training=False, updates=1):
+        """Return log p(x); of a flow alone, others raise `UserError`."""
+        self.require_likelihood("log_prob")
+
+    def encode(self, images, training=False):
+        """Return z = f(x); of a flow alone, others raise `UserError`."""
+        self.require_likelihood("encode")
+
+    def call(self, images, training=False):
+        """Return `log_prob(images)`."""
+        return self.log_prob(images, training)
+
+    def _float(self, value):
+        return tf.cast(value, self.compute_dtype)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return super().get_config() | {"image_shape": self.image_shape, "prior": self.prior_name}
+
+
+class FlowGenerator(Generator):
     """A generator x = G(z) with the exact inverse z = f(x) (paper, Section 3 and Eq. 6).
 
         log p(x) = log p(z) + log |det df(x)/dx|,  z = f(x)
@@ -34,18 +125,14 @@ class FlowGenerator(keras.Model):
     """
 
     def __init__(self, image_shape, prior, logit_alpha, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(image_shape, prior, **kwargs)
         if not 0 < logit_alpha < 0.5:
             raise UserError(f"logit_alpha={logit_alpha}; expected more than 0 and less than 0.5")
         self.logit_alpha = logit_alpha
-        self.image_shape = tuple(int(n) for n in image_shape)
-        self.size = math.prod(self.image_shape)
-        self.prior_name = prior
         # How the couplings call their networks.
         self.run_network = SharedTraces()
-        self.prior = make_prior(prior, self.size, np.dtype(self.compute_dtype).type)
 
-    # Whether log_prob of an image depends on that image alone.
+    has_likelihood = True
     has_per_image_likelihood = True
 
     def bijector(self, training=False, updates=1, validate_args=None):
@@ -67,44 +154,14 @@ class FlowGenerator(keras.Model):
         """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised."""
         return self.distribution(training, updates).log_prob(self._float(images))
 
-    def call(self, images, training=False):
-        """Return `log_prob(images)`."""
-        return self.log_prob(images, training)
-
     def encode(self, images, training=False):
         """Return z = f(x), [batch, D], of float images [batch, H, W, C]."""
         return self.bijector(training).inverse(self._float(images))
 
     def decode(self, z, training=False, updates=1):
-        """Return x = G(z), [batch, H, W, C], of latents [batch, D]. The images are not clipped."""
+        """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""
         return self.bijector(training, updates).forward(self._float(z))
-
-    def sample(self, num_images, seed=0, temperature=1.0):
-        """Draw images from the model.
-
-        Args:
-          num_images: int.
-          seed: int; the same seed gives the same images.
-          temperature: float, scales z. 1 samples the model, less samples nearer to its mode.
-
-        Returns:
-          [num_images, H, W, C], clipped to [0, 1].
-        """
-        z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
-        return tf.clip_by_value(self.decode(temperature * z), 0.0, 1.0)
-
-    def sample_latent(self, key, first, count):
-        """Draw z ~ p(z), [count, D], for the examples `first` to `first + count - 1` of a random key."""
-        uniform = random.open_uniform(key, first, count, [self.size], tf.as_dtype(self.compute_dtype))
-        return self.prior.distribution.quantile(uniform)
-
-    def _float(self, value):
-        return tf.cast(value, self.compute_dtype)
 
     def get_config(self):
         """Return the constructor's arguments."""
-        return super().get_config() | {
-            "image_shape": self.image_shape,
-            "prior": self.prior_name,
-            "logit_alpha": self.logit_alpha,
-        }
+        return super().get_config() | {"logit_alpha": self.logit_alpha}

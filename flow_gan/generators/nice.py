@@ -41,6 +41,9 @@ class NICE(FlowGenerator):
       (TensorShape([4, 8, 8, 1]), TensorShape([4]))
     """
 
+    # The NLL of 10,000 MNIST images takes 5.1 s instead of 5.2 to 6.9 in batches of 100 (2 cores, AMD EPYC).
+    fast_batch_size = 500
+
     def __init__(
         self,
         image_shape=(28, 28, 1),

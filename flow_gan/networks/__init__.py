@@ -1,1 +1,1 @@
-"""Keras layers that own weights: coupling networks, normalisation, critics."""
+"""Keras layers that own weights: coupling networks, normalisation, critics, DCGAN's generator."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 from flow_gan import data as data_module
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
-from flow_gan.generators import NICE, RealNVP
+from flow_gan.generators import DCGAN, NICE, RealNVP
 from flow_gan.networks.critics import CRITICS
 from flow_gan.training.optimizers import Adam, DecayToFloor
 from flow_gan.training.strategy import make_strategy, select_gpu
@@ -91,8 +91,12 @@ def batches_per_step(config):
 
 def num_steps(config, data):
     """Return the number of generator updates of a whole run."""
-    per_step = config.batch_size * (batches_per_step(config) or 1)
-    return config.max_steps or config.epoch * (len(data.train) // per_step)
+    return config.max_steps or config.epoch * steps_per_epoch(config, data)
+
+
+def steps_per_epoch(config, data):
+    """Return the number of generator updates in a pass over the training images."""
+    return len(data.train) // (config.batch_size * (batches_per_step(config) or 1))
 
 
 def training_batches(config, model, data, first_step, last_step):
@@ -107,24 +111,28 @@ def training_batches(config, model, data, first_step, last_step):
 def build_model(config, levels=256):
     """Return the compiled `FlowGAN` of a configuration from `resolve`. Call it in the strategy's scope."""
     image_shape = tuple(getattr(config, flag) for flag in SIZE_FLAGS)
-    common = {"prior": config.prior, "logit_alpha": config.alpha, "seed": config.seed, "name": "generator"}
+    common = {"prior": config.prior, "seed": config.seed, "name": "generator"}
     if config.model_type == "nice":
         generator = NICE(
             image_shape,
             hidden_units=config.hidden_layers,
             num_hidden_layers=config.no_of_layers,
             init_type=config.init_type,
+            logit_alpha=config.alpha,
             **common,
         )
-    else:
+    elif config.model_type == "real_nvp":
         generator = RealNVP(
             image_shape,
             residual_blocks=config.no_of_layers,
             filters=config.filters,
             batch_norm="moving" if config.batch_norm_adaptive else "batch",
             scales=config.scales,
+            logit_alpha=config.alpha,
             **common,
         )
+    else:
+        generator = DCGAN(image_shape, filters=config.filters, **common)
     critic = None
     if config.n_critic:
         critic = CRITICS[config.critic](image_shape, config.f_div, filters=config.df_dim, seed=config.seed)
@@ -140,6 +148,7 @@ def build_model(config, levels=256):
         critic_batches=config.critic_batches,
         levels=levels,
         horizontal_flip=bool(config.horizontal_flip),
+        nll_interval=config.log_every,
         seed=config.seed,
         name="flow_gan",
     )

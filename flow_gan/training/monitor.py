@@ -20,7 +20,8 @@ class Monitor(keras.callbacks.Callback):
     """Records every step, validates, saves checkpoints and samples, and stops at a non-finite loss.
 
     A step's values stay on the device until they are written, every `log_every` steps, before each checkpoint and
-    at the end. Every `eval_every` steps and after the last: validation NLL, sample grid, histogram, checkpoint.
+    at the end. Every `eval_every` steps and after the last: validation NLL, sample grid, histogram, checkpoint. A
+    generator without a likelihood has no NLL and no histogram, and so no best weights by it.
 
     Args:
       config: the run's configuration.
@@ -30,9 +31,24 @@ class Monitor(keras.callbacks.Callback):
       metrics_file: `MetricsFile`.
       tensorboard: `TensorBoardLog`.
       first_step, last_step: int, steps done before and after this fit.
+      scorer: function from the generator to (score, {name: figure}), called every `score_interval` steps and after the
+        last one; None for no scores.
+      score_interval: int.
     """
 
-    def __init__(self, config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step):
+    def __init__(
+        self,
+        config,
+        dataset,
+        folder,
+        checkpoints,
+        metrics_file,
+        tensorboard,
+        first_step,
+        last_step,
+        scorer=None,
+        score_interval=0,
+    ):
         super().__init__()
         self._config = config
         self._dataset = dataset
@@ -42,6 +58,8 @@ class Monitor(keras.callbacks.Callback):
         self._tensorboard = tensorboard
         self._step = first_step
         self._last_step = last_step
+        self._scorer = scorer
+        self._score_interval = score_interval
         images = dataset.validation.images[np.arange(min(HISTOGRAM_IMAGES, len(dataset.validation)))]
         self._histogram_images = data.dequantize(images, 0.5, dataset.levels)
         self._pending = []
@@ -50,9 +68,8 @@ class Monitor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Draw the fixed z of the sample grids and start the progress bar."""
-        images, batch_size = self._dataset.validation.images, self._config.batch_size
-        if self.model.generator.has_per_image_likelihood:
-            batch_size = data.evaluation_batch_size(batch_size, len(images))
+        images, fast = self._dataset.validation.images, self.model.generator.fast_batch_size
+        batch_size = data.evaluation_batch_size(self._config.batch_size, fast, len(images))
         self._validation = data.evaluation_batches(images, "validation", batch_size)
         key = random.key(self._config.seed, random.Stream.SAMPLE)
         self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
@@ -69,14 +86,18 @@ class Monitor(keras.callbacks.Callback):
         self._step += 1
         self._pending.append((self._step, logs))
         self._bar.update()
-        validate = self._step % self._config.eval_every == 0 or self._step == self._last_step
-        if validate or self._step % self._config.log_every == 0:
+        is_last = self._step == self._last_step
+        validate = self._step % self._config.eval_every == 0 or is_last
+        score = self._scorer is not None and (self._step % self._score_interval == 0 or is_last)
+        if validate or score or self._step % self._config.log_every == 0:
             records = self._collect()
             if validate:
                 records[-1] |= self.validate()
+            if score:
+                records[-1] |= self._score()
             self._metrics_file.write(records)
             self._tensorboard.train(self._step, records[-1])
-        if validate:
+        if validate or score:
             self._tensorboard.flush()
             self._checkpoints.save()
 
@@ -94,6 +115,8 @@ class Monitor(keras.callbacks.Callback):
         records = []
         for step, logs in self._pending:
             record = {"step": step} | {name: float(value) for name, value in logs.items()}
+            if step % self.model.nll_interval and not self.model.has_likelihood_objective:
+                record.pop("nll", None)
             for name, value in record.items():
                 # In ADV the NLL is no part of the objective, and may overflow while training goes well.
                 if not math.isfinite(value) and (name != "nll" or self.model.has_likelihood_objective):
@@ -101,9 +124,13 @@ class Monitor(keras.callbacks.Callback):
                     raise self._failure(step, f"{name} is {value}")
             records.append(record)
         self._pending = []
-        nll = self._dataset.format_nll(records[-1]["nll"])
-        self._bar.set_postfix_str(f"train NLL {nll}{self._best_text()}", refresh=False)
+        self._bar.set_postfix_str(self._progress(records[-1]), refresh=False)
         return records
+
+    def _progress(self, record):
+        if "nll" not in record:
+            return f"critic loss {record['critic_loss']:.3f}, generator loss {record['generator_loss']:.3f}"
+        return f"train NLL {self._dataset.format_nll(record['nll'])}{self._best_text()}"
 
     def failure_in_step(self, what):
         """Return the `UserError` for a step that broke off, with the finished steps before it recorded."""
@@ -111,10 +138,8 @@ class Monitor(keras.callbacks.Callback):
             self._metrics_file.write(self._collect())
         return self._failure(self._step + 1, what)
 
-    def _check_updated_model(self, nll):
+    def _check_weights(self):
         """Stop before a model is saved that the last update has spoilt: its losses are from before that update."""
-        if self.model.has_likelihood_objective and not math.isfinite(nll):
-            raise self._failure(self._step, self._layer_at_fault() or f"validation_nll is {nll}")
         # Moving averages too: a ReLU of oneDNN turns a NaN into 0, so an NLL may be finite and wrong.
         for variable in self.model.weights:
             if not np.isfinite(variable.numpy()).all():
@@ -142,16 +167,30 @@ class Monitor(keras.callbacks.Callback):
         return f", best validation NLL {self._dataset.format_nll(best)}" if math.isfinite(best) else ""
 
     def validate(self):
-        """Return the validation NLL as a part of the step's record; save grid, histogram and best weights."""
+        """Save a grid and the best weights; return the validation NLL as a part of the step's record."""
+        result = self._validation_nll() if self.model.generator.has_likelihood else {}
+        self._check_weights()
+        grid = data.image_grid(self.model.generator.decode(self._fixed_z))
+        data.save_png(self._folder.samples / f"step-{self._step:07d}.png", grid)
+        self._tensorboard.samples(self._step, grid)
+        if result:
+            latents = self.model.generator.encode(self._histogram_images)
+            self._tensorboard.validation(self._step, result["validation_nll"], latents)
+            self._checkpoints.save_if_best(result["validation_nll"])
+        return result
+
+    def _score(self):
+        self._check_weights()
+        score, figures = self._scorer(self.model.generator)
+        self._tensorboard.scores(self._step, figures)
+        self._checkpoints.save_if_best_score(score)
+        return figures
+
+    def _validation_nll(self):
         result = self.model.evaluate(self._validation, verbose=0, return_dict=True)
         nll = float(result["nll"])
-        self._check_updated_model(nll)
-        generator = self.model.generator
-        grid = data.image_grid(generator.decode(self._fixed_z))
-        data.save_png(self._folder.samples / f"step-{self._step:07d}.png", grid)
-        latents = generator.encode(self._histogram_images)
-        self._tensorboard.validation(self._step, nll, grid, latents)
-        self._checkpoints.save_if_best(nll)
+        if self.model.has_likelihood_objective and not math.isfinite(nll):
+            raise self._failure(self._step, self._layer_at_fault() or f"validation_nll is {nll}")
         return {
             "validation_nll": nll,
             "validation_nll_standard_error": float(result["nll_standard_error"]),
@@ -163,11 +202,13 @@ class Outcome:
     """How a training run ended.
 
     Attributes:
-      model: the `FlowGAN` with the weights of the lowest validation NLL, or the latest if none was finite.
+      model: the `FlowGAN` with the weights of the lowest validation NLL, or the latest if there is none.
       dataset: its `data.Dataset`.
       folder: its `RunFolder`.
-      best_nll: float, lowest validation NLL in nats per image, inf if none was finite.
+      best_nll: float, lowest validation NLL in nats per image, inf if there is none that is finite.
       best_step: int, the step of `best_nll`.
+      best_score: float, highest score of samples, -inf if none were scored.
+      best_score_step: int, the step of `best_score`.
       first_step, last_step: int, the step at which this training began, and the last one.
     """
 
@@ -176,5 +217,7 @@ class Outcome:
     folder: object
     best_nll: float
     best_step: int
+    best_score: float
+    best_score_step: int
     first_step: int
     last_step: int

@@ -85,15 +85,26 @@ class TensorBoardLog:
             for name, tag in _TAGS.items():
                 if name in record:
                     tf.summary.scalar(tag, record[name])
-            tf.summary.scalar(_BITS_TAG, self._bits_per_dim(record["nll"]))
+            if "nll" in record:
+                tf.summary.scalar(_BITS_TAG, self._bits_per_dim(record["nll"]))
 
-    def validation(self, step, nll, grid, latents):
-        """Write the validation NLL, a sample grid uint8 [H, W, C] and a histogram of latents."""
+    def validation(self, step, nll, latents):
+        """Write the validation NLL and a histogram of latents."""
         with self._validation.as_default(step):
             tf.summary.scalar(_TAGS["nll"], nll)
             tf.summary.scalar(_BITS_TAG, self._bits_per_dim(nll))
-            tf.summary.image("samples from a fixed z", grid[None])
             tf.summary.histogram("z = f(x) of validation images", latents)
+
+    def scores(self, step, figures):
+        """Write the scores of samples, {name: float}."""
+        with self._validation.as_default(step):
+            for name, value in figures.items():
+                tf.summary.scalar(f"scores/{name.replace('_', ' ')}", value)
+
+    def samples(self, step, grid):
+        """Write a sample grid, uint8 [H, W, C]."""
+        with self._validation.as_default(step):
+            tf.summary.image("samples from a fixed z", grid[None])
 
     def flush(self):
         """Bring everything to the disk."""

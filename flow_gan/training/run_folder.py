@@ -45,17 +45,15 @@ def create(config):
     """
     own = {name: getattr(config, name) for name in ("run_dir", "checkpoint_dir", "log_dir", "sample_dir")}
     for name, path in own.items():
-        if path is not None and os.path.lexists(path) and not _is_empty_folder(path):
-            raise UserError(
-                f"--{name}={path} exists already and is left as it is; pass another one"
-                + (", or --resume to go on with that run" if name == "run_dir" else "")
-            )
+        if path is not None:
+            _check_free(name, path)
     for name in ("checkpoint_dir", "log_dir", "sample_dir", "run_dir"):
         if own[name] is not None:
             _make(f"--{name}={own[name]}", pathlib.Path(own[name]))
     path = config.run_dir
     if path is None:
-        path = _next_free(config)
+        dataset = pathlib.Path(config.dataset).stem
+        path = _next_free(config, f"{dataset}_{config.model_type}_{config.objective}")
     folder = RunFolder(path, config)
     folder.write_config(config)
     return folder
@@ -98,10 +96,29 @@ def write_json(path, value):
     write_whole(path, json.dumps(value, indent=2) + "\n")
 
 
-def _next_free(config):
+def new_folder(config, name):
+    """Make the folder `--run_dir`, or the next free <runs_dir>/<name>-<n>, for what is not a run; return its path.
+
+    Raises:
+      UserError: the folder exists and is not empty, or cannot be made.
+    """
+    if config.run_dir is None:
+        return _next_free(config, name)
+    _check_free("run_dir", config.run_dir)
+    _make(f"--run_dir={config.run_dir}", pathlib.Path(config.run_dir))
+    return pathlib.Path(config.run_dir)
+
+
+def _check_free(flag, path):
+    if os.path.lexists(path) and not _is_empty_folder(path):
+        raise UserError(
+            f"--{flag}={path} exists already and is left as it is; pass another one"
+            + (", or --resume to go on with that run" if flag == "run_dir" else "")
+        )
+
+
+def _next_free(config, name):
     _make(f"--runs_dir={config.runs_dir}", pathlib.Path(config.runs_dir))
-    dataset = pathlib.Path(config.dataset).stem
-    name = f"{dataset}_{config.model_type}_{config.objective}"
     number = 1
     while True:
         path = pathlib.Path(config.runs_dir) / f"{name}-{number}"

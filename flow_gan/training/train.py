@@ -15,22 +15,28 @@ from flow_gan.training.records import MetricsFile, TensorBoardLog
 from flow_gan.training.strategy import select_gpu
 
 
-def train(config):
+def train(config, make_scorer=None):
     """Train a model as `config` says, or go on with a run (`config.resume`).
 
     Nothing is written before the configuration, the data and, when resuming, the checkpoint are found good.
 
+    Args:
+      config: `config.Config`.
+      make_scorer: function from (configuration, data set) to the function from a generator to (score, {name: figure})
+        that `--score_every` needs.
+
     Returns:
-      An `Outcome`, whose model has the weights of the lowest validation NLL.
+      An `Outcome`, whose model has the weights of the lowest validation NLL, or the latest where there is none.
 
     Raises:
       UserError: what is wrong with the configuration, the data, the folder or the checkpoint; or the step at
         which a loss was not finite.
     """
     config, dataset, _, model = build.prepare(config)
-    if not model.generator.has_per_image_likelihood:
+    if model.generator.has_likelihood and not model.generator.has_per_image_likelihood:
         logging.warning(NO_PER_IMAGE_LIKELIHOOD)
     last_step = build.num_steps(config, dataset)
+    scorer = make_scorer(config, dataset) if config.score_every else None
     if config.resume:
         folder = run_folder.RunFolder(config.run_dir, config)
         checkpoints = Checkpoints(model, folder.checkpoints)
@@ -46,7 +52,7 @@ def train(config):
         checkpoints = Checkpoints(model, folder.checkpoints)
     first_step = model.num_steps
     if first_step < last_step:
-        _fit(config, model, dataset, folder, checkpoints, first_step, last_step)
+        _fit(config, model, dataset, folder, checkpoints, first_step, last_step, scorer)
     if math.isfinite(float(checkpoints.best_nll)):
         checkpoints.restore("best")
     return Outcome(
@@ -55,6 +61,8 @@ def train(config):
         folder,
         float(checkpoints.best_nll),
         int(checkpoints.best_step),
+        float(checkpoints.best_score),
+        int(checkpoints.best_score_step),
         first_step,
         last_step,
     )
@@ -69,10 +77,12 @@ def load_model(config, levels=256):
     return model, folder
 
 
-def _fit(config, model, dataset, folder, checkpoints, first_step, last_step):
+def _fit(config, model, dataset, folder, checkpoints, first_step, last_step, scorer):
     metrics_file = MetricsFile(folder.metrics_file, first_step)
     tensorboard = TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, first_step)
-    monitor = Monitor(config, dataset, folder, checkpoints, metrics_file, tensorboard, first_step, last_step)
+    interval = config.score_every * build.steps_per_epoch(config, dataset)
+    files = metrics_file, tensorboard
+    monitor = Monitor(config, dataset, folder, checkpoints, *files, first_step, last_step, scorer, interval)
     batches = build.training_batches(config, model, dataset, first_step, last_step)
     try:
         # One Keras "epoch" is the whole run: the monitor counts steps, and epochs are the data's affair.

@@ -73,6 +73,19 @@ def test_real_nvp_s_convolutions():
     assert step == 12 * one - 2 * BATCH * 64 * 3 * 5
 
 
+def test_a_generator_without_a_likelihood():
+    generator = flow_gan.DCGAN((8, 8, 1), FILTERS)
+    model = flow_gan.FlowGAN(generator, flow_gan.critics.mnist((8, 8, 1), "wgan", FILTERS, UNITS), like_reg=0.0)
+    flow = model_of(5, 0.0)
+    dense = 2 * BATCH * SIZE * 2 * 2 * 2 * FILTERS
+    conv_1, conv_2 = 2 * BATCH * 2 * 2 * 25 * 2 * FILTERS * FILTERS, 2 * BATCH * 4 * 4 * 25 * FILTERS
+    # Against the same critic as a flow: forwards and to the weights, and the convolutions to their inputs, too.
+    own, other = step_cost(model, BATCH), step_cost(flow, BATCH)
+    assert own.matmul_flops - other.matmul_flops == 2 * dense - 3 * FLOW
+    assert own.convolution_flops - other.convolution_flops == 3 * (conv_1 + conv_2)
+    assert own.optimizer_bytes - other.optimizer_bytes == 28 * (weights_of(generator) - weights_of(flow.generator))
+
+
 def test_seconds():
     limits = Limits(matmul_flops=10.0, convolution_flops=20.0, bandwidth=40.0, spread=1.0)
     assert Cost(30.0, 40.0, 80.0).seconds(limits) == 3 + 2 + 2

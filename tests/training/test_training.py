@@ -20,6 +20,8 @@ from flow_gan.training.strategy import select_gpu
 SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
 REAL_NVP = {"model_type": "real_nvp", "filters": 3, "no_of_layers": 1, "prior": "gaussian", "batch_size": 20}
 REAL_NVP |= {"hidden_layers": config.Config.hidden_layers}  # NICE alone has them.
+DCGAN = {"model_type": "dcgan", "filters": 2, "like_reg": 0.0, "batch_size": 20}
+DCGAN |= {name: getattr(config.Config, name) for name in ("hidden_layers", "no_of_layers")}
 
 
 def settings(folder, **changes):
@@ -118,8 +120,8 @@ def all_weights(config_):
 
 @pytest.mark.parametrize(
     "objective",
-    [{"n_critic": 2}, {"n_critic": 0}, {"n_critic": 2, "like_reg": 0.0, "critic_batches": "fresh"}],
-    ids=["hybrid", "mle", "adv-fresh"],
+    [{"n_critic": 2}, {"n_critic": 0}, {"n_critic": 2, "like_reg": 0.0, "critic_batches": "fresh"}, DCGAN],
+    ids=["hybrid", "mle", "adv-fresh", "dcgan"],
 )
 def test_resume_equals_an_uninterrupted_run(tmp_path, objective):
     # An epoch has 12 steps, or 6 with fresh batches.
@@ -154,7 +156,7 @@ def test_checkpoints_hold_every_variable(finished):
     sizes = {"best": len(model.weights)}
     sizes["latest"] = (
         len(model.weights)
-        + 2
+        + 4  # Best NLL, best score, and their steps.
         + sum(len(optimizer.variables) for optimizer in (model.optimizer, model.critic_optimizer))
     )
     assert len(model.optimizer.variables) >= 2 * len(model.generator.trainable_variables)
@@ -170,6 +172,30 @@ def test_a_run_s_folder_is_never_overwritten(finished):
     with pytest.raises(flow_gan.UserError, match="exists already and is left as it is"):
         training.train(settings(folder))
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
+
+
+def test_a_run_without_a_likelihood(tmp_path):
+    """Losses and samples, but no NLL and so no best weights: the latest stay."""
+    folder = tmp_path / "run"
+    outcome = training.train(settings(folder, f_div="ce", **DCGAN))
+    assert outcome.best_nll == np.inf and outcome.model.num_steps == 10
+    names = {"step", "critic_loss", "critic_loss_real", "critic_loss_fake", "critic_gradient_norm"}
+    names |= {"generator_loss", "generator_gradient_norm", "learning_rate"}
+    assert [line["step"] for line in lines_of(folder)] == list(range(1, 11))
+    assert all(line.keys() == names for line in lines_of(folder))
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == [f"step-{step:07}.png" for step in (4, 8, 10)]
+    train, validation = (events_of(folder / "tensorboard" / name) for name in ("train", "validation"))
+    assert {"losses/critic", "losses/generator (adversarial)", "optimizer/learning rate"} <= train.keys()
+    assert not any(tag.startswith("nll") for tag in train)
+    assert validation.keys() == {"samples from a fixed z"}
+    assert [step for step, _ in validation["samples from a fixed z"]] == [4, 8, 10]
+    assert not list((folder / "checkpoints").glob("best/*"))
+    sizes = {"input_height": 8, "input_width": 8, "c_dim": 1, "critic": "mnist"}
+    model, _ = training.load_model(settings(folder, f_div="ce", checkpoint="latest", **sizes, **DCGAN), 17)
+    for a, b in zip(model.weights, outcome.model.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    with pytest.raises(flow_gan.UserError, match=r"DCGAN has no likelihood: .* no NLL"):
+        evaluate_nll(model, outcome.dataset, "test", 50)
 
 
 def test_names_of_new_runs(tmp_path):
@@ -208,7 +234,9 @@ def test_a_non_finite_loss_stops_the_run(tmp_path):
     assert lines_of(folder)[3]["step"] == 4
 
 
-@pytest.mark.parametrize("objective", [{"n_critic": 0}, {"n_critic": 1, "like_reg": 0.0}], ids=["mle", "adv"])
+@pytest.mark.parametrize(
+    "objective", [{"n_critic": 0}, {"n_critic": 1, "like_reg": 0.0}, DCGAN], ids=["mle", "adv", "dcgan"]
+)
 def test_what_the_last_update_spoilt_is_not_saved(tmp_path, objective):
     """With a validation after each step, the weights are looked at before the loss can show the damage."""
     folder = tmp_path / "run"

@@ -1,0 +1,478 @@
+"""Annealed importance sampling of log p(x) under a Gaussian observation model (paper, Section 3.3 and Table 3).
+
+    z ~ p(z),  x | z ~ N(G(z), sigma^2 I),  log p(x) = log of the integral of p(z) p(x | z) over z
+
+A chain follows the densities p(z) p(x | z)^b from the prior (b = 0) to the posterior (b = 1), and its weight
+
+    log w = sum_t (b_t - b_{t-1}) log p(x | z_{t-1}),  z_t ~ transition that leaves p(z) p(x | z)^{b_t} invariant
+
+has E[w] = p(x) (Neal 2001, "Annealed importance sampling"), so that E[log w] is a lower bound of log p(x). Transitions,
+schedule and target acceptance follow Wu, Burda, Salakhutdinov, Grosse 2017, "On the quantitative analysis of
+decoder-based generative models".
+"""
+
+import dataclasses
+import math
+import sys
+import typing
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tqdm import tqdm
+
+from flow_gan import random
+from flow_gan.errors import UserError
+
+SIGMAS = (0.005, 0.01, 0.02, 0.05, 0.1)
+
+# Nats. A mean over 50 images does not resolve less, and what `Gap` calls converged should not disturb a ranking.
+GAP_LIMIT = 1.0
+
+# The schedule is the sigmoid over [-RADIUS, RADIUS]: small steps at both ends (Wu et al. 2017).
+RADIUS = 4.0
+
+# After each transition: log step += rate (acceptance probability - target).
+ADAPTATION_RATE = 0.1
+
+_TEMPERATURES_PER_CALL = 10
+
+# A point far from 0, where a density on all of R^k is small but not 0.
+_FAR = 100.0
+
+
+@dataclasses.dataclass(frozen=True)
+class AISSettings:
+    """How annealed importance sampling is run.
+
+    One leapfrog step costs one forward and one backward pass of G for all chains of a batch; a run costs
+    `temperatures` times `leapfrog_steps` of them for each batch.
+
+    Attributes:
+      chains: int >= 1, per image.
+      temperatures: int T >= 1, steps of the schedule; each has one HMC transition.
+      leapfrog_steps: int >= 1, per transition.
+      target_acceptance: float in (0, 1), to which every chain adapts its step size.
+      step_size: float > 0, at the prior's end, in units of z.
+      batch_size: int >= 1, images annealed at once.
+      seed: int.
+
+    Raises:
+      UserError: a value outside its range.
+    """
+
+    chains: int = 4
+    temperatures: int = 1000
+    leapfrog_steps: int = 5
+    target_acceptance: float = 0.65
+    step_size: float = 0.1
+    batch_size: int = 50
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("chains", "temperatures", "leapfrog_steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name}={getattr(self, name)}; expected 1 or more")
+        if not 0 < self.target_acceptance < 1:
+            raise UserError(f"target_acceptance={self.target_acceptance}; expected more than 0 and less than 1")
+        if not self.step_size > 0:
+            raise UserError(f"step_size={self.step_size}; expected more than 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class SigmaChoice:
+    """The observation noise with the lowest NLL on validation images, by a short run of AIS.
+
+    A short run underestimates log p(x), the more so the smaller sigma is: the choice leans to large values.
+
+    Attributes:
+      sigma: float, the chosen standard deviation, in units of pixel values.
+      candidates: list of float.
+      nats: list of float, the NLL per image that AIS gives with each.
+      num_images: int, validation images.
+      settings: `AISSettings` of these runs.
+    """
+
+    sigma: float
+    candidates: list
+    nats: list
+    num_images: int
+    settings: AISSettings
+
+    @property
+    def warnings(self):
+        """Sentences that must stand beside the choice, none where it is sound."""
+        if self.sigma not in (min(self.candidates), max(self.candidates)) or len(self.candidates) < 3:
+            return []
+        return [
+            f"the chosen sigma {self.sigma:g} is at the end of the list {self.candidates}: a better one may lie beyond"
+        ]
+
+    def to_dict(self):
+        """Return all figures by name."""
+        return dataclasses.asdict(self) | {"warnings": self.warnings}
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """How far apart AIS bounds log p(x) on images that the model itself made (Grosse, Ghahramani, Adams 2015).
+
+    For z ~ p(z), x = G(z) + sigma noise, that z is an exact sample of the posterior. AIS from the prior bounds log p(x)
+    from below and the reverse chain, from z back to the prior, from above, both on average: the gap between them
+    bounds the error of AIS on such images. It holds for real images as far as the model's resemble them.
+
+    Attributes:
+      nats, standard_error: float, mean of upper - lower over images and its standard error.
+      lower, upper: list of float, the bounds on log p(x) in nats for each image.
+      limit: float, nats.
+    """
+
+    nats: float
+    standard_error: float
+    lower: list
+    upper: list
+    limit: float
+
+    @property
+    def converged(self):
+        """Whether the gap is below `limit`."""
+        return self.nats < self.limit
+
+    @property
+    def warnings(self):
+        """Sentences that must stand beside an estimate, none where AIS has converged."""
+        if self.converged:
+            return []
+        return [
+            f"AIS has not converged: on the model's own images its bounds on log p(x) are {self.nats:.1f} +- "
+            f"{self.standard_error:.1f} nats apart, expected less than {self.limit:g}; take more temperatures"
+        ]
+
+    def to_dict(self):
+        """Return all figures by name."""
+        return dataclasses.asdict(self) | {"converged": self.converged, "warnings": self.warnings}
+
+
+@dataclasses.dataclass(frozen=True)
+class AIS:
+    """Negative log-likelihood of images by annealed importance sampling.
+
+    Attributes:
+      nats, nats_standard_error: float, the NLL per image and its standard error over images. Infinite where an image
+        has probability 0 in all of its chains.
+      log_prob: list of float, log p(x) in nats for each image: the log of the mean weight over chains.
+      effective_sample_size: float, (sum w)^2 / sum w^2 over the chains of an image, mean over images; 1 to `chains`.
+      acceptance, final_acceptance: float, mean acceptance probability over all chains and over all temperatures, and
+        over the last tenth of them.
+      sigma: float, standard deviation of the observation noise.
+      num_images: int.
+      settings: `AISSettings`.
+      gap: `Gap`.
+      sigma_choice: `SigmaChoice`, or None where sigma was given.
+    """
+
+    nats: float
+    nats_standard_error: float
+    log_prob: list
+    effective_sample_size: float
+    acceptance: float
+    final_acceptance: float
+    sigma: float
+    num_images: int
+    settings: AISSettings
+    gap: Gap
+    sigma_choice: SigmaChoice | None = None
+
+    @property
+    def converged(self):
+        """Whether the bounds of AIS meet on the model's own images; see `Gap`."""
+        return self.gap.converged
+
+    @property
+    def warnings(self):
+        """Sentences that must stand beside the figure, none where it is sound."""
+        return self.gap.warnings + (self.sigma_choice.warnings if self.sigma_choice else [])
+
+    def __str__(self):
+        text = (
+            f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats (AIS, {self.num_images} images, "
+            f"{self.settings.chains} chains, {self.settings.temperatures} temperatures, sigma {self.sigma:g}); "
+            f"gap {self.gap.nats:.2f} +- {self.gap.standard_error:.2f} nats, acceptance {self.acceptance:.2f}, "
+            f"effective sample size {self.effective_sample_size:.1f}"
+        )
+        return text + "".join(f"\nwarning: {warning}" for warning in self.warnings)
+
+    def to_dict(self):
+        """Return all figures by name."""
+        return dataclasses.asdict(self) | {
+            "gap": self.gap.to_dict(),
+            "sigma_choice": self.sigma_choice and self.sigma_choice.to_dict(),
+            "converged": self.converged,
+            "warnings": self.warnings,
+        }
+
+
+def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap_limit=GAP_LIMIT):
+    """Estimate the NLL of images under z ~ prior, x | z ~ N(G(z), sigma^2 I), and how far the estimate is off.
+
+    The step sizes adapt while the chains run, as in Wu et al., so that the weights are unbiased up to that adaptation.
+    The draws depend on the seed and on the number of the batch: another batch size gives other draws.
+
+    Args:
+      decode: function G from z [batch, k], of the prior's dtype, to images [batch, H, W, C], made of TensorFlow
+        operations.
+      prior: tfp distribution over z with event shape [k] and a density on all of R^k.
+      images: float [n, H, W, C], dequantised.
+      sigma: float > 0 in units of pixel values, or the `SigmaChoice` of `choose_sigma`.
+      settings: `AISSettings`; its defaults if None.
+      gap_images: int >= 2, images simulated for the `Gap`; each costs twice an image of `images`.
+      gap_limit: float, nats, see `Gap`.
+
+    Returns:
+      `AIS`.
+
+    Raises:
+      UserError: the prior's support is bounded, or a value is outside its range.
+    """
+    choice = sigma if isinstance(sigma, SigmaChoice) else None
+    sigma = choice.sigma if choice else sigma
+    _check_sigma(sigma)
+    settings = settings or AISSettings()
+    annealer = _Annealer(decode, prior, settings)
+    log_weights, acceptances = annealer.estimate(images, sigma, "AIS")
+    log_prob = _log_mean_exp(log_weights)
+    nats, error = _mean_and_error(-log_prob)
+    return AIS(
+        nats,
+        error,
+        log_prob.tolist(),
+        float(np.mean(_effective_sample_size(log_weights))),
+        float(np.mean(acceptances)),
+        float(np.mean(acceptances[-math.ceil(len(acceptances) / 10) :])),
+        float(sigma),
+        len(log_prob),
+        settings,
+        _measure_gap(annealer, sigma, gap_images, gap_limit),
+        choice,
+    )
+
+
+def measure_gap(decode, prior, sigma, num_images=10, settings=None, limit=GAP_LIMIT):
+    """Return the `Gap` on `num_images` >= 2 images simulated from the model; see `evaluate_ais`."""
+    _check_sigma(sigma)
+    return _measure_gap(_Annealer(decode, prior, settings or AISSettings()), sigma, num_images, limit)
+
+
+def choose_sigma(decode, prior, images, sigmas=SIGMAS, settings=None):
+    """Choose the observation noise by the NLL that AIS gives to validation images.
+
+    Args:
+      decode, prior: see `evaluate_ais`.
+      images: float [n, H, W, C], validation images, dequantised.
+      sigmas: candidates, floats > 0.
+      settings: `AISSettings` of one candidate's run; a tenth of the default temperatures if None.
+
+    Returns:
+      `SigmaChoice`.
+    """
+    settings = settings or AISSettings(temperatures=AISSettings.temperatures // 10)
+    annealer = _Annealer(decode, prior, settings)
+    nats = []
+    for sigma in sigmas:
+        _check_sigma(sigma)
+        log_weights, _ = annealer.estimate(images, sigma, f"AIS, sigma {sigma:g}")
+        nats.append(float(np.mean(-_log_mean_exp(log_weights))))
+    best = sigmas[int(np.argmin(nats))]
+    return SigmaChoice(float(best), [float(s) for s in sigmas], nats, len(images), settings)
+
+
+def sigmoid_schedule(temperatures):
+    """Return the inverse temperatures b_0 = 0 < ... < b_T = 1, float64 [T + 1].
+
+    b_t = (s_t - s_0) / (s_T - s_0),  s_t = sigmoid(RADIUS (2 t / T - 1))
+    """
+    s = 1 / (1 + np.exp(-np.linspace(-RADIUS, RADIUS, temperatures + 1)))
+    return (s - s[0]) / (s[-1] - s[0])
+
+
+def _check_sigma(sigma):
+    if not sigma > 0:
+        raise UserError(f"sigma={sigma}; expected more than 0")
+
+
+def _measure_gap(annealer, sigma, num_images, limit):
+    if num_images < 2:
+        raise UserError(f"gap_images={num_images}; expected 2 or more, for a standard error")
+    lower, upper = annealer.bounds(num_images, sigma)
+    nats, error = _mean_and_error(upper - lower)
+    return Gap(nats, error, lower.tolist(), upper.tolist(), float(limit))
+
+
+class _State(typing.NamedTuple):
+    """Chains between two transitions; `rows` are images times chains.
+
+    Attributes:
+      z: [rows, k].
+      results: of the HMC kernel at z, with the target's value and gradient at inverse temperature `beta`.
+      beta: scalar > 0.
+      log_weight: [rows].
+      log_step: [rows], log of the step size.
+    """
+
+    z: tf.Tensor
+    results: object
+    beta: tf.Tensor
+    log_weight: tf.Tensor
+    log_step: tf.Tensor
+
+
+class _Annealer:
+    """Chains of AIS, traced once for all images, values of sigma and both directions.
+
+    All of it is float64 but for G and the prior: sums over thousands of pixels in float32 are off by 1e-3 nats, and the
+    cost is in G's matrices.
+    """
+
+    def __init__(self, decode, prior, settings):
+        far = tf.fill(prior.event_shape, tf.constant(_FAR, prior.dtype))
+        if not np.isfinite([prior.log_prob(far), prior.log_prob(-far)]).all():
+            raise UserError(
+                f"prior={prior.name} has a bounded support, at whose edge HMC cannot turn; expected a density "
+                "on all of R^k, such as that of prior=logistic or prior=gaussian"
+            )
+        self._decode = decode
+        self._prior = prior
+        self._settings = settings
+        self._schedule = sigmoid_schedule(settings.temperatures)
+        self._start = tf.function(self._first_state, autograph=False, reduce_retracing=True)
+        self._advance = tf.function(self._transitions, autograph=False, reduce_retracing=True)
+
+    def estimate(self, images, sigma, text):
+        """Return the log weights of forward chains, [n, chains], and the mean acceptances in order, [calls]."""
+        images = np.asarray(images)
+        if images.ndim != 4 or not len(images):
+            raise UserError(f"images have the shape {images.shape}; expected [n, H, W, C] with n of 1 or more")
+        size = self._settings.batch_size
+        weights, acceptances = [], []
+        for number, first in enumerate(range(0, len(images), size), start=1):
+            batch = tf.constant(images[first : first + size], tf.float64)
+            state, acceptance = self._forward(batch, sigma, self._key(number), text)
+            weights.append(self._by_image(state.log_weight))
+            acceptances.append(acceptance)
+        return np.concatenate(weights), np.average(acceptances, axis=0, weights=[len(w) for w in weights])
+
+    def bounds(self, num_images, sigma):
+        """Return stochastic lower and upper bounds of log p(x), each [num_images], of simulated images."""
+        simulation, forward, reverse = tf.unstack(tf.random.experimental.stateless_split(self._key(0), 3))
+        z, images = _simulate(self._decode, self._prior, sigma, num_images, simulation)
+        state, _ = self._forward(images, sigma, forward, "AIS, lower bound")
+        lower = _log_mean_exp(self._by_image(state.log_weight))
+        # The forward chains end with the step sizes that suit the posterior, where the reverse chains begin.
+        schedule, log_step = self._schedule[::-1], state.log_step
+        state, _ = self._run(images, self._repeat(z), schedule, sigma, log_step, reverse, "AIS, upper bound")
+        return lower, -_log_mean_exp(self._by_image(state.log_weight))
+
+    def _key(self, number):
+        return random.key(self._settings.seed, random.Stream.SAMPLE, number)
+
+    def _repeat(self, values):
+        return tf.repeat(values, self._settings.chains, axis=0)
+
+    def _by_image(self, values):
+        return values.numpy().reshape(-1, self._settings.chains)
+
+    def _forward(self, images, sigma, key, text):
+        start, transitions = tf.unstack(tf.random.experimental.stateless_split(key, 2))
+        rows = len(images) * self._settings.chains
+        log_step = tf.fill([rows], tf.constant(math.log(self._settings.step_size), tf.float64))
+        z = self._prior.sample(rows, seed=start)
+        return self._run(images, z, self._schedule, sigma, log_step, transitions, text)
+
+    def _run(self, images, z, schedule, sigma, log_step, key, text):
+        """Return the last `_State` and the mean acceptance of each call's transitions, [calls]."""
+        fixed = [tf.constant(sigma, tf.float64), tf.constant(schedule, tf.float64), key]
+        images = self._repeat(images)
+        state = self._start(images, fixed[0], tf.cast(z, tf.float64), log_step)
+        last, acceptances = len(schedule) - 1, []
+        with tqdm(total=last, desc=text, leave=False, mininterval=0.5 if sys.stderr.isatty() else 10) as bar:
+            for first in range(0, last, _TEMPERATURES_PER_CALL):
+                count = min(_TEMPERATURES_PER_CALL, last - first)
+                state, acceptance = self._advance(images, *fixed, state, tf.constant(first), tf.constant(first + count))
+                acceptances.append(float(acceptance) / count)
+                bar.update(count)
+        return state, acceptances
+
+    def _log_prior(self, z):
+        return tf.cast(self._prior.log_prob(tf.cast(z, self._prior.dtype)), tf.float64)
+
+    def _log_likelihood(self, z, images, sigma):
+        """Return log N(x; G(z), sigma^2 I), [rows]; -inf where G(z) is not finite."""
+        residuals = images - tf.cast(self._decode(tf.cast(z, self._prior.dtype)), tf.float64)
+        size = tf.cast(tf.size(images[0]), tf.float64)
+        squares = tf.reduce_sum(residuals**2, axis=tf.range(1, tf.rank(residuals)))
+        log_prob = -squares / (2 * sigma**2) - size * (tf.math.log(sigma) + math.log(2 * math.pi) / 2)
+        return tf.where(tf.math.is_finite(log_prob), log_prob, tf.constant(-math.inf, tf.float64))
+
+    def _kernel(self, images, sigma, beta, log_step):
+        return tfp.mcmc.HamiltonianMonteCarlo(
+            lambda z: self._log_prior(z) + beta * self._log_likelihood(z, images, sigma),
+            step_size=tf.exp(log_step)[:, tf.newaxis],
+            num_leapfrog_steps=self._settings.leapfrog_steps,
+        )
+
+    def _first_state(self, images, sigma, z, log_step):
+        one, zeros = tf.ones([], tf.float64), tf.zeros_like(log_step)
+        results = self._kernel(images, sigma, one, log_step).bootstrap_results(z)
+        return _State(z, results, one, zeros, log_step)
+
+    def _transitions(self, images, sigma, schedule, key, state, first, last):
+        """Make the steps first + 1 to last of the schedule; return the state and the sum of mean acceptances."""
+
+        def step(t, state, acceptance):
+            beta = schedule[t + 1]
+            # The likelihood and its gradient at z are known from the last transition's target: taking the
+            # cheap prior out of it saves a pass through G.
+            prior, prior_gradient = tfp.math.value_and_gradient(self._log_prior, state.z)
+            accepted = state.results.accepted_results
+            likelihood = (accepted.target_log_prob - prior) / state.beta
+            gradient = (accepted.grads_target_log_prob[0] - prior_gradient) / state.beta
+            accepted = accepted._replace(
+                target_log_prob=prior + beta * likelihood, grads_target_log_prob=[prior_gradient + beta * gradient]
+            )
+            z, results = self._kernel(images, sigma, beta, state.log_step).one_step(
+                state.z,
+                state.results._replace(accepted_results=accepted),
+                seed=tf.random.experimental.stateless_fold_in(key, t),
+            )
+            accepts = tf.exp(tf.minimum(results.log_accept_ratio, 0.0))
+            log_step = state.log_step + ADAPTATION_RATE * (accepts - self._settings.target_acceptance)
+            log_weight = state.log_weight + (beta - schedule[t]) * likelihood
+            return t + 1, _State(z, results, beta, log_weight, log_step), acceptance + tf.reduce_mean(accepts)
+
+        _, state, acceptance = tf.while_loop(
+            lambda t, *_: t < last, step, (first, state, tf.zeros([], tf.float64)), parallel_iterations=1
+        )
+        return state, acceptance
+
+
+def _simulate(decode, prior, sigma, num_images, key):
+    """Draw z ~ p(z), [num_images, k], and x ~ N(G(z), sigma^2 I), float64 [num_images, H, W, C]."""
+    latent, noise = tf.unstack(tf.random.experimental.stateless_split(key, 2))
+    z = prior.sample(num_images, seed=latent)
+    means = tf.cast(decode(z), tf.float64)
+    return z, means + sigma * tf.random.stateless_normal(tf.shape(means), noise, dtype=tf.float64)
+
+
+def _log_mean_exp(log_weights):
+    return tfp.math.reduce_logmeanexp(log_weights, axis=1).numpy()
+
+
+def _effective_sample_size(log_weights):
+    weights = tf.nn.softmax(log_weights, axis=1).numpy()
+    # An image without any weight has 0 / 0.
+    return np.nan_to_num(1 / np.sum(weights**2, axis=1))
+
+
+def _mean_and_error(values):
+    with np.errstate(invalid="ignore"):
+        return float(np.mean(values)), float(np.std(values) / math.sqrt(max(len(values) - 1, 1)))

@@ -1,0 +1,246 @@
+"""Classifiers that judge samples: a CNN trained on the data set itself, or ImageNet's InceptionV3."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import re
+import sys
+import tempfile
+import zipfile
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from tqdm import tqdm
+
+from flow_gan.errors import UserError, check_choice
+from flow_gan.evaluation.cnn import make_cnn, make_recipe, train_cnn
+from flow_gan.evaluation.inception import make_inception
+
+CLASSIFIERS = ("cnn", "inception_v3")
+
+# Test accuracy below which a CNN is no judge of samples.
+TARGET_ACCURACY = {"digits": 0.975, "mnist": 0.992, "cifar10": 0.80}
+
+# To be raised with every change of the CNN or its training that its recipe does not show: trained weights that are
+# cached are then trained anew.
+_VERSION = 1
+
+_CNN_NOTE = (
+    "the classifier is this package's own CNN trained on {}: the scores compare only with others by the same "
+    "classifier, not with the Inception scores of the paper, and are never to be ranked against them"
+)
+_INCEPTION_NOTE = (
+    "the classifier is InceptionV3 of keras.applications, not the release of Inception that the paper or published "
+    "FIDs used: the scores compare only with others by the same weights"
+)
+
+
+class Classifier:
+    """A trained network that gives images class probabilities and features.
+
+    Images are judged as a file would hold them, on the data set's grey levels, so that the noise of dequantisation
+    tells no samples from data:
+
+        level = min(floor(x * levels), levels - 1)
+
+    Args:
+      name: str, which classifier this is, for people.
+      network: function from float32 images [batch, H, W, C] in [0, 1] to (logits [batch, K], features [batch, F]).
+      image_shape: (H, W, C).
+      levels: int, grey levels.
+      note: str, what its scores compare with.
+      knows_labels: bool, whether its classes are the labels of the data set.
+      test_accuracy: float in [0, 1], or None where there are no labels of its classes.
+      batch_size: int.
+    """
+
+    def __init__(self, name, network, image_shape, levels, note, knows_labels=True, test_accuracy=None, batch_size=250):
+        self.name = name
+        self.image_shape = tuple(image_shape)
+        self.levels = levels
+        self.note = note
+        self.knows_labels = knows_labels
+        self.test_accuracy = test_accuracy
+        self._batch_size = batch_size
+        self._run = tf.function(network, input_signature=[tf.TensorSpec([None, *image_shape], tf.float32)])
+
+    def predict(self, images):
+        """Classify images in batches, with a progress bar if it takes long.
+
+        Args:
+          images: [n, H, W, C], floats in [0, 1] (what lies outside is clipped) or uint8 grey levels; a numpy array or
+            anything that has `len`, `shape` and is indexed by an integer array.
+
+        Returns:
+          Class probabilities, float64 [n, K], and features, float64 [n, F].
+
+        Raises:
+          UserError: the images are of another shape, or not finite.
+        """
+        if len(images) == 0 or tuple(images.shape[1:]) != self.image_shape:
+            raise UserError(
+                f"images are {list(images.shape)}; the classifier {self.name} expected [n, "
+                f"{', '.join(map(str, self.image_shape))}] with n of 1 or more"
+            )
+        starts = range(0, len(images), self._batch_size)
+        results = []
+        for start in tqdm(starts, "classifying", delay=2, mininterval=0.5 if sys.stderr.isatty() else 10):
+            batch = np.asarray(images[np.arange(start, min(start + self._batch_size, len(images)))])
+            logits, features = self._run(self._on_levels(batch))
+            # In double precision the probabilities of a row add up to 1 without error and none is 0.
+            results.append((tf.nn.softmax(tf.cast(logits, tf.float64)).numpy(), features.numpy().astype(np.float64)))
+        probabilities, features = (np.concatenate(parts) for parts in zip(*results, strict=True))
+        return probabilities, features
+
+    def _on_levels(self, images):
+        if images.dtype == np.uint8:
+            levels = images
+        elif np.isfinite(images).all():
+            levels = np.clip(np.floor(images * self.levels), 0, self.levels - 1)
+        else:
+            raise UserError(f"images hold values that are not finite; the classifier {self.name} expected [0, 1]")
+        return levels.astype(np.float32) / (self.levels - 1)
+
+
+def load_classifier(name, dataset, folder, inception_weights=None, seed=0):
+    """Return the classifier that judges samples of a data set.
+
+    Args:
+      name: one of `CLASSIFIERS`. "cnn" is trained on the training images and kept in `folder`, and taken from there
+        when the data, the network, its training and the seed are the same. "inception_v3" has ImageNet's classes.
+      dataset: `data.Dataset`; "cnn" needs labels of the training and the test images.
+      folder: path, for trained classifiers; made if need be.
+      inception_weights: path or None, see `make_inception`.
+      seed: int, of the CNN's training.
+
+    Returns:
+      A `Classifier`.
+
+    Raises:
+      UserError: what is wrong with the arguments.
+    """
+    check_choice("classifier", name, CLASSIFIERS)
+    if name == "inception_v3":
+        network = make_inception(dataset.image_shape, inception_weights)
+        description = f"inception_v3 ({inception_weights or 'imagenet'})"
+        return Classifier(
+            description,
+            _in_evaluation(network),
+            dataset.image_shape,
+            dataset.levels,
+            _INCEPTION_NOTE,
+            knows_labels=False,
+            batch_size=32,
+        )
+    if inception_weights is not None:
+        raise UserError(f"inception_weights={inception_weights} cannot be set for classifier={name}")
+    return _load_cnn(dataset, pathlib.Path(folder), seed)
+
+
+def _in_evaluation(network):
+    # Said, since Keras lets the batch norms of a model inside a model train where it is not.
+    return functools.partial(network, training=False)
+
+
+def _load_cnn(dataset, folder, seed):
+    num_classes = _count_classes(dataset)
+    recipe = make_recipe(dataset)
+    network = make_cnn(dataset.image_shape, num_classes, recipe.width, seed)
+    # The weights' shapes tell the network's layers, the rest of it and of its training are told by the version.
+    shapes = [tuple(weight.shape) for weight in network.weights]
+    description = [_VERSION, shapes, dataclasses.asdict(recipe), dataset.levels, seed, _digest(dataset)]
+    fingerprint = hashlib.sha256(json.dumps(description).encode()).hexdigest()
+    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', dataset.name)}-{fingerprint[:16]}.npz"
+
+    def make_classifier(test_accuracy):
+        note = _CNN_NOTE.format(dataset.name)
+        name = f"cnn trained on {dataset.name}"
+        return Classifier(
+            name, _in_evaluation(network), dataset.image_shape, dataset.levels, note, test_accuracy=test_accuracy
+        )
+
+    accuracy = _read_weights(path, network, fingerprint)
+    if accuracy is None:
+        # Now, not after minutes of training.
+        folder.mkdir(parents=True, exist_ok=True)
+        train_cnn(network, dataset.train.images, dataset.train.labels, dataset.levels, recipe, seed)
+        probabilities, _ = make_classifier(None).predict(dataset.test.images)
+        accuracy = float(np.mean(probabilities.argmax(1) == dataset.test.labels))
+        _write_weights(path, network, fingerprint, accuracy)
+    target = TARGET_ACCURACY.get(dataset.name, 0.0)
+    if accuracy < target:
+        logging.warning(
+            "the classifier of %s has a test accuracy of %.2f %%, below %.2f %%: its scores mean little",
+            *(dataset.name, 100 * accuracy, 100 * target),
+        )
+    return make_classifier(accuracy)
+
+
+def _count_classes(dataset):
+    """Return the number of classes, the largest training label + 1; raise `UserError` where labels are unfit."""
+    for name in ("train", "test"):
+        if dataset.split(name).labels is None:
+            raise UserError(
+                f"dataset {dataset.name} has no {name} labels; classifier=cnn is trained on labelled images, "
+                "pass classifier=inception_v3 or a labelled data set"
+            )
+    counts = label_counts(dataset.train.labels)
+    if len(counts) < 2 or not counts.all():
+        raise UserError(
+            f"training labels of {dataset.name} are {np.unique(dataset.train.labels).tolist()}; expected 0, 1, ... "
+            "without a gap, and two classes or more"
+        )
+    return len(counts)
+
+
+def label_counts(labels):
+    """Return how often each of the labels 0, 1, ... occurs in integer labels [N]."""
+    if np.min(labels) < 0:
+        raise UserError(f"labels hold {np.min(labels)}; expected 0 or more")
+    return np.bincount(labels)
+
+
+def _digest(dataset):
+    """Return a digest of the training and the test images and labels."""
+    digest = hashlib.sha256()
+    for split in (dataset.train, dataset.test):
+        digest.update(np.asarray(split.labels, np.int64).tobytes())
+        for start in range(0, len(split), 1000):
+            images = split.images[np.arange(start, min(start + 1000, len(split)))]
+            digest.update(repr(images.shape).encode() + np.ascontiguousarray(images).tobytes())
+    return digest.hexdigest()
+
+
+def _read_weights(path, network, fingerprint):
+    """Set the network's weights to those of a file and return its test accuracy; None if there is no good file."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path) as arrays:
+            if str(arrays["fingerprint"]) != fingerprint:
+                raise ValueError("it belongs to other data or another network")
+            accuracy = float(arrays["test_accuracy"])
+            network.set_weights([arrays[f"weight_{i}"] for i in range(len(network.weights))])
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())[:200]
+        logging.warning("the trained classifier %s cannot be used (%s); it is trained anew", path, reason)
+        return None
+    return accuracy
+
+
+def _write_weights(path, network, fingerprint, test_accuracy):
+    """Write the file that `_read_weights` reads, so that other processes see it whole or not at all."""
+    weights = {f"weight_{i}": weight for i, weight in enumerate(network.get_weights())}
+    # A name of its own for each process that writes.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, fingerprint=fingerprint, test_accuracy=test_accuracy, **weights)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

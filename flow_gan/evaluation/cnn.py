@@ -1,0 +1,140 @@
+"""A small convolutional classifier: its network and its training."""
+
+import dataclasses
+import math
+import sys
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from flow_gan import data
+from flow_gan.networks.convolution import Conv2D
+
+BATCH_SIZE = 128
+_MAX_BLOCKS = 3
+_PEAK_LEARNING_RATE = 4e-3
+_WARM_UP = 0.25
+_WEIGHT_DECAY = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a classifier of a data set is built and trained.
+
+    Attributes:
+      width: int, channels of the first block; each further block has twice those of the one before.
+      epochs: int.
+      shift: int, training images are shifted by up to as many pixels, zeros moving in.
+      flip: bool, whether half of the training images are mirrored.
+    """
+
+    width: int
+    epochs: int
+    shift: int
+    flip: bool
+
+
+def make_recipe(dataset):
+    """Return the `Recipe` of a `data.Dataset`: about as many images seen, whatever the size of the data set."""
+    is_grey = dataset.image_shape[-1] == 1
+    public = data.PUBLIC_DATASETS.get(dataset.name)
+    return Recipe(
+        width=32 if is_grey else 64,
+        epochs=min(math.ceil((200_000 if is_grey else 360_000) / len(dataset.train)), 40),
+        shift=min(dataset.image_shape[:2]) // 8,
+        flip=public is not None and public.horizontal_flip,
+    )
+
+
+def make_cnn(image_shape, num_classes, width, seed):
+    """Return the classifier with its first weights.
+
+    Up to three blocks; a block is, with all convolutions 3x3 and each followed by batch normalisation and ReLU,
+
+        x <- conv(x), halved by max pooling;  x <- x + conv(x)
+
+    The features are the maxima of the last block's channels over the image, the logits a linear map of them.
+
+    Args:
+      image_shape: (H, W, C).
+      num_classes: int.
+      width: int, see `Recipe`.
+      seed: int; every layer's first weights are drawn from a seed of their own.
+
+    Returns:
+      A `keras.Model` from images [batch, H, W, C] in [0, 1] to (logits [batch, num_classes], features [batch, F]).
+    """
+    seeds = iter(np.random.SeedSequence(seed).generate_state(2 * _MAX_BLOCKS + 1) >> 1)
+
+    def initializer():
+        return keras.initializers.HeNormal(int(next(seeds)))
+
+    def convolve(x, filters):
+        return Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer=initializer())(x)
+
+    def normalize(x):
+        return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x))
+
+    images = x = keras.Input(image_shape)
+    x = keras.layers.Rescaling(2.0, offset=-1.0)(x)
+    num_blocks = min(_MAX_BLOCKS, max(1, int(math.log2(min(image_shape[:2]))) - 1))
+    for block in range(num_blocks):
+        filters = width * 2**block
+        x = normalize(keras.layers.MaxPooling2D(padding="same")(convolve(x, filters)))
+        x = x + normalize(convolve(x, filters))
+    features = keras.layers.GlobalMaxPooling2D()(x)
+    logits = keras.layers.Dense(num_classes, kernel_initializer=initializer())(features)
+    return keras.Model(images, (logits, features))
+
+
+def train_cnn(network, images, labels, levels, recipe, seed):
+    """Train by AdamW on the cross-entropy, with one cycle of the learning rate.
+
+    Args:
+      network: from `make_cnn`.
+      images: uint8 [N, H, W, C], indexed by integer arrays.
+      labels: int [N].
+      levels: int, grey levels.
+      recipe: `Recipe`.
+      seed: int; order, shifts and flips of an epoch depend on (seed, epoch) only.
+    """
+    logits, _ = network.outputs
+    model = keras.Model(network.inputs, logits)
+    batch_size = min(BATCH_SIZE, len(images))
+    steps_per_epoch = len(images) // batch_size
+    steps = recipe.epochs * steps_per_epoch
+    warm_up = int(_WARM_UP * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        _PEAK_LEARNING_RATE / 10, steps - warm_up, warmup_target=_PEAK_LEARNING_RATE, warmup_steps=warm_up
+    )
+    model.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=_WEIGHT_DECAY),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    with tqdm(
+        total=steps, desc="training the classifier", unit="step", mininterval=0.5 if sys.stderr.isatty() else 10
+    ) as bar:
+        for epoch in range(recipe.epochs):
+            rng = np.random.default_rng([seed, epoch])
+            order = rng.permutation(len(images))
+            for step in range(steps_per_epoch):
+                chosen = np.sort(order[step * batch_size : (step + 1) * batch_size])
+                batch = _augment(images[chosen], recipe, rng).astype(np.float32) / (levels - 1)
+                loss = model.train_on_batch(batch, labels[chosen])
+                # Keras returns the mean over all batches so far.
+                bar.set_postfix_str(f"mean cross-entropy {float(loss):.3f}", refresh=False)
+                bar.update()
+
+
+def _augment(images, recipe, rng):
+    """Shift, and perhaps mirror, every image of a batch [n, H, W, C] at random."""
+    count, height, width, _ = images.shape
+    if recipe.flip:
+        mirrored = rng.uniform(size=count) < 0.5
+        images[mirrored] = images[mirrored, :, ::-1]
+    margin = (recipe.shift, recipe.shift)
+    padded = np.pad(images, [(0, 0), margin, margin, (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), (1, 2))
+    y, x = rng.integers(0, 2 * recipe.shift + 1, (2, count))
+    return np.moveaxis(windows[np.arange(count), y, x], 1, -1)

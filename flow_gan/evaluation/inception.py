@@ -1,0 +1,67 @@
+"""The ImageNet classifier InceptionV3."""
+
+import os
+import pathlib
+
+import keras
+
+from flow_gan.data import public
+from flow_gan.errors import UserError
+
+_SIDE = 299
+
+
+def make_inception(image_shape, weights=None):
+    """Return InceptionV3 (Szegedy et al. 2016) of `keras.applications`, from images of any size.
+
+    Grey images are repeated to three channels; all are resized to 299x299, bilinearly, and scaled to [-1, 1].
+
+    Args:
+      image_shape: (H, W, C), C 1 or 3.
+      weights: path of a weights file of `keras.applications.InceptionV3`; None for Keras's own, of ImageNet, from
+        its cache or the network.
+
+    Returns:
+      A `keras.Model` from images [batch, H, W, C] in [0, 1] to (logits [batch, 1000], features [batch, 2048]); the
+      features are those of the last pooling.
+
+    Raises:
+      UserError: there are no weights, or those of another network; images are neither grey nor in colour.
+    """
+    if image_shape[-1] not in (1, 3):
+        raise UserError(f"classifier=inception_v3 takes images of 1 or 3 channels, but these have {image_shape[-1]}")
+    if weights is not None and not pathlib.Path(weights).is_file():
+        raise UserError(f"inception_weights={weights}: there is no such file; expected weights of InceptionV3")
+    if weights is None:
+        _check_available()
+    try:
+        inception = keras.applications.InceptionV3(weights=weights or "imagenet", classifier_activation=None)
+    except Exception as error:
+        # A damaged file, one of another network, a download that broke off: each ends in exceptions of its own.
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"inception_weights={weights or 'imagenet'} cannot be loaded ({reason}); expected a weights file of "
+            "keras.applications.InceptionV3()"
+        ) from error
+    images = x = keras.Input(image_shape)
+    if image_shape[-1] == 1:
+        x = keras.layers.Concatenate()([x, x, x])
+    x = keras.layers.Resizing(_SIDE, _SIDE)(x)
+    x = keras.layers.Rescaling(2.0, offset=-1.0)(x)
+    both = keras.Model(inception.inputs, (inception.output, inception.get_layer("avg_pool").output))
+    return keras.Model(images, both(x))
+
+
+def _check_available():
+    """Raise `UserError` unless Keras's weights are in its cache or there is a network."""
+    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    cached = home / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
+    if cached.is_file():
+        return
+    try:
+        public._check_network()
+    except OSError as error:
+        raise UserError(
+            f"classifier=inception_v3 needs ImageNet weights, but they are neither in {cached} nor is there a network "
+            f"to download them ({error}); pass inception_weights=FILE, a weights file of keras.applications.InceptionV3"
+        ) from error

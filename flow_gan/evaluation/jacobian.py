@@ -1,0 +1,205 @@
+"""Singular values of the generator's Jacobian (paper, Section 5.1 and Appendix D, Figures 4 and 8)."""
+
+import dataclasses
+import hashlib
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from flow_gan import random
+from flow_gan.errors import UserError
+from flow_gan.evaluation.progress import progress
+from flow_gan.training.run_folder import write_json
+
+# Rows of the Jacobian that are computed at once: a backward pass of so many images through the generator.
+_ROWS = 256
+
+# Nats, by which the sum of log singular values may differ from the flow's own log-determinant.
+DISAGREEMENT_LIMIT = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class JacobianSpectrum:
+    """Singular values s_1 >= ... >= s_r of dG/dz, [d, k], at several z ~ p(z).
+
+    Attributes:
+      singular_values: list of lists of float, [draws, min(d, k)], in descending order.
+      condition_numbers: list of float, s_1 / s_r at each z; infinite where s_r is 0.
+      log_determinants: list of float, sum of log s_i at each z, in nats: log |det dG/dz| where d = k. -inf where an s_i
+        is 0.
+      flow_log_determinants: list of float, those of the flow's own formula; None for a model that is no flow.
+      seed: int, from which z derives.
+    """
+
+    singular_values: list
+    condition_numbers: list
+    log_determinants: list
+    flow_log_determinants: list | None
+    seed: int
+
+    @property
+    def log_determinant(self):
+        """Mean of log |det dG/dz| over z, in nats: the flow's own where there is one."""
+        return float(
+            np.mean(self.log_determinants if self.flow_log_determinants is None else self.flow_log_determinants)
+        )
+
+    @property
+    def disagreement(self):
+        """Largest difference of the sum of log singular values and the flow's log-determinant, in nats, or None."""
+        if self.flow_log_determinants is None:
+            return None
+        return float(np.max(np.abs(np.subtract(self.log_determinants, self.flow_log_determinants))))
+
+    @property
+    def warnings(self):
+        """Sentences that must stand beside the figures, none where they are sound."""
+        values = np.array(self.singular_values)
+        unresolved = int(np.sum(values < np.finfo(np.float64).eps * values[:, :1]))
+        found = []
+        if unresolved:
+            found.append(
+                f"{unresolved} of {values.size} singular values are below 2.2e-16 of the largest at their z, which is "
+                "float64's resolution: they are smaller than shown, or as small"
+            )
+        if self.disagreement is not None and not self.disagreement <= DISAGREEMENT_LIMIT:
+            found.append(
+                f"the sum of log singular values and the flow's log-determinant differ by {self.disagreement:.3g} "
+                f"nats, expected at most {DISAGREEMENT_LIMIT:g}"
+            )
+        return found
+
+    def __str__(self):
+        values, conditions = np.array(self.singular_values), np.array(self.condition_numbers)
+        lines = [
+            f"singular values  {values.min():.3g} to {values.max():.3g}, median {np.median(values):.3g} "
+            f"({values.shape[1]} at each of {len(values)} z)",
+            f"condition number {np.median(conditions):.3g} in the median, {conditions.min():.3g} to "
+            f"{conditions.max():.3g}",
+            f"log-determinant  {self.log_determinant:.2f} nats, mean of log |det dG/dz|",
+        ]
+        if self.disagreement is not None:
+            lines.append(f"                 sum of log singular values: off by {self.disagreement:.2g} nats at most")
+        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+
+    def to_dict(self):
+        """Return all figures by name."""
+        return dataclasses.asdict(self) | {
+            "log_determinant": self.log_determinant,
+            "disagreement": self.disagreement,
+            "warnings": self.warnings,
+        }
+
+
+def jacobian_spectrum(generator, draws=64, seed=0, folder=None):
+    """Return the `JacobianSpectrum` of a generator at `draws` samples z of its prior.
+
+    All is computed in float64, by a copy of the generator: the singular values of a model trained against a critic
+    alone span more than float32 resolves. The Jacobian is that of evaluation mode, before clipping.
+
+    Args:
+      generator: `Generator`.
+      draws: int >= 1. The first z are the same whatever their number is.
+      seed: int.
+      folder: path or None, where the values at each z are kept once they are known. A further call with the same
+        weights and seed goes on from there.
+
+    Raises:
+      UserError: `draws` is out of range, or a Jacobian is not finite.
+    """
+    if draws < 1:
+        raise UserError(f"draws={draws}; expected 1 or more")
+    store = _Store(folder, generator, seed)
+    key = random.key(seed, random.Stream.SAMPLE)
+    found = []
+    jacobian = None
+    for number in progress(range(draws), "Jacobians"):
+        values = store.load(number)
+        if values is None:
+            jacobian = jacobian or _Jacobian(generator)
+            values = jacobian.at(jacobian.generator.sample_latent(key, number, 1))
+            store.save(number, values)
+        found.append(values)
+    singular_values = np.array([values["singular_values"] for values in found])
+    largest, smallest = singular_values[:, 0], singular_values[:, -1]
+    conditions = np.divide(largest, smallest, out=np.full(draws, np.inf), where=smallest > 0)
+    with np.errstate(divide="ignore"):
+        log_determinants = np.log(singular_values).sum(1)
+    own = [values["log_determinant"] for values in found]
+    return JacobianSpectrum(
+        singular_values.tolist(),
+        conditions.tolist(),
+        log_determinants.tolist(),
+        own if generator.has_likelihood else None,
+        seed,
+    )
+
+
+class _Jacobian:
+    """Jacobians of a float64 copy of a generator."""
+
+    def __init__(self, generator):
+        self.generator = type(generator).from_config(generator.get_config() | {"dtype": "float64"})
+        for copy, variable in zip(self.generator.weights, generator.weights, strict=True):
+            copy.assign(tf.cast(variable.value, tf.float64))
+        self._rows = min(_ROWS, generator.size)
+        self._block = tf.function(self._compute_block, autograph=False)
+
+    def at(self, z):
+        """Return the singular values at z [1, k], and the flow's log-determinant there, as a dict."""
+        rows = np.empty([self.generator.size, self.generator.latent_size])
+        for start in range(0, len(rows), self._rows):
+            # All blocks have one shape: the last begins inside the one before.
+            start = min(start, len(rows) - self._rows)
+            rows[start : start + self._rows] = self._block(z, tf.constant(start)).numpy()
+        if not np.isfinite(rows).all():
+            raise UserError(f"the Jacobian of {type(self.generator).__name__} is not finite at a z of the prior")
+        log_determinant = None
+        if self.generator.has_likelihood:
+            log_determinant = float(self.generator.bijector().forward_log_det_jacobian(z, event_ndims=1)[0])
+        return {
+            "singular_values": np.linalg.svd(rows, compute_uv=False).tolist(),
+            "log_determinant": log_determinant,
+        }
+
+    def _compute_block(self, z, start):
+        """Return the rows of dG/dz from `start` on, one forward pass and a backward one for each."""
+        with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
+            tape.watch(z)
+            image = tf.reshape(self.generator.decode(z), [self.generator.size])
+
+        def row(number):
+            return tape.gradient(image, z, tf.one_hot(number, self.generator.size, dtype=tf.float64))[0]
+
+        return tf.vectorized_map(row, start + tf.range(self._rows))
+
+
+class _Store:
+    """Keeps what is known at each z, with a fingerprint of the generator and the seed; nothing without a folder."""
+
+    def __init__(self, folder, generator, seed):
+        self._folder = folder
+        digest = hashlib.sha256(f"{type(generator).__name__} {seed}".encode())
+        for weight in generator.weights:
+            digest.update(f"{weight.path} {weight.shape} {weight.dtype}".encode())
+            digest.update(weight.numpy().tobytes())
+        self._fingerprint = digest.hexdigest()
+
+    def _path(self, number):
+        return self._folder / f"z-{number:04}.json"
+
+    def load(self, number):
+        """Return what was saved of the z of a number, or None."""
+        if self._folder is None:
+            return None
+        try:
+            stored = json.loads(self._path(number).read_text())
+        except (OSError, ValueError):
+            return None
+        return stored["values"] if stored.get("fingerprint") == self._fingerprint else None
+
+    def save(self, number, values):
+        """Save a dict, whole or not at all."""
+        if self._folder is not None:
+            write_json(self._path(number), {"fingerprint": self._fingerprint, "values": values})

@@ -1,0 +1,10 @@
+"""Progress bars."""
+
+import sys
+
+from tqdm import tqdm
+
+
+def progress(iterable, text, total=None):
+    """Return `iterable` with a progress bar, which shows up where it takes over a second and goes once done."""
+    return tqdm(iterable, text, total, leave=False, delay=1, mininterval=0.5 if sys.stderr.isatty() else 10)

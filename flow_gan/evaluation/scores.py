@@ -1,0 +1,240 @@
+"""Scores of sample quality (paper, Section 3.2): Inception score, MODE score and FID."""
+
+import dataclasses
+
+import numpy as np
+from scipy.special import rel_entr
+
+from flow_gan.errors import UserError
+from flow_gan.evaluation.classifier import label_counts
+
+
+def inception_score(probabilities, splits=10):
+    """Return the Inception score (Salimans et al. 2016; paper, Section 3.2), mean and standard deviation over splits.
+
+        exp(E_x KL(p(y|x) || p(y))),  p(y) = E_x p(y|x)
+
+    1 at the least, the number of classes K at the most.
+
+    Args:
+      probabilities: [n, K], p(y|x) of n samples.
+      splits: int, number of consecutive parts of equal size (up to 1) that are scored apart.
+
+    Returns:
+      (mean, standard deviation) of the parts' scores, floats; the deviation is that of the parts themselves (divisor
+      `splits`), as in the release.
+
+    Raises:
+      UserError: rows are no distributions, or there are fewer samples than splits.
+    """
+    return _score_parts(probabilities, splits, lambda part: _mean_divergence(part, part.mean(0)))
+
+
+def mode_score(probabilities, label_distribution, splits=10):
+    """Return the MODE score (Che et al. 2017) by the paper's formula, mean and standard deviation over splits.
+
+        exp(E_x KL(p(y|x) || p*(y)) - KL(p*(y) || p(y))),  p(y) = E_x p(y|x)
+
+    0 where samples lack a class altogether. The release's formula cancels p* and equals the Inception score.
+
+    Args:
+      probabilities: [n, K], p(y|x) of n samples.
+      label_distribution: [K], p*(y) of the training data, without zeros.
+      splits: see `inception_score`.
+
+    Returns:
+      See `inception_score`.
+
+    Raises:
+      UserError: as `inception_score`, or the label distribution is unfit.
+    """
+    expected = _check_distributions("label_distribution", np.atleast_2d(label_distribution))[0]
+    if expected.shape != np.shape(probabilities)[1:] or not expected.all():
+        raise UserError(
+            f"label_distribution={np.round(expected, 4).tolist()} for probabilities {list(np.shape(probabilities))}; "
+            "expected one probability above 0 for each class"
+        )
+    return _score_parts(
+        probabilities,
+        splits,
+        lambda part: _mean_divergence(part, expected) - rel_entr(expected, part.mean(0)).sum(),
+    )
+
+
+def fid(features, reference_features):
+    """Return the Frechet distance of two Gaussians fitted to features, the FID (Heusel et al. 2017).
+
+        |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))
+
+    It grows as either number of images falls, so only values of equal numbers compare.
+
+    Args:
+      features: [n, F], n of 2 or more.
+      reference_features: [m, F], m of 2 or more.
+
+    Returns:
+      A float, 0 or more.
+
+    Raises:
+      UserError: the shapes are unfit, or a value is not finite.
+    """
+    for name, values in (("features", features), ("reference_features", reference_features)):
+        if np.ndim(values) != 2 or len(values) < 2 or np.shape(values)[1] != np.shape(features)[1]:
+            raise UserError(
+                f"{name} are {list(np.shape(values))}, features {list(np.shape(features))}; expected [n, F] of one F "
+                "and n of 2 or more"
+            )
+        if not np.isfinite(values).all():
+            raise UserError(f"{name} hold values that are not finite; expected finite ones")
+    mean1, factor1 = _gaussian(features)
+    mean2, factor2 = _gaussian(reference_features)
+    # tr (C1 C2)^(1/2) is the sum of the singular values of L1^T L2 with C = L L^T. Unlike a matrix square root this
+    # is exact to rounding where a covariance is singular, as it is with fewer images than features.
+    overlap = np.linalg.svd(factor1.T @ factor2, compute_uv=False).sum()
+    distance = np.sum((mean1 - mean2) ** 2) + np.sum(factor1**2) + np.sum(factor2**2) - 2 * overlap
+    return max(float(distance), 0.0)
+
+
+def _gaussian(features):
+    """Return the mean, [F], and a factor L, [F, F], of the covariance L L^T (divisor n - 1)."""
+    features = np.asarray(features, np.float64)
+    eigenvalues, vectors = np.linalg.eigh(np.atleast_2d(np.cov(features, rowvar=False)))
+    return features.mean(0), vectors * np.sqrt(np.maximum(eigenvalues, 0))
+
+
+def _mean_divergence(probabilities, other):
+    """Return E_x KL(p(y|x) || other(y)) of [n, K] and [K]."""
+    return rel_entr(probabilities, other).sum(1).mean()
+
+
+def _score_parts(probabilities, splits, log_score):
+    probabilities = _check_distributions("probabilities", probabilities)
+    if not 1 <= splits <= len(probabilities):
+        raise UserError(f"splits={splits} of {len(probabilities)} samples; expected 1 to the number of samples")
+    scores = np.exp([log_score(part) for part in np.array_split(probabilities, splits)])
+    return float(scores.mean()), float(scores.std())
+
+
+def _check_distributions(name, values):
+    """Return the float64 array [n, K]; raise `UserError` unless its rows are distributions."""
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2 or not values.size:
+        raise UserError(f"{name} are {list(values.shape)}; expected [n, K]")
+    # Written so that NaN fails.
+    if not (np.all(values >= 0) and np.all(np.abs(values.sum(1) - 1) < 1e-4)):
+        raise UserError(f"{name} hold rows that are no distributions; expected values of 0 or more that add up to 1")
+    return values
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """What samples are compared with.
+
+    Attributes:
+      features: float64 [m, F], the classifier's features of training images.
+      label_distribution: float64 [K], p*(y).
+    """
+
+    features: np.ndarray
+    label_distribution: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleScores:
+    """Scores of samples by a classifier.
+
+    Attributes:
+      inception_score, inception_score_std: float, see `inception_score`.
+      mode_score, mode_score_std: float, see `mode_score`.
+      fid: float, see `fid`.
+      num_samples: int.
+      num_reference: int, training images that the FID compares with.
+      splits: int.
+      classifier: str, the classifier's name.
+      classifier_test_accuracy: float or None, its accuracy on the test images of the data set.
+      label_distribution: str, whence p*(y) of the MODE score is.
+      note: str, what the scores compare with.
+    """
+
+    inception_score: float
+    inception_score_std: float
+    mode_score: float
+    mode_score_std: float
+    fid: float
+    num_samples: int
+    num_reference: int
+    splits: int
+    classifier: str
+    classifier_test_accuracy: float | None
+    label_distribution: str
+    note: str
+
+    def __str__(self):
+        accuracy = self.classifier_test_accuracy
+        known = "" if accuracy is None else f", test accuracy {100 * accuracy:.2f} %"
+        return (
+            f"Inception score  {self.inception_score:.3f} +- {self.inception_score_std:.3f}\n"
+            f"MODE score       {self.mode_score:.3f} +- {self.mode_score_std:.3f} (p* from {self.label_distribution})\n"
+            f"FID              {self.fid:.3f} ({self.num_reference} training images)\n"
+            f"classifier       {self.classifier}{known}; {self.num_samples} samples, {self.splits} splits\n"
+            f"note: {self.note}"
+        )
+
+    def to_dict(self):
+        """Return all figures by name."""
+        return dataclasses.asdict(self)
+
+
+def make_reference(classifier, split, num_images=None):
+    """Return the `Reference` of training images; one serves for any number of `score_samples`.
+
+    p*(y) is the share of each training label, of all images. A classifier with classes of its own (InceptionV3) is
+    not told by labels which of them the data set has; p*(y) is then its mean prediction on the reference images, just
+    as p(y) is its mean prediction on the samples.
+
+    Args:
+      classifier: `Classifier`.
+      split: `data.Split`, of training images.
+      num_images: int or None, how many images, evenly spaced, give the features; None for all.
+
+    Raises:
+      UserError: there are not that many images.
+    """
+    num_images = len(split) if num_images is None else num_images
+    if not 2 <= num_images <= len(split):
+        raise UserError(f"num_images={num_images} of {len(split)} training images; expected 2 to their number")
+    chosen = np.linspace(0, len(split) - 1, num_images).astype(int)
+    probabilities, features = classifier.predict(split.images[chosen])
+    if not classifier.knows_labels:
+        return Reference(features, probabilities.mean(0))
+    return Reference(features, label_counts(split.labels) / len(split))
+
+
+def score_samples(classifier, samples, reference, splits=10):
+    """Return the `SampleScores` of samples.
+
+    Args:
+      classifier: `Classifier`.
+      samples: float [n, H, W, C] in [0, 1].
+      reference: `Reference`, by the same classifier.
+      splits: int, see `inception_score`.
+
+    Raises:
+      UserError: the samples are of another shape, not finite, or fewer than `splits` or than 2.
+    """
+    samples = np.asarray(samples)
+    if not 1 <= splits <= len(samples):
+        raise UserError(f"splits={splits} of {len(samples)} samples; expected 1 to the number of samples")
+    probabilities, features = classifier.predict(samples)
+    return SampleScores(
+        *inception_score(probabilities, splits),
+        *mode_score(probabilities, reference.label_distribution, splits),
+        fid=fid(features, reference.features),
+        num_samples=len(samples),
+        num_reference=len(reference.features),
+        splits=splits,
+        classifier=classifier.name,
+        classifier_test_accuracy=classifier.test_accuracy,
+        label_distribution="training labels" if classifier.knows_labels else "mean prediction on training images",
+        note=classifier.note,
+    )

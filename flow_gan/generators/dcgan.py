@@ -1,0 +1,55 @@
+"""DCGAN (Radford et al. 2015), the implicit generator that the paper compares its flows with (Section 5.1)."""
+
+from flow_gan.errors import UserError
+from flow_gan.generators.base import Generator
+from flow_gan.networks.dcgan import UpsamplingNetwork
+from flow_gan.networks.initializers import GENERATOR, SeededInitializers
+
+
+class DCGAN(Generator):
+    """Transposed convolutions from z ~ p(z) to images, see `networks.dcgan.UpsamplingNetwork`.
+
+    It has no inverse and no likelihood, and can be trained against a critic alone. As in the paper z has as many
+    entries as an image, k = d, if not told otherwise.
+
+    Args:
+      image_shape: (H, W, C), of any size.
+      filters: int, channels of the last convolution's input; those before it have 2, 4, ... times as many.
+      prior: "logistic", "gaussian" or "uniform".
+      latent_size: int, k; H W C if None.
+      seed: int, from which the first weights derive.
+      **kwargs: of `keras.Model`.
+
+    Raises:
+      UserError: an argument out of its range, or `prior` is unknown.
+
+    Example:
+      >>> import flow_gan
+      >>> generator = flow_gan.DCGAN(image_shape=(8, 8, 1), filters=4)
+      >>> generator.sample(4, seed=0).shape
+      TensorShape([4, 8, 8, 1])
+    """
+
+    def __init__(self, image_shape=(28, 28, 1), filters=64, prior="logistic", latent_size=None, seed=0, **kwargs):
+        super().__init__(image_shape, prior, latent_size, **kwargs)
+        if filters < 1:
+            raise UserError(f"filters={filters}; expected 1 or more")
+        self.filters = filters
+        self.seed = seed
+        self.network = UpsamplingNetwork(
+            self.latent_size,
+            self.image_shape,
+            filters,
+            SeededInitializers("normal", seed, GENERATOR),
+            name="upsampling",
+            dtype=self.dtype_policy,
+        )
+        self.built = True
+
+    def decode(self, z, training=False, updates=1):
+        """Return x = G(z), [batch, H, W, C] in [0, 1]; see `Generator.decode`."""
+        return self.network(self._float(z), training=training, updates=updates)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return super().get_config() | {"filters": self.filters, "latent_size": self.latent_size, "seed": self.seed}

@@ -1,0 +1,7 @@
+"""What each `--mode` does with runs that exist."""
+
+from flow_gan.modes.compare import compare
+from flow_gan.modes.effective import effective_config
+from flow_gan.modes.evaluate import Run, evaluate, make_scorer, measure, score_label
+
+__all__ = ["Run", "compare", "effective_config", "evaluate", "make_scorer", "measure", "score_label"]

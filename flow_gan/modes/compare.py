@@ -1,0 +1,248 @@
+"""--mode=compare: several runs in the paper's tables and figures."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from flow_gan import config as config_module
+from flow_gan import training
+from flow_gan.errors import UserError
+from flow_gan.modes.effective import effective_config
+from flow_gan.modes.evaluate import Run, check_metrics, measure, result_path, score_label, score_name
+from flow_gan.report import figures, paper, tables
+from flow_gan.training.run_folder import RunFolder, new_folder, write_whole
+
+_UNKNOWN = "-"
+# Measures that Tables 1 and 2 take from the weights of the lowest NLL; all others from those of the highest score.
+_OF_BEST_NLL = ("nll",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """A run with what is stored of it.
+
+    Attributes:
+      name: str, its folder's name.
+      config: its `config.Config`.
+      folder: its `RunFolder`.
+      records: list of dicts, metrics.jsonl.
+      score_checkpoint: str, whose weights the score and Table 3 are of: "best_score" where the run kept them.
+    """
+
+    name: str
+    config: object
+    folder: RunFolder
+    records: list
+    score_checkpoint: str
+
+    def checkpoint(self, metric):
+        """Return the name of the weights that a measure is of."""
+        if metric in _OF_BEST_NLL and self.config.has_likelihood:
+            return "best"
+        return self.score_checkpoint
+
+    def result(self, metric):
+        """Return the stored result of a measure, a dict, or None."""
+        config = dataclasses.replace(self.config, checkpoint=self.checkpoint(metric))
+        path = result_path(self.folder, config, metric)
+        return json.loads(path.read_text()) if path.exists() else None
+
+
+def compare(config, given):
+    """Measure what is asked for and not stored yet, then write the tables and overlaid figures of several runs.
+
+    Args:
+      config: `config.Config` of --mode=compare.
+      given: {setting: value} of the command line, which also hold for measuring the runs.
+
+    Raises:
+      UserError: a folder is no run, the runs are of different data sets, or a measure cannot be had.
+    """
+    evaluation_settings = {name: value for name, value in given.items() if name in config_module.EVALUATION}
+    shared = {name: given[name] for name in ("data_dir", "batch_size") if name in given} | evaluation_settings
+    runs = [_open(folder.strip(), shared, config.split) for folder in config.run_dirs.split(",")]
+    if len({run.name for run in runs}) < len(runs):
+        raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")
+    datasets = {run.config.dataset for run in runs}
+    if len(datasets) > 1:
+        raise UserError(f"--run_dirs are of different data sets ({', '.join(sorted(datasets))}); expected one")
+    dataset = training.load_data(runs[0].config)
+    # What a run cannot have is left out of its row, as is the NLL of a model without a likelihood.
+    wanted = [(run, metric) for run in runs for metric in config.metrics.split(",") if _can_have(run, metric)]
+    for run, metric in wanted:
+        check_metrics(run.config, [metric], dataset)
+    for run, metric in wanted:
+        if run.result(metric) is None:
+            changed = dataclasses.replace(run.config, checkpoint=run.checkpoint(metric))
+            model, folder = training.load_model(changed, dataset.levels)
+            print(f"{run.name}: {metric}, checkpoint {changed.checkpoint}")
+            print(measure(Run(changed, dataset, model, folder), metric))
+    folder = new_folder(config, "comparison")
+    text = "\n\n".join([_objectives_table(runs, dataset), _estimators_table(runs)])
+    write_whole(folder / "tables.md", text + "\n")
+    print(text)
+    for path in (folder / "tables.md", *_draw(runs, dataset, folder)):
+        print(path)
+
+
+def _can_have(run, metric):
+    return run.config.has_likelihood or metric != "nll"
+
+
+def _open(folder, shared, split):
+    config = effective_config({"mode": "evaluate", "run_dir": folder, "split": split} | shared)
+    place = RunFolder(folder, config)
+    try:
+        records = [json.loads(line) for line in place.metrics_file.read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise UserError(f"--run_dirs: {folder} has no readable metrics.jsonl ({error})") from error
+    has_best_score = (place.checkpoints / "best_score").is_dir()
+    fallback = "best" if config.has_likelihood else "latest"
+    return Compared(place.path.name, config, place, records, "best_score" if has_best_score else fallback)
+
+
+def _objectives_table(runs, dataset):
+    """Table 1 (grey images) or 2 (colour): the best sample score and the test NLL."""
+    grey = dataset.image_shape[-1] == 1
+    unit = "nats" if grey else "bits/dim"
+    published = {"mnist": paper.TABLE_1, "cifar10": paper.TABLE_2}.get(dataset.name, {})
+    name = score_name(dataset)
+    rows = []
+    for run in runs:
+        scores, nll = run.result("scores"), run.result("nll")
+        stated = published.get(run.config.objective) if run.config.has_likelihood else None
+        rows.append(
+            [
+                run.name,
+                _objective(run.config),
+                _figure(scores, name, f"{name}_std", 3),
+                run.score_checkpoint,
+                _figure(nll, "nats" if grey else "bits_per_dim", None, 2 if grey else 4)
+                + ("" if not nll or not nll["warnings"] else " (!)"),
+                run.checkpoint("nll"),
+                f"{stated[0]:.2f}" if stated else _UNKNOWN,
+                f"{stated[1]:.2f}" if stated else _UNKNOWN,
+            ]
+        )
+    label = score_label(dataset)
+    header = ["run", "objective", label, "weights", f"{runs[0].config.split} NLL ({unit})", "weights"]
+    header += [f"paper's {label}", f"paper's NLL ({unit})"]
+    notes = [
+        f"Table {1 if grey else 2}: sample score and held-out NLL, {dataset.name}. "
+        "Weights: best is the lowest validation NLL, best_score the highest score in training.",
+        *sorted({run.result("scores")["note"] for run in runs if run.result("scores")}),
+        *(f"(!) {run.name}: {w}" for run in runs if run.result("nll") for w in run.result("nll")["warnings"]),
+    ]
+    missing = [run.name for run in runs if run.result("scores") is None]
+    if missing:
+        notes.append(f"No score is stored of {', '.join(missing)}; --metrics=scores computes it.")
+    return tables.markdown(header, rows) + "\n\n" + "\n".join(notes)
+
+
+def _estimators_table(runs):
+    """Table 3: exact NLL, AIS and KDE of the same weights and images, in nats."""
+    rows, notes = [], ["Table 3: estimates of the NLL in nats, of the same weights and images."]
+    for run in runs:
+        ais = run.result("ais")
+        published = paper.TABLE_3.get(run.config.objective) if run.config.dataset == "mnist" else None
+        row = [run.name, _objective(run.config), run.score_checkpoint]
+        if ais is None:
+            rows.append([*row, _UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN])
+            continue
+        exact = _figure(ais["nll"], "nats", "nats_standard_error", 2)
+        marked = "" if ais["converged"] else " (!)"
+        rows.append(
+            [
+                *row,
+                exact,
+                _figure(ais, "nats", "nats_standard_error", 2) + marked,
+                _figure(ais["kde"], "best_test_nll", "best_test_standard_error", 2),
+                " / ".join(f"{value:.2f}" for value in published) if published else _UNKNOWN,
+            ]
+        )
+        notes += [f"{run.name}: {warning}" for warning in ais["warnings"]]
+        notes.append(f"{run.name}: {ais['num_images']} images")
+    if any(run.result("ais") is None for run in runs):
+        notes.append("Where there is no figure, --metrics=ais computes it.")
+    header = ["run", "objective", "weights", "exact", "AIS", "KDE", "paper's exact / AIS / KDE"]
+    return tables.markdown(header, rows) + "\n\n" + "\n".join(notes)
+
+
+def _objective(config):
+    if config.objective == "hybrid":
+        return f"hybrid (lambda {config.like_reg:g})"
+    return config.objective.upper() + ("" if config.has_likelihood else f", {config.model_type} {config.f_div}")
+
+
+def _figure(result, name, error, digits):
+    """Return "value +- error" of a stored result."""
+    if result is None:
+        return _UNKNOWN
+    if result[name] is None:
+        return "not finite"
+    text = f"{result[name]:.{digits}f}"
+    return text if error is None or result[error] is None else f"{text} +- {result[error]:.{digits}f}"
+
+
+def _draw(runs, dataset, folder):
+    """Write the overlaid figures for which there are numbers; return their paths."""
+    grey = dataset.image_shape[-1] == 1
+    paths = []
+
+    def path(name):
+        paths.append(folder / f"{name}.png")
+        return paths[-1]
+
+    curves = {run.name: _curve(run, dataset, grey) for run in runs if run.config.has_likelihood}
+    if curves:
+        values = [v for curve in curves.values() for v in (*curve["nll"], *curve["validation_nll"]) if v is not None]
+        wide = bool(values) and max(values) > 10 * max(abs(float(np.median(values))), 1)
+        figures.learning_curves(path("nll"), curves, "nats" if grey else "bits/dim", log_scale=wide)
+    name = score_name(dataset)
+    scored = {run.name: [record for record in run.records if name in record] for run in runs}
+    scored = {run: records for run, records in scored.items() if records}
+    if scored:
+        points = {
+            run: {
+                "step": [record["step"] for record in records],
+                "score": [record[name] for record in records],
+                "std": [record[f"{name}_std"] for record in records],
+            }
+            for run, records in scored.items()
+        }
+        figures.score_curves(path("scores"), points, score_label(dataset))
+    spectra = {run.name: run.result("jacobian") for run in runs}
+    spectra = {run: result["singular_values"] for run, result in spectra.items() if result}
+    if spectra:
+        figures.singular_value_cdf(path("jacobian"), spectra)
+    for run in runs:
+        sweep = run.result("gmm")
+        if sweep:
+            figures.mixture_sweep(
+                path(f"gmm-{run.name}"),
+                {"bandwidths": sweep["bandwidths"], "nll": sweep["validation_nll"], "score": sweep.get("scores")},
+                run.name,
+                sweep["run_validation_nll"],
+                sweep["run_score"],
+                score_label(dataset),
+                "nats",
+            )
+    return paths
+
+
+def _curve(run, dataset, grey):
+    def unit(nats):
+        return nats if grey or nats is None else dataset.bits_per_dim(nats)
+
+    watched, validated = ([r for r in run.records if name in r] for name in ("nll", "validation_nll"))
+    curve = {
+        "step": [record["step"] for record in watched],
+        "nll": [unit(record["nll"]) for record in watched],
+        "validation_step": [record["step"] for record in validated],
+        "validation_nll": [unit(record["validation_nll"]) for record in validated],
+    }
+    if run.config.n_critic:
+        curve["critic_step"] = [record["step"] for record in run.records]
+        curve["critic_loss"] = [record["critic_loss"] for record in run.records]
+    return curve

@@ -1,0 +1,29 @@
+"""The effective configuration of a command line."""
+
+from flow_gan import config as config_module
+from flow_gan.errors import UserError
+from flow_gan.training.run_folder import read_config
+
+
+def effective_config(given):
+    """Return the configuration of {setting: value} given, completed from `--run_dir` where there is a run.
+
+    Raises:
+      UserError: a value is out of range, or another one than that of the run to go on with or to evaluate.
+    """
+    asked = config_module.Config(**given)
+    if asked.mode == "compare" or (asked.mode == "train" and not asked.resume):
+        return asked
+    text, path = read_config(asked.run_dir)
+    stored = config_module.from_json(text, path)
+    for name, value in given.items():
+        if name not in config_module.CHANGEABLE[asked.mode] and getattr(asked, name) != getattr(stored, name):
+            raise UserError(
+                f"--{name}={value}, but the run {asked.run_dir} has {getattr(stored, name)}: that would be another "
+                "model or another run; leave the flag out"
+            )
+    settings = vars(stored) | {"mode": "train", "resume": False, "split": "test"}
+    settings["checkpoint"] = "best" if stored.has_likelihood else "latest"
+    if "epoch" in given:
+        settings["max_steps"] = None  # What is asked for now counts, not what the run was started with.
+    return config_module.Config(**(settings | given))

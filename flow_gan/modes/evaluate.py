@@ -1,0 +1,313 @@
+"""--mode=evaluate: measures of a finished run, printed, stored as JSON and drawn."""
+
+import dataclasses
+import importlib.metadata
+import math
+import time
+
+import numpy as np
+
+from flow_gan import data, evaluation, training
+from flow_gan.errors import UserError
+from flow_gan.report import figures
+from flow_gan.training.run_folder import write_json
+
+_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
+
+# What is recorded of a score during training.
+_SCORED = ("inception_score", "inception_score_std", "mode_score", "mode_score_std", "fid")
+
+# Images of a picture's row.
+_COLUMNS = 10
+# Validation images by which AIS chooses its observation noise.
+_SIGMA_IMAGES = 10
+
+
+def evaluate(config):
+    """Measure a run by each of `--metrics`; print, store and draw the results.
+
+    Raises:
+      UserError: a measure that the model or the data cannot have, or more images than there are; nothing is measured
+        then.
+    """
+    names = config.metrics.split(",")
+    dataset = training.load_data(config)
+    check_metrics(config, names, dataset)
+    model, folder = training.load_model(config, dataset.levels)
+    run = Run(config, dataset, model, folder)
+    for name in names:
+        print(f"{name}, {config.split} images, checkpoint {config.checkpoint} (step {model.num_steps})")
+        print(measure(run, name))
+    print(f"stored in {folder.evaluation}")
+
+
+def check_metrics(config, names, dataset):
+    """Raise `UserError` for the first of the measures that is not to be had."""
+    for name in names:
+        if name in _NEED_LIKELIHOOD and not config.has_likelihood:
+            raise UserError(f"--metrics={name} needs a likelihood, which --model_type={config.model_type} has not")
+        if name == "scores":
+            _require_labels(config, dataset, "--metrics=scores")
+    for flag, asked, split in (
+        ("num_examples", config.num_examples, config.split),
+        ("ais_images", config.ais_images if "ais" in names else None, config.split),
+    ):
+        available = len(dataset.split(split))
+        if asked is not None and asked > available:
+            raise UserError(f"--{flag}={asked}, but there are {available} {split} images")
+
+
+def _require_labels(config, dataset, flag):
+    if config.classifier == "cnn" and dataset.train.labels is None:
+        raise UserError(
+            f"{flag} needs labels, which --dataset={config.dataset} has not; expected a labelled data set, or "
+            "--classifier=inception_v3"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run that is measured.
+
+    Attributes:
+      config: its `config.Config`.
+      dataset: its `data.Dataset`.
+      model: its `FlowGAN`, with the weights of `config.checkpoint`.
+      folder: its `RunFolder`.
+    """
+
+    config: object
+    dataset: data.Dataset
+    model: object
+    folder: object
+
+    @property
+    def generator(self):
+        """The model's generator."""
+        return self.model.generator
+
+    def images(self, split, count=None):
+        """Return the first `count` (or `--num_examples`) images of a split, dequantised as for its NLL."""
+        return evaluation.dequantized_images(self.model, self.dataset, split, count or self.config.num_examples)
+
+    def samples(self, count):
+        """Return `count` samples, float [count, H, W, C]."""
+        return evaluation.Sampler(self.generator, self.config.batch_size).draw(count, self.config.seed)
+
+    def path(self, name, suffix):
+        """Return the path of a result's file."""
+        return result_path(self.folder, self.config, name, suffix)
+
+    def save_grid(self, name, rows):
+        """Write images [rows, columns, H, W, C] as a PNG file; return its path."""
+        rows = np.asarray(rows)
+        path = self.path(name, "png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data.save_png(path, data.image_grid(rows.reshape(-1, *rows.shape[2:]), columns=rows.shape[1]))
+        return path
+
+
+def result_path(folder, config, name, suffix="json"):
+    """Return where a run keeps a result: evaluation/<name>-<split>-<checkpoint>.<suffix>."""
+    return folder.evaluation / f"{name}-{config.split}-{config.checkpoint}.{suffix}"
+
+
+def measure(run, name):
+    """Measure a run by one of the metrics, store the result, and return it as text."""
+    start = time.time()
+    text, result = _METRICS[name](run)
+    about = {
+        "metric": name,
+        "split": run.config.split,
+        "checkpoint": run.config.checkpoint,
+        "step": run.model.num_steps,
+        "seconds": time.time() - start,
+        "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
+        "settings": dataclasses.asdict(run.config),
+    }
+    write_json(run.path(name, "json"), _finite(about | result))
+    return text
+
+
+def _finite(value):
+    """Return `value` with null in place of floats that are not finite, which JSON does not know."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _nll(run):
+    nll = evaluation.evaluate_nll(
+        run.model,
+        run.dataset,
+        run.config.split,
+        run.config.batch_size,
+        run.config.noise_draws,
+        run.config.num_examples,
+    )
+    return str(nll), nll.to_dict()
+
+
+def make_judge(config, dataset):
+    """Return the function from samples, float [n, H, W, C], to their `evaluation.SampleScores`.
+
+    The classifier is trained, or taken from `--classifier_dir`, at once.
+    """
+    classifier = evaluation.load_classifier(config.classifier, dataset, config.classifier_dir, config.inception_weights)
+    count = min(config.score_samples, len(dataset.train))
+    reference = evaluation.make_reference(classifier, dataset.train, count)
+    return lambda samples: evaluation.score_samples(classifier, samples, reference, config.score_splits)
+
+
+def make_scorer(config, dataset):
+    """Return the function from a generator to (score, {name: figure}) that scores it during training."""
+    _require_labels(config, dataset, f"--score_every={config.score_every}")
+    judge, name = make_judge(config, dataset), score_name(dataset)
+    samplers = {}
+
+    def score(generator):
+        if generator not in samplers:
+            samplers[generator] = evaluation.Sampler(generator, config.batch_size)
+        scores = judge(samplers[generator].draw(config.score_samples, config.seed))
+        return getattr(scores, name), {part: getattr(scores, part) for part in _SCORED}
+
+    return score
+
+
+def _scores(run):
+    scores = make_judge(run.config, run.dataset)(run.samples(run.config.score_samples))
+    return str(scores), scores.to_dict()
+
+
+def _gmm(run):
+    """The Gaussian mixture on the training images, against the run (paper, Section 3.4)."""
+    config, dataset = run.config, run.dataset
+    mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)
+    search = evaluation.search_bandwidth(mixture, run.images("validation"), run.images(config.split))
+    sweep = {"bandwidths": search.bandwidths, "nll": search.validation_nll}
+    result = search.to_dict() | {"run_validation_nll": None, "run_score": None, "score": score_name(dataset)}
+    if config.has_likelihood:
+        nll = evaluation.evaluate_nll(
+            run.model, dataset, "validation", config.batch_size, num_examples=config.num_examples
+        )
+        result["run_validation_nll"] = nll.nats
+    if dataset.train.labels is not None:
+        score = make_judge(config, dataset)
+        kind = result["score"]
+        result["run_score"] = getattr(score(run.samples(config.score_samples)), kind)
+        sweep["score"] = [
+            getattr(score(mixture.sample(config.score_samples, bandwidth, config.seed).numpy()), kind)
+            for bandwidth in evaluation.progress(search.bandwidths, "scores of the mixture")
+        ]
+        result["scores"] = sweep["score"]
+    result["bandwidths_that_win"] = figures.mixture_sweep(
+        run.path("gmm", "png"),
+        sweep,
+        run.folder.path.name,
+        result["run_validation_nll"],
+        result["run_score"],
+        score_label(dataset),
+        "nats",
+    )
+    grids = {}
+    shown = {"best": search.best_bandwidth}
+    if result["bandwidths_that_win"]:
+        shown["winning"] = result["bandwidths_that_win"][0]
+    for which, bandwidth in shown.items():
+        samples = mixture.sample(_COLUMNS**2, bandwidth, config.seed).numpy()
+        grids[which] = run.save_grid(f"gmm-samples-{which}", samples.reshape(_COLUMNS, _COLUMNS, *samples.shape[1:]))
+    wins = result["bandwidths_that_win"]
+    text = f"mixture on {search.num_centres} training images, {search}\n"
+    text += (
+        f"it has the lower NLL and the higher score for bandwidths {wins[0]:.3g} to {wins[-1]:.3g}\n"
+        if wins
+        else "no bandwidth has both the lower NLL and the higher score\n"
+    )
+    return text + "\n".join(str(path) for path in (run.path("gmm", "png"), *grids.values())), result
+
+
+def _kde(run):
+    """The Parzen window on the run's samples (paper, Table 3)."""
+    mixture = evaluation.IsotropicMixture(run.samples(run.config.kde_samples))
+    search = evaluation.search_bandwidth(mixture, run.images("validation"), run.images(run.config.split))
+    return f"Parzen window on {search.num_centres} samples, {search}", search.to_dict()
+
+
+def _ais(run):
+    """AIS, and beside it the exact NLL and the Parzen window of the same images (paper, Table 3)."""
+    config, generator = run.config, run.generator
+    settings = evaluation.AISSettings(
+        chains=config.ais_chains,
+        temperatures=config.ais_temperatures,
+        leapfrog_steps=config.ais_leapfrog,
+        batch_size=config.ais_images,
+        seed=config.seed,
+    )
+    short = dataclasses.replace(settings, temperatures=max(config.ais_temperatures // 10, 1))
+    validation = run.images("validation", min(_SIGMA_IMAGES, len(run.dataset.validation)))
+    sigma = evaluation.choose_sigma(generator.decode, generator.prior, validation, settings=short)
+    images = run.images(config.split, config.ais_images)
+    ais = evaluation.evaluate_ais(generator.decode, generator.prior, images, sigma, settings)
+    kde = evaluation.search_bandwidth(
+        evaluation.IsotropicMixture(run.samples(config.kde_samples)), run.images("validation"), images
+    )
+    result = ais.to_dict() | {"kde": kde.to_dict(), "nll": None}
+    text = f"AIS    {ais}\nKDE    {kde}"
+    if config.has_likelihood:
+        nll = evaluation.evaluate_nll(
+            run.model, run.dataset, config.split, config.batch_size, num_examples=config.ais_images
+        )
+        result["nll"] = nll.to_dict()
+        text = f"exact  {nll}\n{text}"
+    return text, result
+
+
+def _jacobian(run):
+    """Singular values of the generator's Jacobian (paper, Section 5.1)."""
+    config = run.config
+    spectrum = evaluation.jacobian_spectrum(
+        run.generator, config.jacobian_draws, config.seed, run.folder.evaluation / f"jacobian-{config.checkpoint}"
+    )
+    path = run.path("jacobian", "png")
+    figures.singular_value_cdf(path, {run.folder.path.name: spectrum.singular_values})
+    return f"{spectrum}\n{path}", spectrum.to_dict()
+
+
+def _pictures(run):
+    """Samples, temperatures and, of a flow, reconstructions and interpolations."""
+    samples = run.samples(_COLUMNS**2)
+    rows = {
+        "samples": samples.reshape(_COLUMNS, _COLUMNS, *samples.shape[1:]),
+        "temperatures": evaluation.temperatures(run.generator, _COLUMNS, run.config.seed),
+    }
+    if run.config.has_likelihood:
+        count = min(2 * _COLUMNS, len(run.dataset.split(run.config.split)))
+        images = run.images(run.config.split, count)
+        rows["reconstructions"] = evaluation.reconstructions(run.generator, images[:_COLUMNS])
+        rows["interpolations"] = evaluation.interpolations(run.generator, images[: count // 2], images[count // 2 :])
+    paths = {name: str(run.save_grid(name, images)) for name, images in rows.items()}
+    return "\n".join(paths.values()), {"pictures": paths, "temperatures": list(evaluation.TEMPERATURES)}
+
+
+def score_name(dataset):
+    """Return the score that the paper gives for such images: MODE for grey ones, Inception for colour."""
+    return "mode_score" if dataset.image_shape[-1] == 1 else "inception_score"
+
+
+def score_label(dataset):
+    """Return `score_name` as people write it."""
+    return {"mode_score": "MODE score", "inception_score": "Inception score"}[score_name(dataset)]
+
+
+_METRICS = {
+    "nll": _nll,
+    "scores": _scores,
+    "gmm": _gmm,
+    "kde": _kde,
+    "ais": _ais,
+    "jacobian": _jacobian,
+    "pictures": _pictures,
+}
+_NEED_LIKELIHOOD = ("nll",)

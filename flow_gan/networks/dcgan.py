@@ -1,0 +1,90 @@
+"""The generator network of DCGAN (Radford et al. 2015)."""
+
+import itertools
+import math
+
+import keras
+import tensorflow as tf
+
+from flow_gan.networks.normalization import BatchNorm
+
+_KERNEL = 5
+# The first convolution's input has at least so many rows and columns, as in the publication, ...
+_SMALLEST = 4
+# ... unless the images are so small that there would be fewer convolutions than this.
+_FEWEST = 2
+
+
+class UpsamplingNetwork(keras.layers.Layer):
+    """Maps z to images by a dense layer and transposed convolutions, each of which doubles height and width.
+
+        dense - reshape - norm - ReLU - convolution - norm - ReLU - ... - convolution - sigmoid
+
+    The convolutions are transposed, 5x5 with stride 2. From the images backwards, height and width are halved, rounded
+    up, while both stay 4 or more, and at least twice: 28x28 comes from 4x4 by 7x7 and 14x14, 32x32 from 4x4, 8x8 from
+    2x2. The last convolution's input has `filters` channels, the one before it twice as many, and so on.
+
+    Args:
+      latent_size: int, entries of z.
+      image_shape: (H, W, C), of any size.
+      filters: int.
+      initializers: `SeededInitializers` for the matrix and the kernels.
+      **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, latent_size, image_shape, filters, initializers, **kwargs):
+        super().__init__(**kwargs)
+        *size, image_channels = image_shape
+        sizes = _sizes(size)
+        channels = [filters * 2**i for i in reversed(range(len(sizes) - 1))] + [image_channels]
+        self.first_shape = (*sizes[0], channels[0])
+        # No bias where a norm follows, which would take it away again.
+        self.dense = keras.layers.Dense(
+            math.prod(self.first_shape),
+            use_bias=False,
+            kernel_initializer=initializers.next(),
+            name=f"{self.name}_dense",
+            dtype=self.dtype_policy,
+        )
+        self.dense.build((None, latent_size))
+        self.norms = []
+        self.convs = []
+        for i, (before, after) in enumerate(itertools.pairwise(sizes)):
+            shape = (None, *before, channels[i])
+            norm = BatchNorm(name=f"{self.name}_norm_{i}", dtype=self.dtype_policy)
+            norm.build(shape)
+            conv = keras.layers.Conv2DTranspose(
+                channels[i + 1],
+                _KERNEL,
+                strides=2,
+                padding="same",
+                # Both 2n - 1 and 2n pixels are halved to n: this tells which it is to be.
+                output_padding=tuple(b - (2 * a - 1) for a, b in zip(before, after, strict=True)),
+                use_bias=after is sizes[-1],
+                kernel_initializer=initializers.next(),
+                name=f"{self.name}_conv_{i}",
+                dtype=self.dtype_policy,
+            )
+            conv.build(shape)
+            self.norms.append(norm)
+            self.convs.append(conv)
+        self.built = True
+
+    def call(self, z, training=False, updates=1):
+        """Map z [batch, latent_size] to [batch, H, W, C] in [0, 1]; `training`, `updates` as in `BatchNorm.call`."""
+        x = tf.reshape(self.dense(z), [-1, *self.first_shape])
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            x = conv(tf.nn.relu(norm(x, training=training, updates=updates)))
+        return tf.sigmoid(x)
+
+
+def _sizes(size):
+    """Return the (height, width) before the first convolution and after each, the last of them `size`."""
+    sizes = [tuple(size)]
+    while len(sizes) <= _FEWEST or min(_half(sizes[-1])) >= _SMALLEST:
+        sizes.append(_half(sizes[-1]))
+    return sizes[::-1]
+
+
+def _half(size):
+    return tuple(-(-n // 2) for n in size)

@@ -1,0 +1,216 @@
+import json
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+from scipy import stats
+
+import flow_gan
+from flow_gan.errors import UserError
+from flow_gan.evaluation import ais
+
+LATENTS, SHAPE, SIGMA = 10, (4, 5, 1), 0.5
+SIZE = math.prod(SHAPE)
+_RNG = np.random.default_rng(0)
+WEIGHTS = _RNG.standard_normal((LATENTS, SIZE)) / math.sqrt(LATENTS)
+SHIFT = _RNG.standard_normal(SIZE)
+SHORT = ais.AISSettings(temperatures=20, chains=2)
+
+
+def gaussian_prior(dtype=np.float64):
+    return tfp.distributions.Sample(tfp.distributions.Normal(dtype(0), dtype(1)), [LATENTS])
+
+
+def decode(z):
+    """A linear G: x = z A + b + noise is Gaussian."""
+    return tf.reshape(z @ tf.cast(WEIGHTS, z.dtype) + tf.cast(SHIFT, z.dtype), [-1, *SHAPE])
+
+
+def images_of(count, sigma=SIGMA):
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((count, LATENTS)) @ WEIGHTS + SHIFT + sigma * rng.standard_normal((count, SIZE))
+    return x.reshape(count, *SHAPE)
+
+
+def exact_log_prob(images):
+    """log N(x; b, A^T A + sigma^2 I), [n]."""
+    covariance = WEIGHTS.T @ WEIGHTS + SIGMA**2 * np.eye(SIZE)
+    return stats.multivariate_normal(SHIFT, covariance).logpdf(np.reshape(images, [-1, SIZE]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_linear_gaussian_model(dtype):
+    images = images_of(20)
+    settings = ais.AISSettings(temperatures=1000, chains=16, batch_size=20)
+    result = ais.evaluate_ais(decode, gaussian_prior(dtype), images, SIGMA, settings)
+    errors = np.array(result.log_prob) - exact_log_prob(images)
+    assert abs(errors.mean()) < min(0.5, 3 * errors.std() / math.sqrt(19))
+    np.testing.assert_allclose(result.nats, -np.mean(result.log_prob))
+    np.testing.assert_allclose(result.nats_standard_error, np.std(result.log_prob) / math.sqrt(19))
+    assert result.converged and result.gap.nats < 0.5 and result.warnings == []
+    assert 0.6 < result.acceptance < 0.7 and 0.6 < result.final_acceptance < 0.7
+    assert 1 < result.effective_sample_size <= 16
+
+
+def bounds_and_truth(monkeypatch, settings, num_images):
+    simulated, simulate = [], ais._simulate
+
+    def recorded(*args):
+        simulated.append(simulate(*args))
+        return simulated[-1]
+
+    monkeypatch.setattr(ais, "_simulate", recorded)
+    gap = ais.measure_gap(decode, gaussian_prior(), SIGMA, num_images, settings)
+    ((_, images),) = simulated
+    return gap, exact_log_prob(images)
+
+
+def test_the_bounds_bracket_the_truth(monkeypatch):
+    # So few temperatures that both errors stand out.
+    gap, truth = bounds_and_truth(monkeypatch, ais.AISSettings(temperatures=20), 40)
+    for error in (truth - gap.lower, np.array(gap.upper) - truth):
+        assert error.mean() > 3 * error.std() / math.sqrt(39)
+    np.testing.assert_allclose(gap.nats, np.mean(gap.upper) - np.mean(gap.lower))
+    np.testing.assert_allclose(gap.standard_error, np.std(np.subtract(gap.upper, gap.lower)) / math.sqrt(39))
+
+
+def test_a_short_run_has_not_converged():
+    result = ais.evaluate_ais(decode, gaussian_prior(), images_of(3), SIGMA, SHORT)
+    assert not result.converged and result.gap.nats > ais.GAP_LIMIT
+    (warning,) = result.warnings
+    assert "has not converged" in warning and warning in str(result)
+    assert not ais.Gap(math.nan, 0.0, [], [], 1.0).converged
+
+
+def test_schedule():
+    for temperatures in (1, 2, 1000):
+        b = ais.sigmoid_schedule(temperatures)
+        assert len(b) == temperatures + 1 and b[0] == 0 and b[-1] == 1
+        assert (np.diff(b) > 0).all()
+    np.testing.assert_allclose(b + b[::-1], 1)
+    assert b[1] < 1 / 5000 < 1 / 600 < b[501] - b[500]
+
+
+def test_seed():
+    def log_prob(seed):
+        settings = ais.AISSettings(temperatures=20, chains=2, seed=seed)
+        return ais.evaluate_ais(decode, gaussian_prior(), images_of(2), SIGMA, settings, gap_images=2)
+
+    first = log_prob(0)
+    assert first == log_prob(0)
+    assert np.abs(np.subtract(first.log_prob, log_prob(1).log_prob)).min() > 1e-3
+
+
+@pytest.mark.parametrize("step_size", [0.02, 10.0])
+def test_step_sizes_adapt_to_the_target(step_size):
+    # A rejection shortens the step fourfold as fast as an acceptance lengthens it, by 2 %.
+    settings = ais.AISSettings(temperatures=400, target_acceptance=0.8, step_size=step_size, leapfrog_steps=2)
+    result = ais.evaluate_ais(decode, gaussian_prior(), images_of(10), SIGMA, settings, gap_images=2)
+    assert 0.75 < result.final_acceptance < 0.85
+
+
+def test_images_that_are_not_finite_have_probability_0():
+    """Where z_0 > 1 the images are NaN, which leaves p(x) P(z_0 < 1 | x); the posterior of z is Gaussian."""
+
+    def decode_or_nan(z):
+        return decode(z) + tf.reshape(tf.sqrt(1 - z[:, 0]) * 0, [-1, 1, 1, 1])
+
+    images = images_of(20)
+    annealer = ais._Annealer(decode_or_nan, gaussian_prior(), ais.AISSettings(temperatures=1000, chains=16))
+    log_weights, _ = annealer.estimate(images, SIGMA, "")
+    without = np.isneginf(log_weights)
+    assert 0.05 < without.mean() < 0.3 and np.isfinite(log_weights[~without]).all()
+    covariance = np.linalg.inv(np.eye(LATENTS) + WEIGHTS @ WEIGHTS.T / SIGMA**2)
+    mean = (images.reshape(-1, SIZE) - SHIFT) @ WEIGHTS.T / SIGMA**2 @ covariance
+    truth = exact_log_prob(images) + stats.norm.logcdf((1 - mean[:, 0]) / math.sqrt(covariance[0, 0]))
+    errors = ais._log_mean_exp(log_weights) - truth
+    assert abs(errors.mean()) < min(0.5, 3 * errors.std() / math.sqrt(19))
+
+
+def test_a_decoder_that_is_never_finite():
+    settings = ais.AISSettings(temperatures=3)
+    result = ais.evaluate_ais(lambda z: decode(z) * math.nan, gaussian_prior(), images_of(2), SIGMA, settings)
+    assert result.nats == math.inf and result.acceptance == 0 and result.effective_sample_size == 0
+    assert not result.converged
+
+
+def test_a_transition_costs_one_gradient_for_each_leapfrog_step():
+    passes, traces = tf.Variable(0), []
+
+    def counted(z):
+        traces.append(z)
+        passes.assign_add(1)
+        return decode(z)
+
+    settings = ais.AISSettings(temperatures=30, leapfrog_steps=3, batch_size=2)
+    annealer = ais._Annealer(counted, gaussian_prior(), settings)
+    annealer.estimate(images_of(2), SIGMA, "")
+    assert passes.numpy() == 30 * 3 + 1
+    count = len(traces)
+    annealer.estimate(images_of(6), 2 * SIGMA, "")
+    assert len(traces) == count
+    assert passes.numpy() == 4 * (30 * 3 + 1)
+
+
+def test_batches():
+    annealer = ais._Annealer(decode, gaussian_prior(), ais.AISSettings(temperatures=300, chains=4, batch_size=3))
+    images = images_of(7)
+    log_weights, acceptances = annealer.estimate(images, SIGMA, "")
+    assert log_weights.shape == (7, 4) and acceptances.shape == (30,)
+    np.testing.assert_allclose(ais._log_mean_exp(log_weights), exact_log_prob(images), atol=5)
+
+
+def test_choose_sigma():
+    sigmas = (0.1, 0.5, 2.0)
+    choice = ais.choose_sigma(decode, gaussian_prior(), images_of(5), sigmas)
+    assert choice.sigma == 0.5 and choice.nats[1] == min(choice.nats)
+    assert choice.candidates == list(sigmas) and choice.num_images == 5 and choice.warnings == []
+    result = ais.evaluate_ais(decode, gaussian_prior(), images_of(2), choice, SHORT)
+    assert result.sigma == 0.5 and result.sigma_choice == choice
+    assert json.loads(json.dumps(result.to_dict()))["sigma_choice"]["nats"] == choice.nats
+    (warning,) = ais.SigmaChoice(0.1, [0.1, 0.5, 2.0], [1.0, 2.0, 3.0], 5, SHORT).warnings
+    assert "end of the list" in warning
+
+
+def test_a_flow():
+    """A flow of few pixels at its first weights, float32 with the logistic prior."""
+    generator = flow_gan.NICE((2, 2, 1), hidden_units=8, num_hidden_layers=1)
+    images = generator.sample(10, seed=1).numpy()
+    # For small noise the observation model's density is the flow's own; 0.02 is small beside these images' spread.
+    settings = ais.AISSettings(temperatures=1000, chains=256)
+    result = ais.evaluate_ais(generator.decode, generator.prior, images, 0.02, settings)
+    assert result.converged
+    inner = np.abs(images - 0.5).max((1, 2, 3)) < 0.4
+    assert inner.sum() >= 3
+    np.testing.assert_allclose(np.array(result.log_prob)[inner], generator.log_prob(images).numpy()[inner], atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"images": np.zeros((2, SIZE))}, r"images have the shape \(2, 20\); expected"),
+        ({"images": np.zeros((0, *SHAPE))}, "with n of 1 or more"),
+        ({"sigma": 0.0}, "sigma=0.0; expected"),
+        ({"gap_images": 1}, "gap_images=1; expected 2 or more"),
+        (
+            {"prior": tfp.distributions.Sample(tfp.distributions.Uniform(-1.0, 1.0), [LATENTS])},
+            "bounded support",
+        ),
+    ],
+)
+def test_errors(arguments, message):
+    given = {"prior": gaussian_prior(), "images": images_of(2), "sigma": SIGMA} | arguments
+    with pytest.raises(UserError, match=message):
+        ais.evaluate_ais(decode, settings=SHORT, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("chains", 0), ("temperatures", 0), ("leapfrog_steps", 0), ("batch_size", 0), ("step_size", 0.0)]
+    + [("target_acceptance", value) for value in (0.0, 1.0)],
+)
+def test_settings(name, value):
+    with pytest.raises(UserError, match=f"{name}={value}; expected"):
+        ais.AISSettings(**{name: value})

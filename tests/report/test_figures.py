@@ -1,0 +1,66 @@
+"""Figures show what they are given; those whose drawing computes something are checked by numbers."""
+
+import math
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from flow_gan.report import figures, tables
+
+
+def looks_like_a_figure(path):
+    pixels = np.asarray(PIL.Image.open(path).convert("L"))
+    return pixels.shape[1] > 500 and 0.5 < np.mean(pixels > 200) < 0.995
+
+
+def test_learning_curves(tmp_path):
+    run = {"step": [1, 2, 3], "nll": [5.0, None, 1.0], "validation_step": [3], "validation_nll": [math.inf]}
+    runs = {"mle": run, "adv": run | {"critic_step": [1, 2, 3], "critic_loss": [1.0, 2.0, 3.0]}}
+    for log_scale in (False, True):
+        path = tmp_path / f"{log_scale}.png"
+        figures.learning_curves(path, runs, "nats", log_scale)
+        assert looks_like_a_figure(path)
+    figures.learning_curves(tmp_path / "curves.svg", runs, "nats")
+    assert "<svg" in (tmp_path / "curves.svg").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["False.png", "True.png", "curves.svg"]
+
+
+def test_score_curves(tmp_path):
+    figures.score_curves(tmp_path / "s.png", {"a": {"step": [1, 2], "score": [3, 4], "std": [0.1, 0.2]}}, "MODE score")
+    assert looks_like_a_figure(tmp_path / "s.png")
+
+
+def test_singular_values(tmp_path):
+    figures.singular_value_cdf(tmp_path / "s.png", {"mle": np.ones((2, 3)), "adv": [[1e-12, 0.0, 1.0]]})
+    assert looks_like_a_figure(tmp_path / "s.png")
+
+
+@pytest.mark.parametrize(
+    "run_nll, run_score, expected",
+    [
+        (50.0, 4.0, [0.1]),  # Lower NLL at 0.1 and 1, higher score at 0.01 and 0.1.
+        (500.0, 4.0, [0.01, 0.1]),
+        (math.inf, 1.0, [0.01, 0.1, 1.0]),
+        (5.0, 1.0, []),
+        (None, 1.0, []),
+    ],
+)
+def test_bandwidths_that_win(tmp_path, run_nll, run_score, expected):
+    sweep = {"bandwidths": [1.0, 0.01, 0.1], "nll": [40.0, 100.0, 10.0], "score": [2.0, 9.0, 8.0]}
+    wins = figures.mixture_sweep(tmp_path / "m.png", sweep, "adv", run_nll, run_score, "MODE score", "nats")
+    assert wins == expected and looks_like_a_figure(tmp_path / "m.png")
+
+
+def test_a_sweep_without_scores(tmp_path):
+    sweep = {"bandwidths": [0.1, 1.0], "nll": [10.0, 40.0]}
+    assert figures.mixture_sweep(tmp_path / "m.png", sweep, "run", 5.0, None, "MODE score", "nats") == []
+
+
+def test_markdown():
+    assert tables.markdown(["a", "long"], [["1", "2"], ["345", "6"]]).splitlines() == [
+        "| a   | long |",
+        "| --- | ---- |",
+        "| 1   | 2    |",
+        "| 345 | 6    |",
+    ]
