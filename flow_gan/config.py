@@ -332,7 +332,7 @@ _LOWEST = {
     "num_samples": 1,
     "num_examples": 1,
     "noise_draws": 1,
-    "score_samples": 1,
+    "score_samples": 2,
     "score_splits": 1,
     "score_every": 0,
     "kde_samples": 1,
@@ -373,6 +373,8 @@ CHANGEABLE = {
     "evaluate": _ALWAYS_CHANGEABLE | {"batch_size", *EVALUATION},
     "sample": _ALWAYS_CHANGEABLE | {"seed"},
 }
+# What --mode=compare measures its runs with.
+COMPARISON = ("data_dir", "batch_size", "split", "gpu_nr", "classifier_dir", "inception_weights", *EVALUATION)
 
 
 def from_json(text, path):
@@ -409,6 +411,7 @@ def help_text():
         "  python -m flow_gan.main                                    hybrid NICE on scikit-learn's digits",
         "  python -m flow_gan.main --flagfile=runs/NAME.flags         a preset; flags after it override it",
         "  python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a run; more by --metrics",
+        "  python -m flow_gan.main --mode=compare --run_dirs=A,B,C    several runs in the paper's tables and figures",
         "  python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples",
     ]
     group = None

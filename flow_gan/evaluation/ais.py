@@ -169,6 +169,7 @@ class AIS:
       settings: `AISSettings`.
       gap: `Gap`.
       sigma_choice: `SigmaChoice`, or None where sigma was given.
+      num_available: int, images in the split; more than `num_images` says that the figure is of a part. None: all.
     """
 
     nats: float
@@ -182,6 +183,7 @@ class AIS:
     settings: AISSettings
     gap: Gap
     sigma_choice: SigmaChoice | None = None
+    num_available: int | None = None
 
     @property
     def converged(self):
@@ -194,8 +196,9 @@ class AIS:
         return self.gap.warnings + (self.sigma_choice.warnings if self.sigma_choice else [])
 
     def __str__(self):
+        of = f" of {self.num_available}" if self.num_available not in (None, self.num_images) else ""
         text = (
-            f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats (AIS, {self.num_images} images, "
+            f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats (AIS, {self.num_images}{of} images, "
             f"{self.settings.chains} chains, {self.settings.temperatures} temperatures, sigma {self.sigma:g}); "
             f"gap {self.gap.nats:.2f} +- {self.gap.standard_error:.2f} nats, acceptance {self.acceptance:.2f}, "
             f"effective sample size {self.effective_sample_size:.1f}"
@@ -212,7 +215,7 @@ class AIS:
         }
 
 
-def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap_limit=GAP_LIMIT):
+def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap_limit=GAP_LIMIT, num_available=None):
     """Estimate the NLL of images under z ~ prior, x | z ~ N(G(z), sigma^2 I), and how far the estimate is off.
 
     The step sizes adapt while the chains run, as in Wu et al., so that the weights are unbiased up to that adaptation.
@@ -227,6 +230,7 @@ def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap
       settings: `AISSettings`; its defaults if None.
       gap_images: int >= 2, images simulated for the `Gap`; each costs twice an image of `images`.
       gap_limit: float, nats, see `Gap`.
+      num_available: int or None, images that there are, see `AIS`.
 
     Returns:
       `AIS`.
@@ -254,6 +258,7 @@ def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap
         settings,
         _measure_gap(annealer, sigma, gap_images, gap_limit),
         choice,
+        num_available,
     )
 
 

@@ -25,6 +25,8 @@ class BandwidthSearch:
       validation_nll, validation_standard_error: lists of K floats, mean over images and its standard error.
       test_nll, test_standard_error: the same for the test images.
       num_centres, num_validation, num_test: int.
+      num_available: [int, int], validation and test images that there are; more than were used where the figures are of
+        a part.
       size: int, D.
     """
 
@@ -37,6 +39,7 @@ class BandwidthSearch:
     num_validation: int
     num_test: int
     size: int
+    num_available: list
 
     @property
     def best(self):
@@ -57,11 +60,15 @@ class BandwidthSearch:
 
     def __str__(self):
         i = self.best
+        used = [
+            f"{count} of {available}" if count < available else f"{count}"
+            for count, available in zip((self.num_validation, self.num_test), self.num_available, strict=True)
+        ]
         return (
             f"bandwidth {self.best_bandwidth:.4g}: "
             f"validation NLL {self.validation_nll[i]:.2f} +- {self.validation_standard_error[i]:.2f} nats "
-            f"({self.num_validation} images), "
-            f"test NLL {self.test_nll[i]:.2f} +- {self.test_standard_error[i]:.2f} nats ({self.num_test} images), "
+            f"({used[0]} images), "
+            f"test NLL {self.test_nll[i]:.2f} +- {self.test_standard_error[i]:.2f} nats ({used[1]} images), "
             f"{self.num_centres} centres"
         ) + "".join(f"\nwarning: {warning}" for warning in self.warnings)
 
@@ -78,7 +85,7 @@ class BandwidthSearch:
         }
 
 
-def search_bandwidth(mixture, validation_images, test_images, grid=COARSE_GRID):
+def search_bandwidth(mixture, validation_images, test_images, grid=COARSE_GRID, num_available=None):
     """Return the `BandwidthSearch` of a mixture: the line search of the paper's Section 3.4.
 
     The validation NLL is computed at every bandwidth of the grid, then minimised between the two neighbours of the
@@ -89,6 +96,7 @@ def search_bandwidth(mixture, validation_images, test_images, grid=COARSE_GRID):
       mixture: `IsotropicMixture`; its centres are training images, or samples of a generator.
       validation_images, test_images: floats [n, H, W, C] or [n, D], dequantised.
       grid: floats > 0, two or more.
+      num_available: [int, int], images in either split; those given if None.
 
     Raises:
       UserError: an argument is outside its range; see `IsotropicMixture.log_prob`.
@@ -111,6 +119,7 @@ def search_bandwidth(mixture, validation_images, test_images, grid=COARSE_GRID):
         len(validation_images),
         len(test_images),
         mixture.size,
+        num_available or [len(validation_images), len(test_images)],
     )
 
 

@@ -32,6 +32,13 @@ class Checks:
     batch_dependence: float
     num_checked: int
 
+    def __str__(self):
+        return (
+            f"round trip |x - G(f(x))| {self.round_trip_largest:.2g} at most, {self.round_trip_mean:.2g} in the mean; "
+            f"{100 * self.finite_fraction:g} % finite; changes by {self.batch_dependence:.2g} nats at most with the "
+            f"rest of the batch ({self.num_checked} images checked)"
+        )
+
     @property
     def warnings(self):
         """Sentences, one for each check that failed."""
@@ -62,20 +69,21 @@ def round_trip_errors(generator, images):
 
 
 def batch_dependence(log_prob, images):
-    """Return the largest change of log p(x) in nats when half of a batch is replaced.
+    """Return the largest change of log p(x) in nats when half of a batch is replaced, by its negative.
 
     Args:
       log_prob: function from images [batch, H, W, C] to [batch].
-      images: two batches or more, [>= 2 batch, H, W, C]; the batch is half of them.
+      images: float [batch, H, W, C] in [0, 1]. The first half of them keeps, the second half changes; a single image
+        stands beside itself.
 
     Returns:
-      float; 0 where there are fewer than 4 images; infinity where a value is finite in one batch alone.
+      float; infinity where a value is finite in one batch alone.
     """
-    quarter = len(images) // 4
-    if not quarter:
-        return 0.0
-    first, companions, others = (images[i * quarter : (i + 1) * quarter] for i in range(3))
-    values = [np.asarray(log_prob(np.concatenate([first, beside])))[:quarter] for beside in (companions, others)]
+    images = np.asarray(images)
+    half = max(len(images) // 2, 1)
+    first, companions = images[:half], images[-half:]
+    batches = [np.concatenate([first, beside]) for beside in (companions, 1 - companions)]
+    values = [np.asarray(log_prob(batch))[:half] for batch in batches]
     with np.errstate(invalid="ignore"):
         difference = np.abs(values[0] - values[1])
     # Two infinities or two NaNs are no change.

@@ -62,6 +62,11 @@ class NLL:
         return self.nats_standard_error / (self.size * math.log(2))
 
     @property
+    def bound_bits_per_dim(self):
+        """The importance-weighted bound in bits/dim, None for one draw."""
+        return None if self.bound_nats is None else data.bits_per_dim(self.bound_nats, self.size, self.levels)
+
+    @property
     def warnings(self):
         """Sentences that must stand beside the figure, none where it is sound."""
         found = [] if self.is_per_image else [NO_PER_IMAGE_LIKELIHOOD]
@@ -74,11 +79,12 @@ class NLL:
             f"{self.bits_per_dim:.4f} +- {self.bits_per_dim_standard_error:.4f} bits/dim ({self.num_images}{of} images)"
         )
         if self.bound_nats is not None:
-            bits = data.bits_per_dim(self.bound_nats, self.size, self.levels)
             text += (
                 f"\nimportance-weighted bound, {self.noise_draws} noise draws: {self.bound_nats:.2f} +- "
-                f"{self.bound_standard_error:.2f} nats, {bits:.4f} bits/dim"
+                f"{self.bound_standard_error:.2f} nats, {self.bound_bits_per_dim:.4f} bits/dim"
             )
+        if self.checks is not None:
+            text += f"\n{self.checks}"
         return text + "".join(f"\nwarning: {warning}" for warning in self.warnings)
 
     def to_dict(self):
@@ -86,6 +92,7 @@ class NLL:
         return dataclasses.asdict(self) | {
             "bits_per_dim": self.bits_per_dim,
             "bits_per_dim_standard_error": self.bits_per_dim_standard_error,
+            "bound_bits_per_dim": self.bound_bits_per_dim,
             "warnings": self.warnings,
         }
 
@@ -115,7 +122,7 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
     batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, count)
     log_prob = tf.function(generator.log_prob, autograph=False)
     errors = tf.function(lambda x: round_trip_errors(generator, x), autograph=False)
-    values, round_trip, first_images = [], [], []
+    values, round_trip, first_images = [], [], None
     for batch in progress(data.evaluation_batches(images, split, batch_size, count), f"NLL, {split}"):
         kept = batch["weight"].numpy() > 0
         draws = []
@@ -124,19 +131,17 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
             draws.append(log_prob(x).numpy()[kept])
             if draw == 0 and len(values) * batch_size < CHECKED_IMAGES:
                 round_trip.append(errors(x).numpy()[kept])
-            if draw == 0 and len(first_images) < 2:
-                first_images.append(x.numpy())
+            if first_images is None:
+                first_images = x.numpy()[kept]
         values.append(np.stack(draws))
     values = np.concatenate(values, axis=1).astype(np.float64)
     round_trip = np.concatenate(round_trip)
-    if len(first_images) < 2:
-        first_images *= 2
     checks = Checks(
         float(np.mean(np.isfinite(values))),
         float(np.max(round_trip)),
         float(np.mean(round_trip, dtype=np.float64)),
         ROUND_TRIP_LIMIT_LEVELS / dataset.levels,
-        batch_dependence(log_prob, np.concatenate(first_images)),
+        batch_dependence(log_prob, first_images),
         len(round_trip),
     )
     with np.errstate(invalid="ignore"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 
@@ -9,13 +10,23 @@ from flow_gan import config as config_module
 from flow_gan import training
 from flow_gan.errors import UserError
 from flow_gan.modes.effective import effective_config
-from flow_gan.modes.evaluate import Run, check_metrics, measure, result_path, score_label, score_name
+from flow_gan.modes.evaluate import (
+    Run,
+    cannot_have,
+    check_metrics,
+    measure,
+    score_label,
+    score_name,
+    stored_result,
+)
 from flow_gan.report import figures, paper, tables
-from flow_gan.training.run_folder import RunFolder, new_folder, write_whole
+from flow_gan.training.run_folder import RunFolder, check_free, new_folder, write_whole
 
 _UNKNOWN = "-"
 # Measures that Tables 1 and 2 take from the weights of the lowest NLL; all others from those of the highest score.
 _OF_BEST_NLL = ("nll",)
+# What runs must share, for their figures to be of the same images.
+_SAME_DATA = ("dataset", "validation_split", "levels", "input_height", "input_width", "c_dim")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,26 +38,31 @@ class Compared:
       config: its `config.Config`.
       folder: its `RunFolder`.
       records: list of dicts, metrics.jsonl.
-      score_checkpoint: str, whose weights the score and Table 3 are of: "best_score" where the run kept them.
     """
 
     name: str
     config: object
     folder: RunFolder
     records: list
-    score_checkpoint: str
 
     def checkpoint(self, metric):
-        """Return the name of the weights that a measure is of."""
-        if metric in _OF_BEST_NLL and self.config.has_likelihood:
-            return "best"
-        return self.score_checkpoint
+        """Return the name of the weights that a measure is of.
+
+        The NLL of Tables 1 and 2 is of the lowest validation NLL, all else of the highest score in training. Without
+        scores that is the lowest NLL again; for a critic's objective alone, which the NLL does not tell the course of,
+        the latest.
+        """
+        if metric not in _OF_BEST_NLL and self._has("best_score"):
+            return "best_score"
+        follows_nll = metric in _OF_BEST_NLL or self.config.objective != "adv"
+        return "best" if follows_nll and self._has("best") else "latest"
+
+    def _has(self, checkpoint):
+        return training.saved_step(self.folder.checkpoints, checkpoint) is not None
 
     def result(self, metric):
-        """Return the stored result of a measure, a dict, or None."""
-        config = dataclasses.replace(self.config, checkpoint=self.checkpoint(metric))
-        path = result_path(self.folder, config, metric)
-        return json.loads(path.read_text()) if path.exists() else None
+        """Return the stored result of a measure, a dict, or None where there is none of these settings and weights."""
+        return stored_result(self.folder, dataclasses.replace(self.config, checkpoint=self.checkpoint(metric)), metric)
 
 
 def compare(config, given):
@@ -59,17 +75,24 @@ def compare(config, given):
     Raises:
       UserError: a folder is no run, the runs are of different data sets, or a measure cannot be had.
     """
-    evaluation_settings = {name: value for name, value in given.items() if name in config_module.EVALUATION}
-    shared = {name: given[name] for name in ("data_dir", "batch_size") if name in given} | evaluation_settings
-    runs = [_open(folder.strip(), shared, config.split) for folder in config.run_dirs.split(",")]
+    unused = sorted(given.keys() - {"mode", "run_dirs", "runs_dir", "run_dir", *config_module.COMPARISON})
+    if unused:
+        raise UserError(f"--{unused[0]}={given[unused[0]]} has no use in --mode=compare; leave the flag out")
+    if config.run_dir is not None:
+        # Now, not after the measuring.
+        check_free("run_dir", config.run_dir)
+    shared = {name: given[name] for name in config_module.COMPARISON if name in given}
+    runs = [_open(folder.strip(), shared) for folder in config.run_dirs.split(",")]
     if len({run.name for run in runs}) < len(runs):
         raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")
-    datasets = {run.config.dataset for run in runs}
-    if len(datasets) > 1:
-        raise UserError(f"--run_dirs are of different data sets ({', '.join(sorted(datasets))}); expected one")
+    for setting in _SAME_DATA:
+        values = {str(getattr(run.config, setting)) for run in runs}
+        if len(values) > 1:
+            raise UserError(f"--run_dirs are of different data, --{setting} {', '.join(sorted(values))}; expected one")
     dataset = training.load_data(runs[0].config)
     # What a run cannot have is left out of its row, as is the NLL of a model without a likelihood.
-    wanted = [(run, metric) for run in runs for metric in config.metrics.split(",") if _can_have(run, metric)]
+    metrics = config.metrics.split(",")
+    wanted = [(run, metric) for run in runs for metric in metrics if not cannot_have(run.config, metric)]
     for run, metric in wanted:
         check_metrics(run.config, [metric], dataset)
     for run, metric in wanted:
@@ -86,20 +109,14 @@ def compare(config, given):
         print(path)
 
 
-def _can_have(run, metric):
-    return run.config.has_likelihood or metric != "nll"
-
-
-def _open(folder, shared, split):
-    config = effective_config({"mode": "evaluate", "run_dir": folder, "split": split} | shared)
+def _open(folder, shared):
+    config = effective_config({"mode": "evaluate", "run_dir": folder} | shared)
     place = RunFolder(folder, config)
     try:
         records = [json.loads(line) for line in place.metrics_file.read_text().splitlines()]
     except (OSError, ValueError) as error:
         raise UserError(f"--run_dirs: {folder} has no readable metrics.jsonl ({error})") from error
-    has_best_score = (place.checkpoints / "best_score").is_dir()
-    fallback = "best" if config.has_likelihood else "latest"
-    return Compared(place.path.name, config, place, records, "best_score" if has_best_score else fallback)
+    return Compared(place.path.name, config, place, records)
 
 
 def _objectives_table(runs, dataset):
@@ -117,9 +134,8 @@ def _objectives_table(runs, dataset):
                 run.name,
                 _objective(run.config),
                 _figure(scores, name, f"{name}_std", 3),
-                run.score_checkpoint,
-                _figure(nll, "nats" if grey else "bits_per_dim", None, 2 if grey else 4)
-                + ("" if not nll or not nll["warnings"] else " (!)"),
+                run.checkpoint("scores"),
+                _nll(nll, *(("nats", 2) if grey else ("bits_per_dim", 4))),
                 run.checkpoint("nll"),
                 f"{stated[0]:.2f}" if stated else _UNKNOWN,
                 f"{stated[1]:.2f}" if stated else _UNKNOWN,
@@ -131,9 +147,14 @@ def _objectives_table(runs, dataset):
     notes = [
         f"Table {1 if grey else 2}: sample score and held-out NLL, {dataset.name}. "
         "Weights: best is the lowest validation NLL, best_score the highest score in training.",
+        *(_about_scores(run.name, run.result("scores")) for run in runs if run.result("scores")),
         *sorted({run.result("scores")["note"] for run in runs if run.result("scores")}),
-        *(f"(!) {run.name}: {w}" for run in runs if run.result("nll") for w in run.result("nll")["warnings"]),
     ]
+    for run in runs:
+        nll = run.result("nll")
+        if nll:
+            notes += [f"(!) {run.name}: {warning}" for warning in nll["warnings"]]
+            notes += _limits(run.name, "the NLL", nll["num_images"], nll["num_available"])
     missing = [run.name for run in runs if run.result("scores") is None]
     if missing:
         notes.append(f"No score is stored of {', '.join(missing)}; --metrics=scores computes it.")
@@ -146,25 +167,25 @@ def _estimators_table(runs):
     for run in runs:
         ais = run.result("ais")
         published = paper.TABLE_3.get(run.config.objective) if run.config.dataset == "mnist" else None
-        row = [run.name, _objective(run.config), run.score_checkpoint]
+        row = [run.name, _objective(run.config), run.checkpoint("ais")]
         if ais is None:
             rows.append([*row, _UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN])
             continue
-        exact = _figure(ais["nll"], "nats", "nats_standard_error", 2)
-        marked = "" if ais["converged"] else " (!)"
+        parts = {"exact": ais["nll"], "AIS": ais, "KDE": ais["kde"]}
         rows.append(
             [
                 *row,
-                exact,
-                _figure(ais, "nats", "nats_standard_error", 2) + marked,
-                _figure(ais["kde"], "best_test_nll", "best_test_standard_error", 2),
+                _nll(ais["nll"], "nats", 2),
+                _nll(ais, "nats", 2),
+                _marked(_figure(ais["kde"], "best_test_nll", "best_test_standard_error", 2), ais["kde"]),
                 " / ".join(f"{value:.2f}" for value in published) if published else _UNKNOWN,
             ]
         )
-        notes += [f"{run.name}: {warning}" for warning in ais["warnings"]]
-        notes.append(f"{run.name}: {ais['num_images']} images")
+        for name, part in parts.items():
+            notes += [f"(!) {run.name}, {name}: {warning}" for warning in (part["warnings"] if part else [])]
+        notes += _limits(run.name, "Table 3", ais["num_images"], ais["num_available"])
     if any(run.result("ais") is None for run in runs):
-        notes.append("Where there is no figure, --metrics=ais computes it.")
+        notes.append("Where there is no figure, --metrics=ais computes it with these settings.")
     header = ["run", "objective", "weights", "exact", "AIS", "KDE", "paper's exact / AIS / KDE"]
     return tables.markdown(header, rows) + "\n\n" + "\n".join(notes)
 
@@ -173,6 +194,26 @@ def _objective(config):
     if config.objective == "hybrid":
         return f"hybrid (lambda {config.like_reg:g})"
     return config.objective.upper() + ("" if config.has_likelihood else f", {config.model_type} {config.f_div}")
+
+
+def _nll(result, name, digits):
+    """Return an NLL with its standard error, marked where it has warnings."""
+    return _marked(_figure(result, name, f"{name}_standard_error", digits), result)
+
+
+def _marked(text, result):
+    return f"{text} (!)" if result and result["warnings"] else text
+
+
+def _about_scores(run, scores):
+    accuracy = scores["classifier_test_accuracy"]
+    known = "" if accuracy is None else f", test accuracy {100 * accuracy:.2f} %"
+    samples = f"{scores['num_samples']} samples in {scores['splits']} splits"
+    return f"{run}: scores of {samples} by {scores['classifier']}{known}"
+
+
+def _limits(run, what, used, available):
+    return [f"{run}: {used} of {available} images in {what}"] if used < available else []
 
 
 def _figure(result, name, error, digits):
@@ -219,11 +260,14 @@ def _draw(runs, dataset, folder):
     for run in runs:
         sweep = run.result("gmm")
         if sweep:
+            nll = sweep["run_validation_nll"]
+            if nll is None and run.config.has_likelihood:
+                nll = math.inf  # Which JSON does not know.
             figures.mixture_sweep(
                 path(f"gmm-{run.name}"),
                 {"bandwidths": sweep["bandwidths"], "nll": sweep["validation_nll"], "score": sweep.get("scores")},
-                run.name,
-                sweep["run_validation_nll"],
+                f"{run.name}, {run.checkpoint('gmm')}",
+                nll,
                 sweep["run_score"],
                 score_label(dataset),
                 "nats",

@@ -23,6 +23,9 @@ def effective_config(given):
                 "model or another run; leave the flag out"
             )
     settings = vars(stored) | {"mode": "train", "resume": False, "split": "test"}
+    if asked.mode == "evaluate":
+        # Those of training, for --score_every, are another matter: results of several runs should compare.
+        settings |= {name: getattr(asked, name) for name in config_module.EVALUATION}
     settings["checkpoint"] = "best" if stored.has_likelihood else "latest"
     if "epoch" in given:
         settings["max_steps"] = None  # What is asked for now counts, not what the run was started with.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import json
 import math
 import time
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from flow_gan import data, evaluation, training
 from flow_gan.errors import UserError
+from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.report import figures
 from flow_gan.training.run_folder import write_json
 
@@ -21,6 +23,8 @@ _SCORED = ("inception_score", "inception_score_std", "mode_score", "mode_score_s
 _COLUMNS = 10
 # Validation images by which AIS chooses its observation noise.
 _SIGMA_IMAGES = 10
+# Images whose chains AIS runs at once.
+_AIS_BATCH = 50
 
 
 def evaluate(config):
@@ -44,24 +48,47 @@ def evaluate(config):
 def check_metrics(config, names, dataset):
     """Raise `UserError` for the first of the measures that is not to be had."""
     for name in names:
-        if name in _NEED_LIKELIHOOD and not config.has_likelihood:
-            raise UserError(f"--metrics={name} needs a likelihood, which --model_type={config.model_type} has not")
+        why = cannot_have(config, name)
+        if why:
+            raise UserError(why)
         if name == "scores":
             _require_labels(config, dataset, "--metrics=scores")
-    for flag, asked, split in (
-        ("num_examples", config.num_examples, config.split),
-        ("ais_images", config.ais_images if "ais" in names else None, config.split),
+        if name in _CHOOSE_ON_VALIDATION and config.split != "test":
+            raise UserError(
+                f"--split={config.split} with --metrics={name}, which chooses on validation images and has its centres "
+                "or its model from training images; expected --split=test"
+            )
+    splits = {config.split} | ({"validation"} if set(names) & set(_CHOOSE_ON_VALIDATION) else set())
+    for flag, asked, names_of_splits in (
+        ("num_examples", config.num_examples, splits),
+        ("ais_images", config.ais_images if "ais" in names else None, {config.split}),
     ):
-        available = len(dataset.split(split))
-        if asked is not None and asked > available:
-            raise UserError(f"--{flag}={asked}, but there are {available} {split} images")
+        for split in names_of_splits:
+            available = len(dataset.split(split))
+            if asked is not None and asked > available:
+                raise UserError(f"--{flag}={asked}, but there are {available} {split} images")
+
+
+def cannot_have(config, name):
+    """Return why a run of this configuration cannot be measured by `name`, a sentence, or None."""
+    if name == "nll" and not config.has_likelihood:
+        return f"--metrics=nll needs a likelihood, which --model_type={config.model_type} has not"
+    if name == "ais" and config.prior == "uniform":
+        return "--metrics=ais needs a prior on all of R^k, which --prior=uniform is not: HMC cannot turn at its edge"
+    return None
+
+
+def _can_score(config, dataset):
+    """Whether there is a classifier that judges samples: the CNN needs labels to train and to test."""
+    labelled = dataset.train.labels is not None and dataset.test.labels is not None
+    return config.classifier != "cnn" or labelled
 
 
 def _require_labels(config, dataset, flag):
-    if config.classifier == "cnn" and dataset.train.labels is None:
+    if not _can_score(config, dataset):
         raise UserError(
-            f"{flag} needs labels, which --dataset={config.dataset} has not; expected a labelled data set, or "
-            "--classifier=inception_v3"
+            f"{flag} needs labels of training and test images, which --dataset={config.dataset} has not; expected a "
+            "labelled data set, or --classifier=inception_v3"
         )
 
 
@@ -112,10 +139,26 @@ def result_path(folder, config, name, suffix="json"):
     return folder.evaluation / f"{name}-{config.split}-{config.checkpoint}.{suffix}"
 
 
+def stored_result(folder, config, name):
+    """Return the stored result of a metric, a dict, if it is of these settings and weights; otherwise None."""
+    try:
+        stored = json.loads(result_path(folder, config, name).read_text())
+        config_then = stored["config"]
+        same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
+        same = same and all(config_then[setting] == getattr(config, setting) for setting in _DEPENDS_ON[name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return stored if same else None
+
+
 def measure(run, name):
     """Measure a run by one of the metrics, store the result, and return it as text."""
     start = time.time()
     text, result = _METRICS[name](run)
+    if run.config.has_likelihood and not run.generator.has_per_image_likelihood and name != "nll":
+        # The NLL says so itself.
+        text += f"\nwarning: {NO_PER_IMAGE_LIKELIHOOD}"
+        result["warnings"] = [*result.get("warnings", []), NO_PER_IMAGE_LIKELIHOOD]
     about = {
         "metric": name,
         "split": run.config.split,
@@ -123,7 +166,7 @@ def measure(run, name):
         "step": run.model.num_steps,
         "seconds": time.time() - start,
         "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
-        "settings": dataclasses.asdict(run.config),
+        "config": dataclasses.asdict(run.config),
     }
     write_json(run.path(name, "json"), _finite(about | result))
     return text
@@ -185,7 +228,7 @@ def _gmm(run):
     """The Gaussian mixture on the training images, against the run (paper, Section 3.4)."""
     config, dataset = run.config, run.dataset
     mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)
-    search = evaluation.search_bandwidth(mixture, run.images("validation"), run.images(config.split))
+    search = _search_bandwidth(run, mixture)
     sweep = {"bandwidths": search.bandwidths, "nll": search.validation_nll}
     result = search.to_dict() | {"run_validation_nll": None, "run_score": None, "score": score_name(dataset)}
     if config.has_likelihood:
@@ -193,7 +236,7 @@ def _gmm(run):
             run.model, dataset, "validation", config.batch_size, num_examples=config.num_examples
         )
         result["run_validation_nll"] = nll.nats
-    if dataset.train.labels is not None:
+    if _can_score(config, dataset):
         score = make_judge(config, dataset)
         kind = result["score"]
         result["run_score"] = getattr(score(run.samples(config.score_samples)), kind)
@@ -205,7 +248,7 @@ def _gmm(run):
     result["bandwidths_that_win"] = figures.mixture_sweep(
         run.path("gmm", "png"),
         sweep,
-        run.folder.path.name,
+        f"{run.folder.path.name}, {config.checkpoint}",
         result["run_validation_nll"],
         result["run_score"],
         score_label(dataset),
@@ -230,9 +273,17 @@ def _gmm(run):
 
 def _kde(run):
     """The Parzen window on the run's samples (paper, Table 3)."""
-    mixture = evaluation.IsotropicMixture(run.samples(run.config.kde_samples))
-    search = evaluation.search_bandwidth(mixture, run.images("validation"), run.images(run.config.split))
+    search = _search_bandwidth(run, evaluation.IsotropicMixture(run.samples(run.config.kde_samples)))
     return f"Parzen window on {search.num_centres} samples, {search}", search.to_dict()
+
+
+def _search_bandwidth(run, mixture, count=None):
+    """Choose a mixture's bandwidth on validation images, for the first `count` images of the run's split."""
+    splits = "validation", run.config.split
+    available = [len(run.dataset.split(split)) for split in splits]
+    return evaluation.search_bandwidth(
+        mixture, run.images(splits[0]), run.images(splits[1], count), num_available=available
+    )
 
 
 def _ais(run):
@@ -242,26 +293,25 @@ def _ais(run):
         chains=config.ais_chains,
         temperatures=config.ais_temperatures,
         leapfrog_steps=config.ais_leapfrog,
-        batch_size=config.ais_images,
+        batch_size=min(config.ais_images, _AIS_BATCH),
         seed=config.seed,
     )
     short = dataclasses.replace(settings, temperatures=max(config.ais_temperatures // 10, 1))
-    validation = run.images("validation", min(_SIGMA_IMAGES, len(run.dataset.validation)))
-    sigma = evaluation.choose_sigma(generator.decode, generator.prior, validation, settings=short)
-    images = run.images(config.split, config.ais_images)
-    ais = evaluation.evaluate_ais(generator.decode, generator.prior, images, sigma, settings)
-    kde = evaluation.search_bandwidth(
-        evaluation.IsotropicMixture(run.samples(config.kde_samples)), run.images("validation"), images
-    )
-    result = ais.to_dict() | {"kde": kde.to_dict(), "nll": None}
-    text = f"AIS    {ais}\nKDE    {kde}"
+    # What takes seconds comes before what takes minutes.
+    nll = None
     if config.has_likelihood:
         nll = evaluation.evaluate_nll(
             run.model, run.dataset, config.split, config.batch_size, num_examples=config.ais_images
         )
-        result["nll"] = nll.to_dict()
-        text = f"exact  {nll}\n{text}"
-    return text, result
+    kde = _search_bandwidth(run, evaluation.IsotropicMixture(run.samples(config.kde_samples)), config.ais_images)
+    validation = run.images("validation", min(_SIGMA_IMAGES, len(run.dataset.validation)))
+    sigma = evaluation.choose_sigma(generator.decode, generator.prior, validation, settings=short)
+    images = run.images(config.split, config.ais_images)
+    available = len(run.dataset.split(config.split))
+    ais = evaluation.evaluate_ais(generator.decode, generator.prior, images, sigma, settings, num_available=available)
+    result = ais.to_dict() | {"kde": kde.to_dict(), "nll": nll and nll.to_dict()}
+    text = f"AIS    {ais}\nKDE    {kde}"
+    return text if nll is None else f"exact  {nll}\n{text}", result
 
 
 def _jacobian(run):
@@ -285,8 +335,11 @@ def _pictures(run):
     if run.config.has_likelihood:
         count = min(2 * _COLUMNS, len(run.dataset.split(run.config.split)))
         images = run.images(run.config.split, count)
+        pairs = count // 2
         rows["reconstructions"] = evaluation.reconstructions(run.generator, images[:_COLUMNS])
-        rows["interpolations"] = evaluation.interpolations(run.generator, images[: count // 2], images[count // 2 :])
+        if pairs:
+            ends = images[:pairs], images[pairs : 2 * pairs]
+            rows["interpolations"] = evaluation.interpolations(run.generator, *ends)
     paths = {name: str(run.save_grid(name, images)) for name, images in rows.items()}
     return "\n".join(paths.values()), {"pictures": paths, "temperatures": list(evaluation.TEMPERATURES)}
 
@@ -310,4 +363,18 @@ _METRICS = {
     "jacobian": _jacobian,
     "pictures": _pictures,
 }
-_NEED_LIKELIHOOD = ("nll",)
+_CHOOSE_ON_VALIDATION = ("gmm", "kde", "ais")
+_SCORING = ("classifier", "score_samples", "score_splits", "seed")
+# The settings of an evaluation that a result depends on.
+_DEPENDS_ON = {
+    "nll": ("num_examples", "noise_draws"),
+    "scores": _SCORING,
+    "gmm": ("num_examples", *_SCORING),
+    "kde": ("num_examples", "kde_samples", "seed"),
+    "ais": (
+        *("num_examples", "kde_samples", "seed"),
+        *("ais_images", "ais_chains", "ais_temperatures", "ais_leapfrog"),
+    ),
+    "jacobian": ("jacobian_draws", "seed"),
+    "pictures": ("seed",),
+}

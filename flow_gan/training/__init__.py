@@ -1,6 +1,7 @@
 """Training runs: strategy, optimizers, checkpoints, records, and `train(config)`."""
 
 from flow_gan.training.build import load_data, num_steps
+from flow_gan.training.checkpoints import saved_step
 from flow_gan.training.train import load_model, train
 
-__all__ = ["load_data", "load_model", "num_steps", "train"]
+__all__ = ["load_data", "load_model", "num_steps", "saved_step", "train"]

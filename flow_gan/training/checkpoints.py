@@ -96,6 +96,12 @@ class Checkpoints:
             raise UserError(f"checkpoint {path} is one of another architecture: {reason}") from error
 
 
+def saved_step(folder, which):
+    """Return the step of the newest "latest", "best" or "best_score" checkpoint below a folder, None without one."""
+    path = tf.train.latest_checkpoint(str(folder / which))
+    return None if path is None else int(path.rsplit("-", 1)[1])
+
+
 def _by_path(variables, prefix=""):
     """Return {path below `prefix`: tf.Variable} of Keras variables.
 

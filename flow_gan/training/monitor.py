@@ -91,11 +91,14 @@ class Monitor(keras.callbacks.Callback):
         score = self._scorer is not None and (self._step % self._score_interval == 0 or is_last)
         if validate or score or self._step % self._config.log_every == 0:
             records = self._collect()
-            if validate:
-                records[-1] |= self.validate()
-            if score:
-                records[-1] |= self._score()
-            self._metrics_file.write(records)
+            try:
+                if validate:
+                    records[-1] |= self.validate()
+                if score:
+                    records[-1] |= self._score()
+            finally:
+                # Also where something is not finite: the steps before it were good.
+                self._metrics_file.write(records)
             self._tensorboard.train(self._step, records[-1])
         if validate or score:
             self._tensorboard.flush()
@@ -181,7 +184,10 @@ class Monitor(keras.callbacks.Callback):
 
     def _score(self):
         self._check_weights()
-        score, figures = self._scorer(self.model.generator)
+        try:
+            score, figures = self._scorer(self.model.generator)
+        except UserError as error:
+            raise self._failure(self._step, f"samples cannot be scored ({error})") from error
         self._tensorboard.scores(self._step, figures)
         self._checkpoints.save_if_best_score(score)
         return figures

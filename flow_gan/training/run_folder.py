@@ -46,7 +46,7 @@ def create(config):
     own = {name: getattr(config, name) for name in ("run_dir", "checkpoint_dir", "log_dir", "sample_dir")}
     for name, path in own.items():
         if path is not None:
-            _check_free(name, path)
+            check_free(name, path)
     for name in ("checkpoint_dir", "log_dir", "sample_dir", "run_dir"):
         if own[name] is not None:
             _make(f"--{name}={own[name]}", pathlib.Path(own[name]))
@@ -104,12 +104,13 @@ def new_folder(config, name):
     """
     if config.run_dir is None:
         return _next_free(config, name)
-    _check_free("run_dir", config.run_dir)
+    check_free("run_dir", config.run_dir)
     _make(f"--run_dir={config.run_dir}", pathlib.Path(config.run_dir))
     return pathlib.Path(config.run_dir)
 
 
-def _check_free(flag, path):
+def check_free(flag, path):
+    """Raise `UserError` if the path, a setting's value, is anything but an empty folder or nothing."""
     if os.path.lexists(path) and not _is_empty_folder(path):
         raise UserError(
             f"--{flag}={path} exists already and is left as it is; pass another one"

@@ -75,11 +75,11 @@ def test_a_best_bandwidth_at_an_end_is_said():
 
 def test_the_figures_as_text_and_as_a_dictionary():
     result = BandwidthSearch(
-        [0.1, 0.2, 0.3], [5.0, -7.0, 6.0], [0.1, 0.2, 0.3], [8.0, -9.0, 7.0], [0.4, 0.5, 0.6], 4, 10, 20, 3
+        [0.1, 0.2, 0.3], [5.0, -7.0, 6.0], [0.1, 0.2, 0.3], [8.0, -9.0, 7.0], [0.4, 0.5, 0.6], 4, 10, 20, 3, [10, 50]
     )
     assert str(result) == (
         "bandwidth 0.2: validation NLL -7.00 +- 0.20 nats (10 images), "
-        "test NLL -9.00 +- 0.50 nats (20 images), 4 centres"
+        "test NLL -9.00 +- 0.50 nats (20 of 50 images), 4 centres"
     )
     figures = json.loads(json.dumps(result.to_dict()))
     assert figures == result.to_dict()

@@ -53,17 +53,22 @@ def test_batch_dependence():
     images = images_of(8)
     alone = lambda x: np.sum(x, (1, 2, 3))  # noqa: E731
     assert checks.batch_dependence(alone, images) == 0
+    # The second half becomes its negative.
     with_batch = lambda x: np.sum(x, (1, 2, 3)) + np.mean(x)  # noqa: E731
-    expected = abs(
-        np.mean(np.concatenate([images[:2], images[2:4]])) - np.mean(np.concatenate([images[:2], images[4:6]]))
-    )
-    np.testing.assert_allclose(checks.batch_dependence(with_batch, images), expected, rtol=1e-4)
-    assert (
-        checks.batch_dependence(lambda x: np.where(x[2, 0, 0, 0] == images[2, 0, 0, 0], np.inf, alone(x)), images)
-        == math.inf
-    )
+    expected = abs(np.mean(1 - images[4:]) - np.mean(images[4:])) / 2
+    np.testing.assert_allclose(checks.batch_dependence(with_batch, images), expected, rtol=1e-3)
+    last = lambda x: np.where(x[-1, 0, 0, 0] == images[-1, 0, 0, 0], np.inf, alone(x))  # noqa: E731
+    assert checks.batch_dependence(last, images) == math.inf
     assert checks.batch_dependence(lambda x: np.full(len(x), np.nan), images) == 0
-    assert checks.batch_dependence(alone, images[:3]) == 0
+    # A single image, beside itself and beside its negative.
+    assert checks.batch_dependence(alone, images[:1]) == 0
+    single = abs(np.mean(1 - images[:1]) - np.mean(images[:1])) / 2
+    np.testing.assert_allclose(checks.batch_dependence(with_batch, images[:1]), single, rtol=1e-3)
+
+
+def test_in_words():
+    text = str(checks.Checks(**SOUND))
+    assert "1e-06 at most" in text and "100 % finite" in text and "0.0001 nats" in text and "10 images" in text
 
 
 def test_batch_dependence_of_the_releases_batch_norm():

@@ -1,6 +1,8 @@
+import dataclasses
 import math
 
 import numpy as np
+import tensorflow as tf
 
 from flow_gan import config, evaluation, training
 from flow_gan.data import digits
@@ -12,6 +14,41 @@ def test_units():
     np.testing.assert_allclose(nll.bits_per_dim_standard_error, 2 / (64 * math.log(2)))
     assert str(nll) == "-100.00 +- 2.00 nats, 1.8333 +- 0.0451 bits/dim (5 images)"
     assert nll.to_dict()["bits_per_dim"] == nll.bits_per_dim
+
+
+def test_the_bound_is_the_log_of_the_mean_likelihood(monkeypatch):
+    """-log 1/K sum_k p(x_k), over the draws that `evaluation_images` gives, and in bits/dim."""
+    settings = config.Config(hidden_layers=8, no_of_layers=0, n_critic=0, input_height=8, input_width=8, c_dim=1)
+    model = training.build.build_model(dataclasses.replace(settings, critic="mnist"), 17)
+    data = digits.load()
+    nll = evaluation.evaluate_nll(model, data, "test", 100, noise_draws=3, num_examples=30)
+    log_prob = []
+    for draw in range(3):
+        batch = {"images": data.test.images[:30], "index": np.arange(30), "split": np.full(30, 2)}
+        images = model.evaluation_images(batch, draw)
+        log_prob.append(np.asarray(model.generator.log_prob(images), np.float64))
+    bound = -np.log(np.mean(np.exp(log_prob), axis=0))
+    np.testing.assert_allclose(nll.nats, -np.mean(log_prob), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(nll.bound_nats, bound.mean(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(nll.bound_standard_error, bound.std(ddof=1) / math.sqrt(30), rtol=1e-3)
+    np.testing.assert_allclose(nll.bound_bits_per_dim, bound.mean() / (64 * math.log(2)) + math.log2(17), rtol=1e-6)
+    assert nll.bound_nats < nll.nats - 1e-4  # By far more than rounding.
+    assert nll.to_dict()["bound_bits_per_dim"] == nll.bound_bits_per_dim
+
+
+def test_what_is_wrong_shows(monkeypatch):
+    """The checks are made on the model itself: an inverse that is off, values that depend on the batch."""
+    settings = config.Config(hidden_layers=8, no_of_layers=0, n_critic=0, input_height=8, input_width=8, c_dim=1)
+    model = training.build.build_model(dataclasses.replace(settings, critic="mnist"), 17)
+    decode, log_prob = model.generator.decode, model.generator.log_prob
+    monkeypatch.setattr(model.generator, "decode", lambda z: decode(z) + 0.1)
+    monkeypatch.setattr(model.generator, "log_prob", lambda x: log_prob(x) + tf.reduce_sum(x))
+    nll = evaluation.evaluate_nll(model, digits.load(), "test", 100, num_examples=50)
+    assert [warning.split(":")[0].split(" changes")[0] for warning in nll.warnings] == [
+        "the inverse is inexact",
+        "an image's log-likelihood",
+    ]
+    assert nll.checks.num_checked == 50 and "warning: the inverse" in str(nll)
 
 
 def test_a_uniform_density_has_log2_levels_bits_per_dim():

@@ -1,5 +1,6 @@
 """Evaluating and comparing small runs: what is printed, stored and drawn, and what is refused."""
 
+import importlib
 import json
 import shutil
 
@@ -11,6 +12,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import evaluation, training
 from flow_gan.main import main
+from flow_gan.modes.evaluate import make_judge
 from tests.test_main import assert_refused
 from tests.training.test_training import DCGAN, SMALL, lines_of
 
@@ -61,7 +63,8 @@ def test_scores_during_training(runs):
     best = max(scores, key=scores.get)
     kept = tf.train.latest_checkpoint(str(runs / "mle" / "checkpoints" / "best_score"))
     assert kept.endswith(f"-{best}")
-    assert main(["--mode=evaluate", f"--run_dir={runs / 'mle'}", "--metrics=scores", "--checkpoint=best_score"]) == 0
+    evaluate = ["--mode=evaluate", f"--run_dir={runs / 'mle'}", "--metrics=scores", "--checkpoint=best_score"]
+    assert main([*evaluate, *SCORES]) == 0
     again = stored(runs / "mle", "scores-test-best_score")
     assert again["step"] == best and again["num_samples"] == 60 and again["splits"] == 3
     np.testing.assert_allclose(again["mode_score"], scores[best], rtol=1e-5)
@@ -76,20 +79,30 @@ def test_adv_watches_its_nll_at_intervals(runs):
 def test_evaluate(runs, capsys):
     folder = runs / "mle"
     metrics = "--metrics=nll,scores,gmm,kde,pictures"
-    flags = ["--num_examples=40", "--noise_draws=2", "--kde_samples=50"]
+    flags = ["--num_examples=40", "--noise_draws=2", "--kde_samples=50", *SCORES]
     assert main(["--mode=evaluate", f"--run_dir={folder}", metrics, *flags]) == 0
     printed = capsys.readouterr().out
-    for text in ("(40 of 250 images)", "importance-weighted bound, 2 noise draws", "MODE score", "brightest part"):
+    for text in (
+        *("(40 of 250 images)", "importance-weighted bound, 2 noise draws", "MODE score", "brightest part"),
+        *("round trip |x - G(f(x))|", "(40 images checked)"),
+    ):
         assert text in printed
+    assert printed.count("(40 of 250 images)") == 5  # The NLL, and mixture and window on validation and test images.
     nll = stored(folder, "nll-test-best")
     assert nll["num_images"] == 40 and nll["num_available"] == 250 and nll["bound_nats"] < nll["nats"]
     assert nll["checks"]["finite_fraction"] == 1 and 0 < nll["checks"]["round_trip_largest"] < 1e-2
     assert nll["checks"]["num_checked"] == 40 and nll["warnings"] == []
-    assert nll["settings"]["noise_draws"] == 2 and nll["versions"]["tensorflow"] == tf.__version__
+    assert nll["config"]["noise_draws"] == 2 and nll["versions"]["tensorflow"] == tf.__version__
     gmm = stored(folder, "gmm-test-best")
     assert gmm["num_centres"] == 1297 and gmm["num_validation"] == gmm["num_test"] == 40
     assert len(gmm["scores"]) == len(gmm["bandwidths"]) == len(gmm["validation_nll"])
-    assert np.isfinite([gmm["run_validation_nll"], gmm["run_score"]]).all()
+    assert gmm["run_score"] == stored(folder, "scores-test-best")["mode_score"]
+    assert gmm["num_available"] == [250, 250]
+    config, dataset, _ = model_of(runs, "mle", score_samples=60, score_splits=3)
+    mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)
+    for i in (0, 10):
+        samples = mixture.sample(60, gmm["bandwidths"][i], config.seed).numpy()
+        np.testing.assert_allclose(gmm["scores"][i], make_judge(config, dataset)(samples).mode_score)
     kde = stored(folder, "kde-test-best")
     assert kde["num_centres"] == 50 and kde["num_test"] == 40
     for name in ("gmm", "gmm-samples-best", "samples", "temperatures", "reconstructions", "interpolations"):
@@ -99,21 +112,39 @@ def test_evaluate(runs, capsys):
 
 def test_nll_is_that_of_the_validations(runs):
     """The first draw of the noise is the one of training; the checks take nothing away from it."""
-    config = flow_gan.modes.effective_config({"mode": "evaluate", "run_dir": str(runs / "mle")})
-    dataset = training.load_data(config)
-    model, _ = training.load_model(config, dataset.levels)
+    config, dataset, model = model_of(runs, "mle")
     nll = evaluation.evaluate_nll(model, dataset, "validation", config.batch_size)
     lowest = min(line["validation_nll"] for line in lines_of(runs / "mle") if "validation_nll" in line)
     np.testing.assert_allclose(nll.nats, lowest, rtol=1e-6)
 
 
+def model_of(runs, name, **settings):
+    """Return the (configuration, data set, model) of a run."""
+    given = {"mode": "evaluate", "run_dir": str(runs / name)} | settings
+    config = flow_gan.modes.effective_config(given)
+    dataset = training.load_data(config)
+    return config, dataset, training.load_model(config, dataset.levels)[0]
+
+
+AIS = ["--ais_images=4", "--ais_chains=2", "--ais_temperatures=10", "--ais_leapfrog=1", "--kde_samples=50"]
+
+
 def test_estimators_of_the_same_images(runs):
+    """Exact NLL, AIS and KDE of the same weights and the same four images."""
     folder = runs / "adv"
-    flags = ["--ais_images=4", "--ais_chains=2", "--ais_temperatures=10", "--ais_leapfrog=1", "--kde_samples=50"]
-    assert main(["--mode=evaluate", f"--run_dir={folder}", "--metrics=ais", "--checkpoint=best_score", *flags]) == 0
+    assert main(["--mode=evaluate", f"--run_dir={folder}", "--metrics=ais", "--checkpoint=best_score", *AIS]) == 0
     ais = stored(folder, "ais-test-best_score")
     assert ais["num_images"] == ais["nll"]["num_images"] == ais["kde"]["num_test"] == 4
+    assert ais["num_available"] == ais["nll"]["num_available"] == ais["kde"]["num_available"][1] == 250
     assert not ais["converged"] and "AIS has not converged" in ais["warnings"][0]
+    config, dataset, model = model_of(runs, "adv", checkpoint="best_score")
+    images = evaluation.dequantized_images(model, dataset, "test", 4)
+    np.testing.assert_allclose(ais["nll"]["nats"], -np.mean(model.generator.log_prob(images)), rtol=1e-5)
+    window = evaluation.IsotropicMixture(evaluation.Sampler(model.generator).draw(50, config.seed))
+    kde = -window.log_prob(images, [ais["kde"]["best_bandwidth"]]).mean()
+    np.testing.assert_allclose(ais["kde"]["best_test_nll"], kde, rtol=1e-5)
+    # That of a mixture of images at least this far from the four; their own would be far lower.
+    assert abs(ais["nats"] - ais["nll"]["nats"]) > 1
 
 
 def test_jacobian(runs, capsys):
@@ -125,7 +156,7 @@ def test_jacobian(runs, capsys):
     assert "log-determinant" in capsys.readouterr().out
 
 
-def test_compare(runs, tmp_path, capsys):
+def test_compare(runs, tmp_path, capsys, monkeypatch):
     folders = ",".join(str(runs / name) for name in ("mle", "adv", "dcgan"))
     command = ["--mode=compare", f"--run_dirs={folders}", f"--runs_dir={tmp_path}", "--metrics=nll,scores", *SCORES]
     assert main(command) == 0
@@ -134,18 +165,55 @@ def test_compare(runs, tmp_path, capsys):
     first, second = (part.splitlines() for part in text.split("Table 3"))
     rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in first[2:5]}
     nll = stored(runs / "mle", "nll-test-best")
-    assert rows["mle"][0] == "MLE" and rows["mle"][3] == f"{nll['nats']:.2f}" and rows["mle"][4] == "best"
+    exact = f"{nll['nats']:.2f} +- {nll['nats_standard_error']:.2f}"
+    assert rows["mle"][0] == "MLE" and rows["mle"][3] == exact and rows["mle"][4] == "best"
+    assert "mle: scores of 60 samples in 3 splits by brightest part" in text
     assert rows["adv"][0] == "ADV" and rows["adv"][2] == "best_score"
     assert rows["dcgan"][0] == "ADV, dcgan wgan" and rows["dcgan"][3] == "-"
     assert "+-" in rows["dcgan"][1] and rows["dcgan"][2] == "latest"
     assert any("--metrics=ais computes it" in line for line in second)
     for name in ("nll", "scores"):
         assert PIL.Image.open(tmp_path / "comparison-1" / f"{name}.png").size[0] > 500
-    # What is stored is not measured again.
-    (runs / "adv" / "checkpoints" / "best").rename(runs / "adv" / "checkpoints" / "away")
+    # What is stored is not measured again, ...
+    compare = importlib.import_module("flow_gan.modes.compare")
+    monkeypatch.setattr(compare, "measure", refuse)
     assert main(command) == 0
-    (runs / "adv" / "checkpoints" / "away").rename(runs / "adv" / "checkpoints" / "best")
     assert (tmp_path / "comparison-2" / "tables.md").read_text() == text
+    # ... if it is of these settings, these weights, and whole.
+    monkeypatch.setattr(compare, "measure", lambda run, name: refuse(run.folder.path.name, name))
+    path = runs / "mle" / "evaluation" / "nll-test-best.json"
+    whole = path.read_text()
+    for broken in (whole.replace(f'"step": {nll["step"]}', '"step": 1'), whole[:100]):
+        path.write_text(broken)
+        with pytest.raises(AssertionError, match=r"measured .*'mle', 'nll'"):
+            main(command)
+    path.write_text(whole)
+    with pytest.raises(AssertionError, match=r"measured .*'mle', 'nll'"):
+        main([*command, "--num_examples=7"])
+
+
+def refuse(*args):
+    raise AssertionError(f"measured {args}")
+
+
+def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
+    """Table 3, the mixture's sweep and the spectra, of the weights of the best score."""
+    command = ["--mode=compare", f"--run_dirs={runs / 'mle'},{runs / 'adv'}", f"--runs_dir={tmp_path}"]
+    few = [*AIS, *SCORES, "--num_examples=20", "--jacobian_draws=1"]
+    assert main([*command, "--metrics=ais,gmm,jacobian", *few]) == 0
+    folder = tmp_path / "comparison-1"
+    text = (folder / "tables.md").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| adv ") and line.count("|") == 8)
+    cells = [cell.strip() for cell in row.split("|")[2:-1]]
+    ais = stored(runs / "adv", "ais-test-best_score")
+    assert cells[:2] == ["ADV", "best_score"]
+    assert cells[2].startswith(f"{ais['nll']['nats']:.2f} +- ")
+    assert cells[3].startswith(f"{ais['nats']:.2f} +- ") and cells[3].endswith("(!)")
+    assert cells[4].startswith(f"{ais['kde']['best_test_nll']:.2f} +- ")
+    assert "(!) adv, AIS: AIS has not converged" in text and "adv: 4 of 250 images in Table 3" in text
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        ["tables.md", "nll.png", "scores.png", "jacobian.png", "gmm-mle.png", "gmm-adv.png"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,6 +224,9 @@ def test_compare(runs, tmp_path, capsys):
         (["--num_examples=251"], "--num_examples=251, but there are 250 test images"),
         (["--metrics=ais", "--ais_images=300"], "--ais_images=300, but there are 250 test images"),
         (["--num_examples=0"], "--num_examples=0; expected 1 or more"),
+        (["--metrics=gmm", "--split=validation"], "--split=validation with --metrics=gmm, which chooses on validation"),
+        (["--metrics=kde", "--num_examples=251", "--split=test"], "--num_examples=251, but there are 250"),
+        (["--score_samples=1"], "--score_samples=1; expected 2 or more"),
         (["--score_samples=5", "--score_splits=6"], "--score_splits=6; expected at most --score_samples=5"),
         (["--checkpoint=best_score", "--run_dir={}/dcgan"], "no samples were scored in training, see --score_every"),
         (["--run_dir={}/dcgan", "--checkpoint=latest"], "--metrics=nll needs a likelihood"),
@@ -176,7 +247,11 @@ def test_scores_need_labels(tmp_path, capsys):
     np.save(tmp_path / "set.npy", images)
     flags = [f"--{name}={value}" for name, value in (SMALL | {"n_critic": 0}).items()]
     run = [f"--run_dir={tmp_path / 'run'}", f"--dataset={tmp_path / 'set.npy'}", "--max_steps=1", *flags]
-    assert_refused([*run, "--score_every=1"], "--score_every=1 needs labels, which --dataset=.*set.npy has not", capsys)
+    assert_refused(
+        [*run, "--score_every=1"],
+        "--score_every=1 needs labels of training and test images, which --dataset=.*set.npy has not",
+        capsys,
+    )
     assert not (tmp_path / "run").exists()
     assert main(run) == 0
     capsys.readouterr()
@@ -193,6 +268,9 @@ def test_bad_comparisons(runs, tmp_path, capsys):
     shutil.copytree(one, other)
     config = json.loads((other / "config.json").read_text()) | {"dataset": "mnist"}
     (other / "config.json").write_text(json.dumps(config))
-    assert_refused(["--mode=compare", f"--run_dirs={one},{other}"], "are of different data sets", capsys)
+    assert_refused(
+        ["--mode=compare", f"--run_dirs={one},{other}"], "are of different data, --dataset digits, mnist", capsys
+    )
+    assert_refused(["--mode=compare", f"--run_dirs={one}", "--seed=1"], "--seed=1 has no use in --mode=compare", capsys)
     kept = ["--mode=compare", f"--run_dirs={one}", f"--run_dir={other}"]
     assert_refused(kept, "exists already and is left as it is", capsys)

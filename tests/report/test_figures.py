@@ -14,6 +14,14 @@ def looks_like_a_figure(path):
     return pixels.shape[1] > 500 and 0.5 < np.mean(pixels > 200) < 0.995
 
 
+@pytest.fixture
+def drawn(monkeypatch):
+    """What was saved: a list of matplotlib figures."""
+    figures_, save = [], figures._save
+    monkeypatch.setattr(figures, "_save", lambda figure, path: figures_.append(figure) or save(figure, path))
+    return figures_
+
+
 def test_learning_curves(tmp_path):
     run = {"step": [1, 2, 3], "nll": [5.0, None, 1.0], "validation_step": [3], "validation_nll": [math.inf]}
     runs = {"mle": run, "adv": run | {"critic_step": [1, 2, 3], "critic_loss": [1.0, 2.0, 3.0]}}
@@ -31,9 +39,14 @@ def test_score_curves(tmp_path):
     assert looks_like_a_figure(tmp_path / "s.png")
 
 
-def test_singular_values(tmp_path):
+def test_singular_values(tmp_path, drawn):
     figures.singular_value_cdf(tmp_path / "s.png", {"mle": np.ones((2, 3)), "adv": [[1e-12, 0.0, 1.0]]})
     assert looks_like_a_figure(tmp_path / "s.png")
+    (axes,) = drawn[0].axes
+    assert axes.get_xscale() == "log" and axes.get_ylim() == (0, 1)
+    mle, adv = axes.lines
+    np.testing.assert_allclose(mle.get_ydata(), np.arange(1, 7) / 6)
+    np.testing.assert_allclose(adv.get_xdata(), [1e-12, 1e-12, 1])
 
 
 @pytest.mark.parametrize(
@@ -46,10 +59,18 @@ def test_singular_values(tmp_path):
         (None, 1.0, []),
     ],
 )
-def test_bandwidths_that_win(tmp_path, run_nll, run_score, expected):
+def test_bandwidths_that_win(tmp_path, drawn, run_nll, run_score, expected):
     sweep = {"bandwidths": [1.0, 0.01, 0.1], "nll": [40.0, 100.0, 10.0], "score": [2.0, 9.0, 8.0]}
     wins = figures.mixture_sweep(tmp_path / "m.png", sweep, "adv", run_nll, run_score, "MODE score", "nats")
     assert wins == expected and looks_like_a_figure(tmp_path / "m.png")
+    nll_axes, score_axes = drawn[0].axes
+    dashed = [[line.get_ydata()[0] for line in a.lines if line.get_linestyle() == "--"] for a in (nll_axes, score_axes)]
+    assert dashed == [[run_nll] if run_nll is not None and math.isfinite(run_nll) else [], [run_score]]
+    # Every winning bandwidth lies in a shaded span, the others in none.
+    spans = [patch.get_extents().transformed(nll_axes.transData.inverted()) for patch in score_axes.patches]
+    spans += [patch.get_extents().transformed(nll_axes.transData.inverted()) for patch in nll_axes.patches]
+    shaded = [b for b in (0.01, 0.1, 1.0) if any(s.x0 <= b * 1.0001 and b <= s.x1 * 1.0001 for s in spans)]
+    assert shaded == expected and nll_axes.get_xscale() == "log"
 
 
 def test_a_sweep_without_scores(tmp_path):

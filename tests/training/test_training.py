@@ -166,6 +166,38 @@ def test_checkpoints_hold_every_variable(finished):
         assert len([name for name in names if name.endswith("VARIABLE_VALUE")]) == size + 1  # save_counter
 
 
+def test_the_weights_of_the_best_score_are_kept(tmp_path):
+    """12 steps to the epoch, each of which is scored; a run that goes on remembers its best."""
+    scores = iter([2.0, 1.0, 1.5, 3.0])
+
+    def make_scorer(config_, dataset):
+        return lambda generator: ((score := next(scores)), {"mode_score": score})
+
+    folder = tmp_path / "run"
+    outcome = training.train(settings(folder, max_steps=24, score_every=1), make_scorer)
+    assert (outcome.best_score, outcome.best_score_step) == (2.0, 12)
+    assert training.saved_step(folder / "checkpoints", "best_score") == 12
+    scored = {line["step"]: line["mode_score"] for line in lines_of(folder) if "mode_score" in line}
+    assert scored == {12: 2.0, 24: 1.0}
+    assert [v for _, v in events_of(folder / "tensorboard" / "validation")["scores/mode score"]] == [2.0, 1.0]
+    for steps, best in ((36, 12), (48, 48)):
+        outcome = training.train(settings(folder, max_steps=steps, score_every=1, resume=True), make_scorer)
+        assert outcome.best_score_step == training.saved_step(folder / "checkpoints", "best_score") == best
+
+
+def test_samples_that_cannot_be_scored(tmp_path):
+    def make_scorer(config_, dataset):
+        def score(generator):
+            raise flow_gan.UserError("images hold values that are not finite")
+
+        return score
+
+    folder = tmp_path / "run"
+    with pytest.raises(flow_gan.UserError, match=r"step 12: samples cannot be scored \(images hold"):
+        training.train(settings(folder, max_steps=24, score_every=1), make_scorer)
+    assert [line["step"] for line in lines_of(folder)] == list(range(1, 13))
+
+
 def test_a_run_s_folder_is_never_overwritten(finished):
     _, folder = finished
     before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
