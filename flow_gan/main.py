@@ -50,7 +50,7 @@ def train(config):
     if model.generator.has_likelihood:
         finished = dataclasses.replace(config, checkpoint=checkpoint, split="test")
         run = modes.Run(finished, outcome.dataset, model, folder)
-        print(f"test NLL             {modes.measure(run, 'nll')}")
+        print(f"{'test NLL':<20} {_indented(modes.measure(run, 'nll'))}")
     if math.isfinite(outcome.best_score):
         label = modes.score_label(outcome.dataset)
         print(f"{'best ' + label:<20} {outcome.best_score:.3f}, at step {outcome.best_score_step}")
@@ -59,6 +59,10 @@ def train(config):
     print(f"samples              {grid}")
     print(f"run folder           {folder.path}")
     print(f"curves               tensorboard --logdir {folder.tensorboard}")
+
+
+def _indented(text):
+    return text.replace("\n", "\n" + 21 * " ")
 
 
 def sample(config):

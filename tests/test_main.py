@@ -32,7 +32,7 @@ def finished(tmp_path_factory):
 
 def test_what_training_prints(finished):
     folder, printed = finished
-    best, test, samples, where, curves = printed.splitlines()
+    best, test, checks, samples, where, curves = printed.splitlines()
     stored = json.loads((folder / "evaluation" / "nll-test-best.json").read_text())
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     lowest = min(line.get("validation_nll", np.inf) for line in lines)
@@ -43,6 +43,7 @@ def test_what_training_prints(finished):
     np.testing.assert_allclose([nats, nats_error], [stored["nats"], stored["nats_standard_error"]], atol=0.006)
     np.testing.assert_allclose(bits, nats / (64 * np.log(2)) + np.log2(17), atol=1e-3)
     np.testing.assert_allclose(bits_error, nats_error / (64 * np.log(2)), atol=1e-3)
+    assert checks.startswith(21 * " " + "round trip |x - G(f(x))| ") and checks.endswith("(250 images checked)")
     assert samples.endswith(str(folder / "samples" / "best.png"))
     assert where.endswith(str(folder)) and curves.endswith(f"tensorboard --logdir {folder / 'tensorboard'}")
     grid = np.asarray(PIL.Image.open(folder / "samples" / "best.png"))

@@ -11,7 +11,6 @@ def image_grid(images, columns=None, padding=1):
 
     Args:
       images: float [N, H, W, C] in [0, 1], shown as they are: 0 is black, 1 is white, nothing is stretched.
-        What is not a number is white.
       columns: int; by default about as many as rows.
       padding: int, pixels of mid grey between images.
     """
@@ -21,7 +20,7 @@ def image_grid(images, columns=None, padding=1):
     rows = math.ceil(count / columns)
     cell = np.array([height + padding, width + padding])
     grid = np.full((*(cell * [rows, columns] - padding), channels), 128, np.uint8)
-    pixels = np.round(np.clip(np.nan_to_num(images, nan=1.0), 0, 1) * 255).astype(np.uint8)
+    pixels = np.round(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
     for i, image in enumerate(pixels):
         top, left = cell * divmod(i, columns)
         grid[top : top + height, left : left + width] = image

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from flow_gan import random
 from flow_gan.errors import UserError
 
-SIGMAS = (0.005, 0.01, 0.02, 0.05, 0.1)
+SIGMAS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 # Nats. A mean over 50 images does not resolve less, and what `Gap` calls converged should not disturb a ranking.
 GAP_LIMIT = 1.0

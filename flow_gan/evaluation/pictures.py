@@ -10,6 +10,8 @@ TEMPERATURES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
 def reconstructions(generator, images):
     """Return images x, their round trips G(f(x)), and the difference |x - G(f(x))| enlarged to its largest value.
 
+    Where the round trip is not finite the difference is 1.
+
     Args:
       generator: `FlowGenerator`.
       images: float [n, H, W, C] in [0, 1].
@@ -21,8 +23,11 @@ def reconstructions(generator, images):
     # A copy of the latents, so that no cache can return the image.
     again = generator.decode(np.array(generator.encode(images))).numpy()
     difference = np.abs(images - again)
-    largest = difference.max()
-    return np.stack([images, again, difference / largest if largest > 0 else difference])
+    is_finite = np.isfinite(difference)
+    largest = np.max(difference, initial=0, where=is_finite)
+    if largest > 0:
+        difference = difference / largest
+    return np.stack([images, again, np.where(is_finite, difference, 1)])
 
 
 def interpolations(generator, first, second, columns=9):

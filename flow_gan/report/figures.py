@@ -54,7 +54,7 @@ def learning_curves(path, runs, unit, log_scale=False):
     if critic_axes is not None:
         more, names = critic_axes.get_legend_handles_labels()
         handles, labels = handles + more, labels + names
-    axes.legend(handles, labels, fontsize="small")
+    _legend_above(figure, handles, labels)
     _save(figure, path)
 
 
@@ -137,7 +137,7 @@ def mixture_sweep(path, sweep, run_name, run_nll, run_score, score, unit):
         left = bandwidths[i] if i == 0 else np.sqrt(bandwidths[i - 1] * bandwidths[i])
         right = bandwidths[i] if i == len(bandwidths) - 1 else np.sqrt(bandwidths[i] * bandwidths[i + 1])
         axes.axvspan(left, right, color="green", alpha=0.2, linewidth=0)
-    axes.legend(handles, labels, fontsize="small")
+    _legend_above(figure, handles, labels)
     _save(figure, path)
     return bandwidths[wins].tolist()
 
@@ -149,6 +149,11 @@ def _axes(x_label, y_label):
     axes.set_ylabel(y_label)
     axes.grid(alpha=0.3)
     return figure, axes
+
+
+def _legend_above(figure, handles, labels):
+    # Two axes share the picture, and a legend inside would hide the curves of one.
+    figure.legend(handles, labels, fontsize="small", ncols=2, loc="outside upper center")
 
 
 def _finite(values):

@@ -1,4 +1,5 @@
 import numpy as np
+import tensorflow as tf
 
 import flow_gan
 from flow_gan.evaluation import pictures
@@ -21,6 +22,15 @@ def test_reconstructions():
     np.testing.assert_array_equal(rows[0], images)
     np.testing.assert_allclose(rows[1], images, atol=1e-5)
     assert rows[2].max() == 1
+
+
+def test_a_reconstruction_that_is_not_finite_shows(monkeypatch):
+    model, images = generator(), images_of(2)
+    decode = model.decode
+    monkeypatch.setattr(model, "decode", lambda z: tf.concat([decode(z)[:1] + 0.5, decode(z)[1:] * np.nan], 0))
+    _, _, difference = pictures.reconstructions(model, images)
+    np.testing.assert_allclose(difference[0], 1, atol=1e-4)
+    np.testing.assert_array_equal(difference[1], 1)
 
 
 def test_interpolations_run_from_one_image_to_the_other():
