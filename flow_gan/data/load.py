@@ -1,5 +1,6 @@
 """A data set by its name or path."""
 
+import functools
 import os
 
 from flow_gan.data import arrays, digits, folder, public
@@ -11,19 +12,31 @@ ALIASES = {"cifar": "cifar10"}
 
 
 def load(dataset="digits", data_dir=None, levels=None, validation_split="released"):
-    """Load a data set.
+    """Load a data set; arguments and errors are those of `open_dataset`.
+
+    Returns:
+      A `Dataset`.
+    """
+    return open_dataset(dataset, data_dir, levels, validation_split)()
+
+
+def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split="released"):
+    """Look a data set up, and return the function without arguments that reads it, in any thread.
+
+    What tensorflow_datasets does in Python is done here: while it imports its parts, it replaces Python's own
+    `__import__`, so that another thread may be handed stand-ins for the modules that it imports.
 
     Args:
       dataset: one of `NAMED_DATASETS` or `ALIASES`, a folder of images, or a .npy or .npz file.
       data_dir: folder of tensorflow_datasets, for the public data sets; its own default if None.
       levels: number of grey levels of a folder's or a file's images, 256 if None. Named data sets know theirs.
-      validation_split: "released" or "random", for the public data sets; see `public.load`.
+      validation_split: "released" or "random", for the public data sets; see `public.read`.
 
     Returns:
-      A `Dataset`.
+      A function that returns a `Dataset`.
 
     Raises:
-      UserError: what is wrong with the name, the path or the data.
+      UserError: what is wrong with the name or the path, and from the function with the data.
     """
     dataset = ALIASES.get(dataset, dataset)
     check_choice("--validation_split", validation_split, public.VALIDATION_SPLITS)
@@ -35,13 +48,13 @@ def load(dataset="digits", data_dir=None, levels=None, validation_split="release
     if levels is not None and dataset in NAMED_DATASETS:
         raise UserError(f"--levels={levels} cannot be set for --dataset={dataset}, whose levels are known")
     if dataset == "digits":
-        return digits.load()
+        return digits.load
     if dataset in public.PUBLIC_DATASETS:
-        return public.load(dataset, data_dir, validation_split)
+        return functools.partial(public.read, dataset, public.open_splits(dataset, data_dir), validation_split)
     if dataset.endswith((".npy", ".npz")):
-        return arrays.load(dataset, levels or 256)
+        return functools.partial(arrays.load, dataset, levels or 256)
     if os.sep in dataset or os.path.isdir(dataset):
-        return folder.load(dataset, levels or 256)
+        return functools.partial(folder.load, dataset, levels or 256)
     raise UserError(
         f"--dataset={dataset} is unknown; expected one of: {', '.join(NAMED_DATASETS)}, or the path of a folder of "
         "images, a .npy or a .npz file"

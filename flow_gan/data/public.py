@@ -50,22 +50,22 @@ VALIDATION_SPLITS = ("released", "random")
 _READ = 1000
 
 
-def load(name, data_dir=None, validation_split="released"):
+def read(name, splits, validation_split="released"):
     """Return a public data set.
 
     Args:
       name: one of `PUBLIC_DATASETS`.
-      data_dir: folder of tensorflow_datasets.
+      splits: from `open_splits`.
       validation_split: which training images validate. "released": for cifar10 the release's, the first 500 of each
         class in the original files. For the others as many as there, in the order of tensorflow_datasets, since the
         original one is not stored: for svhn_cropped the first 500 of each class, for mnist and fashion_mnist the
         last 10,000. "random": as many, drawn at random (paper, Appendix A), the same ones in every run.
 
     Raises:
-      UserError: the data set is not there and cannot be downloaded.
+      UserError: the data set cannot be read.
     """
-    images, labels = _read(name, "train", data_dir)
-    test = Split(*_read(name, "test", data_dir))
+    images, labels = _read(name, splits["train"])
+    test = Split(*_read(name, splits["test"]))
     is_held_out = _held_out(PUBLIC_DATASETS[name], labels, validation_split)
     train, validation = (Split(images[part], labels[part]) for part in (~is_held_out, is_held_out))
     return Dataset(name, images.shape[1:], LEVELS, train, validation, test)
@@ -85,8 +85,16 @@ def _held_out(public_set, labels, validation_split):
     return mask
 
 
-def _read(name, split, data_dir):
-    """Return all images, uint8 [N, H, W, C], and labels of a split, downloading the data set if need be."""
+def open_splits(name, data_dir=None):
+    """Return {"train", "test": tf.data.Dataset of batches of all examples}, downloading the data set if need be.
+
+    Args:
+      name: one of `PUBLIC_DATASETS`.
+      data_dir: folder of tensorflow_datasets.
+
+    Raises:
+      UserError: the data set is not there and cannot be downloaded.
+    """
     import tensorflow_datasets as tfds  # Slow to import, and most runs of the digits never need it.
 
     folder = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", DEFAULT_DATA_DIR)).expanduser()
@@ -95,6 +103,7 @@ def _read(name, split, data_dir):
         if not builder.is_prepared():
             _check_network()
             builder.download_and_prepare()
+        return {split: _batches(builder, split) for split in ("train", "test")}
     except Exception as error:
         # Whatever the reason (no network, a full disk, a broken file), the way out is the same.
         reason = " ".join(str(error).split())[:200]
@@ -104,12 +113,16 @@ def _read(name, split, data_dir):
             f"network: python -c \"import tensorflow_datasets as tfds; tfds.load('{name}', data_dir='DIR')\". "
             "--dataset=digits needs no download."
         ) from error
+
+
+def _read(name, batches):
+    """Return all images, uint8 [N, H, W, C], and labels of a split's batches."""
     try:
-        batches = list(_batches(builder, split).as_numpy_iterator())
+        batches = list(batches.as_numpy_iterator())
     except Exception as error:
         raise UserError(
-            f"--dataset={name} in --data_dir={folder} cannot be read ({' '.join(str(error).split())[:200]}); delete "
-            f"{folder / name} and let it be downloaded again"
+            f"--dataset={name} in --data_dir cannot be read ({' '.join(str(error).split())[:200]}); delete its folder "
+            f"{name} there and let it be downloaded again"
         ) from error
     examples = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     images, labels = examples["image"], examples["label"]

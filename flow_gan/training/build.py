@@ -26,8 +26,9 @@ def prepare(config, note=lambda stage: None):
         while the model is built and its step traced, which lets training on MNIST start two seconds sooner.
     """
     select_gpu(config.gpu_nr)
+    read = _open_data(config)
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
-        reading = reader.submit(load_data, config)
+        reading = reader.submit(lambda: _checked(config, read()))
         public = data_module.PUBLIC_DATASETS.get(config.dataset)
         if public is None:
             shape, levels = reading.result().image_shape, reading.result().levels
@@ -68,7 +69,14 @@ def resolve(config, image_shape):
 
 def load_data(config):
     """Return the data set of a configuration, checked against its sizes."""
-    data = data_module.load(config.dataset, config.data_dir, config.levels, config.validation_split)
+    return _checked(config, _open_data(config)())
+
+
+def _open_data(config):
+    return data_module.open_dataset(config.dataset, config.data_dir, config.levels, config.validation_split)
+
+
+def _checked(config, data):
     for flag, actual in zip(SIZE_FLAGS, data.image_shape, strict=True):
         asked = getattr(config, flag)
         if asked is not None and asked != actual:

@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import PIL.Image
@@ -82,6 +84,21 @@ def test_public_sets_without_their_files(name, shape, monkeypatch, tmp_path):
     per_class = np.minimum(2, np.bincount(labels, minlength=10)).sum()
     assert len(loaded.validation) == (per_class if name == "svhn_cropped" else 20) and len(labels) == 100
     assert len(loaded.test) == 100 and loaded.test.labels.shape == (100,)
+
+
+@needs_tfds
+def test_reading_imports_nothing_of_tensorflow_datasets():
+    """It replaces `__import__` while it imports, which would reach the thread that builds the model meanwhile."""
+    program = f"""
+import sys
+from flow_gan import data
+read = data.open_dataset("mnist", {str(TFDS)!r})
+before = set(sys.modules)
+read()
+print([name for name in set(sys.modules) - before if name.startswith(("tensorflow_datasets", "etils"))])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_validation_split_is_for_public_sets():
