@@ -11,6 +11,7 @@ from absl import flags
 
 from flow_gan.data import ALIASES, NAMED_DATASETS, VALIDATION_SPLITS
 from flow_gan.errors import UserError, check_choice
+from flow_gan.evaluation.classifier import CLASSIFIERS
 from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
 from flow_gan.generators import PRIORS
 from flow_gan.networks.critics import CRITICS
@@ -23,7 +24,6 @@ MODEL_TYPES = ("nice", "real_nvp", "dcgan")
 CHECKPOINTS = ("best", "best_score", "latest")
 SPLITS = ("train", "validation", "test")
 METRICS = ("nll", "scores", "gmm", "kde", "ais", "jacobian", "pictures")
-CLASSIFIERS = ("cnn", "inception_v3")
 
 
 def _setting(default, group, text, choices=None):

@@ -13,16 +13,16 @@ decoder-based generative models".
 
 import dataclasses
 import math
-import sys
 import typing
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tqdm import tqdm
 
 from flow_gan import random
 from flow_gan.errors import UserError
+from flow_gan.evaluation.progress import progress
+from flow_gan.evaluation.statistics import mean_and_error
 
 SIGMAS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
@@ -245,7 +245,7 @@ def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap
     annealer = _Annealer(decode, prior, settings)
     log_weights, acceptances = annealer.estimate(images, sigma, "AIS")
     log_prob = _log_mean_exp(log_weights)
-    nats, error = _mean_and_error(-log_prob)
+    nats, error = mean_and_error(-log_prob)
     return AIS(
         nats,
         error,
@@ -309,7 +309,7 @@ def _measure_gap(annealer, sigma, num_images, limit):
     if num_images < 2:
         raise UserError(f"gap_images={num_images}; expected 2 or more, for a standard error")
     lower, upper = annealer.bounds(num_images, sigma)
-    nats, error = _mean_and_error(upper - lower)
+    nats, error = mean_and_error(upper - lower)
     return Gap(nats, error, lower.tolist(), upper.tolist(), float(limit))
 
 
@@ -399,7 +399,7 @@ class _Annealer:
         images = self._repeat(images)
         state = self._start(images, fixed[0], tf.cast(z, tf.float64), log_step)
         last, acceptances = len(schedule) - 1, []
-        with tqdm(total=last, desc=text, leave=False, mininterval=0.5 if sys.stderr.isatty() else 10) as bar:
+        with progress(None, text, total=last) as bar:
             for first in range(0, last, _TEMPERATURES_PER_CALL):
                 count = min(_TEMPERATURES_PER_CALL, last - first)
                 state, acceptance = self._advance(images, *fixed, state, tf.constant(first), tf.constant(first + count))
@@ -476,8 +476,3 @@ def _effective_sample_size(log_weights):
     weights = tf.nn.softmax(log_weights, axis=1).numpy()
     # An image without any weight has 0 / 0.
     return np.nan_to_num(1 / np.sum(weights**2, axis=1))
-
-
-def _mean_and_error(values):
-    with np.errstate(invalid="ignore"):
-        return float(np.mean(values)), float(np.std(values) / math.sqrt(max(len(values) - 1, 1)))

@@ -8,6 +8,7 @@ from scipy import optimize
 
 from flow_gan.errors import UserError
 from flow_gan.evaluation.mixture import Distances, check_bandwidths
+from flow_gan.evaluation.statistics import mean_and_error
 
 # (0, 1] of the paper's line search on a log axis, six steps to the decade. Below lies the spread of the dequantisation
 # noise of 256 grey levels, 1 / (256 sqrt(12)) = 0.0011.
@@ -108,7 +109,7 @@ def search_bandwidth(mixture, validation_images, test_images, grid=COARSE_GRID, 
     bandwidths = sorted(validation)
     log_prob = Distances(mixture, test_images).log_prob(bandwidths, "bandwidth, test")
     validation_nll, validation_error = zip(*(validation[b] for b in bandwidths), strict=True)
-    test_nll, test_error = zip(*map(_mean_and_error, -log_prob), strict=True)
+    test_nll, test_error = zip(*map(mean_and_error, -log_prob), strict=True)
     return BandwidthSearch(
         bandwidths,
         list(validation_nll),
@@ -127,18 +128,14 @@ def _validate(mixture, images, grid):
     """Return {bandwidth: (NLL, standard error)} of all bandwidths that the search tries."""
     distances = Distances(mixture, images, keep=True)
     log_prob = distances.log_prob(grid, "bandwidth, coarse grid")
-    found = dict(zip(grid.tolist(), map(_mean_and_error, -log_prob), strict=True))
+    found = dict(zip(grid.tolist(), map(mean_and_error, -log_prob), strict=True))
 
     def nll(log_bandwidth):
         bandwidth = math.exp(log_bandwidth)
-        found[bandwidth] = _mean_and_error(-distances.log_prob([bandwidth], "bandwidth, refinement")[0])
+        found[bandwidth] = mean_and_error(-distances.log_prob([bandwidth], "bandwidth, refinement")[0])
         return found[bandwidth][0]
 
     best = min(range(len(grid)), key=lambda i: found[grid[i]][0])
     bounds = np.log([grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]])
     optimize.minimize_scalar(nll, bounds=bounds, method="bounded", options={"xatol": _TOLERANCE})
     return found
-
-
-def _mean_and_error(values):
-    return float(np.mean(values)), float(np.std(values) / math.sqrt(max(len(values) - 1, 1)))

@@ -7,18 +7,17 @@ import json
 import os
 import pathlib
 import re
-import sys
 import tempfile
 import zipfile
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
-from tqdm import tqdm
 
 from flow_gan.errors import UserError, check_choice
 from flow_gan.evaluation.cnn import make_cnn, make_recipe, train_cnn
 from flow_gan.evaluation.inception import make_inception
+from flow_gan.evaluation.progress import progress
 
 CLASSIFIERS = ("cnn", "inception_v3")
 
@@ -88,7 +87,7 @@ class Classifier:
             )
         starts = range(0, len(images), self._batch_size)
         results = []
-        for start in tqdm(starts, "classifying", delay=2, mininterval=0.5 if sys.stderr.isatty() else 10):
+        for start in progress(starts, "classifying"):
             batch = np.asarray(images[np.arange(start, min(start + self._batch_size, len(images)))])
             logits, features = self._run(self._on_levels(batch))
             # In double precision the probabilities of a row add up to 1 without error and none is 0.

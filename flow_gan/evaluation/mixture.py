@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 
 from flow_gan import data, random
 from flow_gan.errors import UserError
-from flow_gan.evaluation.nll import progress
+from flow_gan.evaluation.progress import progress
 
 # One block of images against all centres. Smaller blocks slow the matrix product, larger ones gain nothing.
 _BLOCK_BYTES = 2**26

@@ -10,6 +10,7 @@ from flow_gan import data
 from flow_gan.errors import UserError
 from flow_gan.evaluation.checks import ROUND_TRIP_LIMIT_LEVELS, Checks, batch_dependence, round_trip_errors
 from flow_gan.evaluation.progress import progress
+from flow_gan.evaluation.statistics import mean_and_error
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 
 # Images whose round trip is made; each costs twice a likelihood.
@@ -145,8 +146,8 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
         len(round_trip),
     )
     with np.errstate(invalid="ignore"):
-        bound = (None, None) if noise_draws == 1 else _mean_and_error(-_log_mean_exp(values))
-        nats = _mean_and_error(-np.mean(values, axis=0))
+        bound = (None, None) if noise_draws == 1 else mean_and_error(-_log_mean_exp(values))
+        nats = mean_and_error(-np.mean(values, axis=0))
     return NLL(
         *nats,
         num_images=count,
@@ -185,10 +186,6 @@ def num_images(asked, available, what):
     if asked is not None and asked > available:
         raise UserError(f"--num_examples={asked}; the {what} images are {available}")
     return asked or available
-
-
-def _mean_and_error(values):
-    return float(np.mean(values)), float(np.std(values) / math.sqrt(max(len(values) - 1, 1)))
 
 
 def _log_mean_exp(values):

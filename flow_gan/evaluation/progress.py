@@ -6,5 +6,8 @@ from tqdm import tqdm
 
 
 def progress(iterable, text, total=None):
-    """Return `iterable` with a progress bar, which shows up where it takes over a second and goes once done."""
+    """Return `iterable` with a progress bar, which shows up where it takes over a second and goes once done.
+
+    Without an iterable, None, the caller moves the bar: `with progress(None, text, total) as bar: bar.update(n)`.
+    """
     return tqdm(iterable, text, total, leave=False, delay=1, mininterval=0.5 if sys.stderr.isatty() else 10)
