@@ -167,7 +167,13 @@ class Config:
     lr_decay: float = _setting(0.997, "Training", "factor of the rate after every step")
     min_lr: float = _setting(0.0, "Training", "lowest rate")
     seed: int = _setting(0, "Training", "from which all randomness derives")
-    strategy: str = _setting("one_device", "Training", "one_device, or mirrored over all visible GPUs", STRATEGIES)
+    strategy: str = _setting(
+        "auto",
+        "Training",
+        "one_device; mirrored over all visible GPUs; auto, the one or the other by what there is; or multi_worker, over "
+        "the machines that the environment variable TF_CONFIG lists, with a run folder that all of them see",
+        STRATEGIES,
+    )
     data_on_device: bool = _setting(
         False,
         "Training",

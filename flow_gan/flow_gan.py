@@ -149,6 +149,40 @@ class FlowGAN(keras.Model):
             if self.critic is not None:
                 _prepare(self.critic_optimizer, self.critic.trainable_variables)
 
+    def make_train_function(self, force=False):
+        """Keras's, but over several processes, where it cannot average scalars: what a step returns is equal already."""
+        if not self._has_several_processes:
+            return super().make_train_function(force)
+        if self.train_function is None or force:
+            self.train_function = self._over_processes(self.train_step)
+        return self.train_function
+
+    def make_test_function(self, force=False):
+        """As `make_train_function`."""
+        if not self._has_several_processes:
+            return super().make_test_function(force)
+        if self.test_function is None or force:
+            self.test_function = self._over_processes(self.test_step)
+        return self.test_function
+
+    @property
+    def _has_several_processes(self):
+        return isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+    def _over_processes(self, step):
+        strategy = self.distribute_strategy
+
+        @tf.function(autograph=False, jit_compile=self.jit_compile)
+        def on_batch(batch):
+            logs = strategy.run(step, args=(batch,))
+            return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], logs)
+
+        return tf.function(lambda iterator: on_batch(next(iterator)), autograph=False)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # All weights are there. Keras would take the mean of uint8 images over processes, which cannot be had.
+        pass
+
     def keep_on_device(self, images):
         """Copy the training images, uint8 [N, H, W, C], to each device; `fit` then takes their numbers, int32."""
         with self.distribute_strategy.scope():

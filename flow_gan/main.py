@@ -24,6 +24,9 @@ def main(argv=None):
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except training.Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return 128 + stopped.signal
     except KeyboardInterrupt:
         print("interrupted; --resume with --run_dir goes on from the latest checkpoint", file=sys.stderr)
         return 130
@@ -36,6 +39,9 @@ def train(config):
     Without a likelihood there is no evaluation, and the weights are the latest.
     """
     outcome = training.train(config, modes.make_scorer)
+    if outcome is None:
+        print("training is done; the chief evaluates and saves")
+        return
     model, folder = outcome.model, outcome.folder
     if outcome.first_step == outcome.last_step:
         print(f"nothing left to train: the run has made its {outcome.last_step} steps")

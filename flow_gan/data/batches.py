@@ -13,7 +13,9 @@ def epoch_order(count, seed, epoch):
     return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
 
 
-def training_batches(images, batch_size, seed, first_step, last_step, batches_per_step=None):
+def training_batches(
+    images, batch_size, seed, first_step, last_step, batches_per_step=None, replicas=range(1), num_replicas=1
+):
     """Return the shuffled batches of the steps `first_step` to `last_step - 1`, a tf.data.Dataset.
 
     What a step gets depends on (seed, step) only, so a run goes on anywhere. An epoch's last images are left
@@ -21,42 +23,57 @@ def training_batches(images, batch_size, seed, first_step, last_step, batches_pe
 
     Args:
       images: uint8 [N, H, W, C], indexed by integer arrays.
-      batch_size: int.
+      batch_size: int, over all replicas.
       seed: int.
       first_step, last_step: int, counted from 0.
       batches_per_step: int or None, see `critic_batches` of `FlowGAN`.
+      replicas: range, the replicas whose parts of the batches are wanted. Each step has one element for each of
+        them, in turn; all together they are the whole batch in order.
+      num_replicas: int, number of all replicas.
 
     Returns:
-      Batches uint8 [batch, H, W, C], or [batch, batches_per_step, H, W, C].
+      Batches uint8 [batch, H, W, C], or [batch, batches_per_step, H, W, C], batch = batch_size / num_replicas.
     """
-    shape = _step_shape(batch_size, batches_per_step)
-    choose = _chooser(len(images), shape, seed)
+    choose = _chooser(len(images), _step_shape(batch_size, batches_per_step), seed)
+    shape = _step_shape(batch_size // num_replicas, batches_per_step)
 
-    def fetch(step):
-        chosen = choose(step).ravel()
+    def fetch(step, replica):
+        chosen = _part(choose(step), replica, num_replicas).ravel()
         # A file is read in the order in which it lies on the disk.
         read = np.empty((len(chosen), *images.shape[1:]), np.uint8)
         by_place = np.argsort(chosen)
         read[by_place] = images[chosen[by_place]]
         return read.reshape(*shape, *images.shape[1:])
 
-    return _steps(fetch, tf.uint8, (*shape, *images.shape[1:]), first_step, last_step)
+    return _steps(fetch, tf.uint8, (*shape, *images.shape[1:]), first_step, last_step, replicas)
 
 
-def training_indices(count, batch_size, seed, first_step, last_step, batches_per_step=None):
+def training_indices(
+    count, batch_size, seed, first_step, last_step, batches_per_step=None, replicas=range(1), num_replicas=1
+):
     """Return the numbers of the images of `training_batches`, int32 [batch] or [batch, batches_per_step].
 
     Args:
       count: int, number of training images.
-      batch_size, seed, first_step, last_step, batches_per_step: as in `training_batches`.
+      batch_size, seed, first_step, last_step, batches_per_step, replicas, num_replicas: as in `training_batches`.
     """
-    shape = _step_shape(batch_size, batches_per_step)
-    choose = _chooser(count, shape, seed)
-    return _steps(lambda step: choose(step).astype(np.int32), tf.int32, shape, first_step, last_step)
+    choose = _chooser(count, _step_shape(batch_size, batches_per_step), seed)
+    shape = _step_shape(batch_size // num_replicas, batches_per_step)
+
+    def fetch(step, replica):
+        return _part(choose(step), replica, num_replicas).astype(np.int32)
+
+    return _steps(fetch, tf.int32, shape, first_step, last_step, replicas)
 
 
 def _step_shape(batch_size, batches_per_step):
     return (batch_size, *([] if batches_per_step is None else [batches_per_step]))
+
+
+def _part(chosen, replica, num_replicas):
+    """Return a replica's part of what a step takes."""
+    size = len(chosen) // num_replicas
+    return chosen[replica * size : (replica + 1) * size]
 
 
 def _chooser(count, shape, seed):
@@ -72,12 +89,13 @@ def _chooser(count, shape, seed):
     return choose
 
 
-def _steps(fetch, dtype, shape, first_step, last_step):
-    def load(step):
-        return tf.ensure_shape(tf.numpy_function(fetch, [step], dtype, stateful=False), shape)
+def _steps(fetch, dtype, shape, first_step, last_step, replicas):
+    def load(number):
+        step, replica = number // len(replicas), replicas.start + number % len(replicas)
+        return tf.ensure_shape(tf.numpy_function(fetch, [step, replica], dtype, stateful=False), shape)
 
-    steps = tf.data.Dataset.range(first_step, last_step)
-    return steps.map(load, num_parallel_calls=1, deterministic=True).prefetch(2)
+    numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
+    return numbers.map(load, num_parallel_calls=1, deterministic=True).prefetch(2 * len(replicas))
 
 
 def evaluation_batch_size(batch_size, fast, count):
@@ -85,33 +103,36 @@ def evaluation_batch_size(batch_size, fast, count):
     return batch_size * min(-(-fast // batch_size), -(-count // batch_size))
 
 
-def evaluation_batches(images, split, batch_size, count=None):
+def evaluation_batches(images, split, batch_size, count=None, replicas=range(1), num_replicas=1):
     """Return the images of a split once and in order, a tf.data.Dataset of batches of equal size.
 
     Args:
       images: uint8 [N, H, W, C].
       split: "train", "validation" or "test".
-      batch_size: int. The last batch is filled up with the first images.
+      batch_size: int, over all replicas. The last batch is filled up with the first images.
       count: int, the first images alone; all if None.
+      replicas, num_replicas: as in `training_batches`.
 
     Returns:
       Dicts of "images" uint8 [batch, H, W, C], and of "index" (number in the split), "split" (its number) and
       "weight" (1, or 0 for the filling), each int32 [batch]; what `FlowGAN.test_step` takes.
     """
     count = count or len(images)
+    size = batch_size // num_replicas
 
     def fetch(start):
-        return images[np.arange(start, start + batch_size) % count]
+        return images[np.arange(start, start + size) % count]
 
-    def load(start):
+    def load(number):
+        start = number // len(replicas) * batch_size + (replicas.start + number % len(replicas)) * size
         batch = tf.numpy_function(fetch, [start], tf.uint8, stateful=False)
-        index = tf.cast(start, tf.int32) + tf.range(batch_size)
+        index = tf.cast(start, tf.int32) + tf.range(size)
         return {
-            "images": tf.ensure_shape(batch, [batch_size, *images.shape[1:]]),
+            "images": tf.ensure_shape(batch, [size, *images.shape[1:]]),
             "index": index,
-            "split": tf.fill([batch_size], SPLITS.index(split)),
+            "split": tf.fill([size], SPLITS.index(split)),
             "weight": tf.cast(index < count, tf.int32),
         }
 
-    starts = tf.data.Dataset.range(0, count, batch_size)
-    return starts.map(load, num_parallel_calls=1, deterministic=True).prefetch(2)
+    numbers = tf.data.Dataset.range(-(-count // batch_size) * len(replicas))
+    return numbers.map(load, num_parallel_calls=1, deterministic=True).prefetch(2 * len(replicas))

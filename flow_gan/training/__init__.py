@@ -2,6 +2,7 @@
 
 from flow_gan.training.build import load_data, num_steps
 from flow_gan.training.checkpoints import saved_step
+from flow_gan.training.signals import Stopped
 from flow_gan.training.train import load_model, train
 
-__all__ = ["load_data", "load_model", "num_steps", "saved_step", "train"]
+__all__ = ["Stopped", "load_data", "load_model", "num_steps", "saved_step", "train"]

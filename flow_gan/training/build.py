@@ -12,7 +12,7 @@ from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
 from flow_gan.networks.critics import CRITICS
 from flow_gan.training.optimizers import Adam, DecayToFloor
-from flow_gan.training.strategy import make_strategy, select_gpu
+from flow_gan.training.strategy import distribute, make_strategy, select_gpu
 
 SIZE_FLAGS = ("input_height", "input_width", "c_dim")
 
@@ -26,6 +26,8 @@ def prepare(config, note=lambda stage: None):
         while the model is built and its step traced, which lets training on MNIST start two seconds sooner.
     """
     select_gpu(config.gpu_nr)
+    # Several processes must find each other before anything else uses TensorFlow.
+    strategy = make_strategy(config.strategy, config.batch_size)
     read = _open_data(config)
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
         reading = reader.submit(lambda: _checked(config, read()))
@@ -35,12 +37,11 @@ def prepare(config, note=lambda stage: None):
         else:
             shape, levels = public.image_shape, data_module.PUBLIC_LEVELS
         resolved = resolve(config, shape)
-        strategy = make_strategy(config.strategy, config.batch_size)
         with strategy.scope():
             model = build_model(resolved, levels)
         note("build")
         # Replicas synchronise, which tf.distribute forbids inside a nested function.
-        if strategy.num_replicas_in_sync == 1 and not config.data_on_device:
+        if strategy is tf.distribute.get_strategy() and not config.data_on_device:
             _trace(model, config.batch_size, batches_per_step(config))
         note("trace")
         data = reading.result()
@@ -108,12 +109,25 @@ def steps_per_epoch(config, data):
 
 
 def training_batches(config, model, data, first_step, last_step):
-    """Return what `model.fit` takes for the steps `first_step` to `last_step - 1`, a tf.data.Dataset."""
+    """Return what `model.fit` takes for the steps `first_step` to `last_step - 1`."""
     steps = (config.batch_size, config.seed, first_step, last_step, batches_per_step(config))
     if config.data_on_device:
         model.keep_on_device(data.train.images[np.arange(len(data.train))])
-        return data_module.training_indices(len(data.train), *steps)
-    return data_module.training_batches(data.train.images, *steps)
+        source, images = data_module.training_indices, len(data.train)
+    else:
+        source, images = data_module.training_batches, data.train.images
+    return distribute(model.distribute_strategy, lambda *replicas: source(images, *steps, *replicas))
+
+
+def validation_batches(config, model, data):
+    """Return what `model.evaluate` takes for the validation NLL, and the number of its batches."""
+    images = data.validation.images
+    size = data_module.evaluation_batch_size(config.batch_size, model.generator.fast_batch_size, len(images))
+
+    def make(*replicas):
+        return data_module.evaluation_batches(images, "validation", size, None, *replicas)
+
+    return distribute(model.distribute_strategy, make), -(-len(images) // size)
 
 
 def build_model(config, levels=256):

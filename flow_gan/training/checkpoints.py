@@ -3,8 +3,10 @@
 import math
 
 import tensorflow as tf
+from absl import logging
 
 from flow_gan.errors import UserError
+from flow_gan.training.numbered import NumberedCheckpoints, steps_in
 
 KEPT = 2
 
@@ -13,9 +15,10 @@ class Checkpoints:
     """Saves and restores a model.
 
     `latest` holds all that a run goes on from: both networks, both optimizers, the step (from which the learning
-    rate, the place in the data and all random draws follow), the best validation NLL and the best score so far. `best`
-    holds the networks and the step of the lowest validation NLL, where there is a likelihood, and `best_score` those of
-    the highest score of samples, where they are scored.
+    rate, the place in the data and all random draws follow), the best validation NLL and the best score so far, and
+    whether what is due after that step (its validation) is still to be done. `best` holds the networks and the step of
+    the lowest validation NLL, where there is a likelihood, and `best_score` those of the highest score of samples,
+    where they are scored.
 
     Args:
       model: compiled `FlowGAN`.
@@ -28,28 +31,33 @@ class Checkpoints:
         self.best_step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.best_score = tf.Variable(float("-inf"), dtype=tf.float64, trainable=False)
         self.best_score_step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.is_step_unfinished = tf.Variable(False, trainable=False)
         networks = _by_path(model.weights)
         optimizers = {"generator_optimizer": _by_path(model.optimizer.variables, model.optimizer.name)}
         if model.critic is not None:
             critic_optimizer = model.critic_optimizer
             optimizers["critic_optimizer"] = _by_path(critic_optimizer.variables, critic_optimizer.name)
-        best = {name: getattr(self, name) for name in ("best_nll", "best_step", "best_score", "best_score_step")}
-        self._latest = tf.train.CheckpointManager(
-            tf.train.Checkpoint(networks=networks, **optimizers, **best), folder / "latest", max_to_keep=KEPT
+        names = ("best_nll", "best_step", "best_score", "best_score_step", "is_step_unfinished")
+        state = {name: getattr(self, name) for name in names}
+        self._latest = NumberedCheckpoints(
+            tf.train.Checkpoint(networks=networks, **optimizers, **state), folder / "latest", KEPT
         )
+        # Those that the kept latest ones name as their best, and one that is being written.
         self._best, self._best_score = (
-            tf.train.CheckpointManager(tf.train.Checkpoint(networks=networks), folder / name, max_to_keep=1)
+            NumberedCheckpoints(tf.train.Checkpoint(networks=networks), folder / name, KEPT + 1)
             for name in ("best", "best_score")
         )
 
     @property
     def latest_path(self):
         """Path prefix of the latest checkpoint, None if there is none."""
-        return self._latest.latest_checkpoint
+        steps = self._latest.steps
+        return self._latest.path(steps[-1]) if steps else None
 
-    def save(self):
-        """Save the latest state."""
-        return self._latest.save(checkpoint_number=self.model.num_steps)
+    def save(self, unfinished=False):
+        """Save the latest state; `unfinished` if what is due after this step is still to be done."""
+        self.is_step_unfinished.assign(unfinished)
+        self._latest.save(self.model.num_steps)
 
     def save_if_best(self, nll):
         """Save the networks if `nll` is below the best so far; return whether it is."""
@@ -57,7 +65,7 @@ class Checkpoints:
             return False
         self.best_nll.assign(nll)
         self.best_step.assign(self.model.num_steps)
-        self._best.save(checkpoint_number=self.model.num_steps)
+        self._best.save(self.model.num_steps)
         return True
 
     def save_if_best_score(self, score):
@@ -66,18 +74,19 @@ class Checkpoints:
             return False
         self.best_score.assign(score)
         self.best_score_step.assign(self.model.num_steps)
-        self._best_score.save(checkpoint_number=self.model.num_steps)
+        self._best_score.save(self.model.num_steps)
         return True
 
-    def restore(self, which):
+    def restore(self, which, step=None):
         """Load the "latest" state, or the "best" or "best_score" networks (without optimizers).
 
+        The newest one, or that of `step`. A damaged one is passed over with a warning, and the one before it is loaded.
+
         Raises:
-          UserError: there is no checkpoint, it is damaged, or it is one of another architecture.
+          UserError: there is no checkpoint, all are damaged, or it is one of another architecture.
         """
-        manager = {"latest": self._latest, "best": self._best, "best_score": self._best_score}[which]
-        path = manager.latest_checkpoint
-        if path is None:
+        checkpoints = {"latest": self._latest, "best": self._best, "best_score": self._best_score}[which]
+        if not checkpoints.steps:
             hint = ""
             if which == "best_score":
                 hint = "; no samples were scored in training, see --score_every"
@@ -87,19 +96,24 @@ class Checkpoints:
                 if not generator.has_likelihood:
                     why = f"{type(generator).__name__} has no likelihood that tells the best"
                 hint = f"; {why}, pass --checkpoint=latest"
-            raise UserError(f"{manager.directory} holds no checkpoint{hint}")
-        _read_whole(path)
-        try:
-            manager.checkpoint.restore(path).assert_consumed()
-        except (AssertionError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0][:300]
-            raise UserError(f"checkpoint {path} is one of another architecture: {reason}") from error
+            raise UserError(f"{checkpoints.folder} holds no checkpoint{hint}")
+        for damaged in checkpoints.restore(step):
+            logging.warning("%s; the one before it is used", damaged)
+
+    def restore_best(self):
+        """Load the networks of the lowest validation NLL so far, if there is one that is finite."""
+        if math.isfinite(float(self.best_nll)):
+            self.restore("best", int(self.best_step))
+
+    def drop_after(self, step):
+        """Delete the checkpoints after `step`, and what a crash left of one that was being written."""
+        for checkpoints in (self._latest, self._best, self._best_score):
+            checkpoints.drop_after(step)
 
 
 def saved_step(folder, which):
     """Return the step of the newest "latest", "best" or "best_score" checkpoint below a folder, None without one."""
-    path = tf.train.latest_checkpoint(str(folder / which))
-    return None if path is None else int(path.rsplit("-", 1)[1])
+    return max(steps_in(folder / which), default=None)
 
 
 def _by_path(variables, prefix=""):
@@ -110,14 +124,3 @@ def _by_path(variables, prefix=""):
     named = {variable.path.removeprefix(f"{prefix}/"): variable.value for variable in variables}
     assert len(named) == len(variables), "two variables have one path"
     return named
-
-
-def _read_whole(path):
-    """Read every tensor of a checkpoint, which compares it with its checksum."""
-    try:
-        reader = tf.train.load_checkpoint(path)
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-    except Exception as error:
-        # A damaged file ends in one of many kinds of exception, IndexError among them.
-        raise UserError(f"checkpoint {path} is damaged: {' '.join(str(error).split())[:300]}") from error

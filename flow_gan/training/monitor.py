@@ -12,16 +12,22 @@ from tqdm import tqdm
 from flow_gan import data, random
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError
+from flow_gan.training.build import validation_batches
+from flow_gan.training.run_folder import writing
+from flow_gan.training.signals import Interrupted, Stopped, StopSignals
 
 HISTOGRAM_IMAGES = 256
 
 
 class Monitor(keras.callbacks.Callback):
-    """Records every step, validates, saves checkpoints and samples, and stops at a non-finite loss.
+    """Records every step, validates, saves checkpoints and samples, and stops at a non-finite loss or when asked.
 
     A step's values stay on the device until they are written, every `log_every` steps, before each checkpoint and
     at the end. Every `eval_every` steps and after the last: validation NLL, sample grid, histogram, checkpoint. A
     generator without a likelihood has no NLL and no histogram, and so no best weights by it.
+
+    A step's record is written when all that is due after the step is done, and the checkpoint after that. A signal to
+    stop breaks a validation off; the checkpoint then says so, and a run that goes on from it begins with that validation.
 
     Args:
       config: the run's configuration.
@@ -34,6 +40,7 @@ class Monitor(keras.callbacks.Callback):
       scorer: function from the generator to (score, {name: figure}), called every `score_interval` steps and after the
         last one; None for no scores.
       score_interval: int.
+      signals: `StopSignals`; never any if None.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class Monitor(keras.callbacks.Callback):
         last_step,
         scorer=None,
         score_interval=0,
+        signals=None,
     ):
         super().__init__()
         self._config = config
@@ -60,17 +68,17 @@ class Monitor(keras.callbacks.Callback):
         self._last_step = last_step
         self._scorer = scorer
         self._score_interval = score_interval
+        self._signals = signals or StopSignals()
         images = dataset.validation.images[np.arange(min(HISTOGRAM_IMAGES, len(dataset.validation)))]
         self._histogram_images = data.dequantize(images, 0.5, dataset.levels)
         self._pending = []
         self._bar = None
         self._validation = None
+        self._saved_step = None
 
     def on_train_begin(self, logs=None):
         """Draw the fixed z of the sample grids and start the progress bar."""
-        images, fast = self._dataset.validation.images, self.model.generator.fast_batch_size
-        batch_size = data.evaluation_batch_size(self._config.batch_size, fast, len(images))
-        self._validation = data.evaluation_batches(images, "validation", batch_size)
+        self._validation = validation_batches(self._config, self.model, self._dataset)
         key = random.key(self._config.seed, random.Stream.SAMPLE)
         self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
         self._bar = tqdm(
@@ -81,28 +89,58 @@ class Monitor(keras.callbacks.Callback):
             mininterval=0.5 if sys.stderr.isatty() else 10,
         )
 
+        if self._checkpoints.is_step_unfinished:
+            self._finish([self._metrics_file.take_back()])
+
     def on_train_batch_end(self, batch, logs=None):
         """Record a step, and do what is due after it."""
         self._step += 1
         self._pending.append((self._step, logs))
         self._bar.update()
+        if self._is_validation_due or self._is_score_due or self._step % self._config.log_every == 0:
+            self._finish(self._collect())
+        if self._signals.received:
+            self._stop()
+
+    @property
+    def _is_validation_due(self):
+        return self._step % self._config.eval_every == 0 or self._step == self._last_step
+
+    @property
+    def _is_score_due(self):
         is_last = self._step == self._last_step
-        validate = self._step % self._config.eval_every == 0 or is_last
-        score = self._scorer is not None and (self._step % self._score_interval == 0 or is_last)
-        if validate or score or self._step % self._config.log_every == 0:
-            records = self._collect()
-            try:
-                if validate:
-                    records[-1] |= self.validate()
-                if score:
-                    records[-1] |= self._score()
-            finally:
-                # Also where something is not finite: the steps before it were good.
-                self._metrics_file.write(records)
+        return self._scorer is not None and (self._step % self._score_interval == 0 or is_last)
+
+    def _finish(self, records):
+        """Do what is due after the last of the steps recorded, write the records, and save where something was due."""
+        is_interrupted = False
+        try:
+            if self._is_validation_due:
+                records[-1] |= self.validate()
+            if self._is_score_due:
+                records[-1] |= self._score()
+        except Interrupted:
+            is_interrupted = True
+        finally:
+            # Also where something is not finite: the steps before it were good.
+            self._metrics_file.write(records)
+        if not is_interrupted:
             self._tensorboard.train(self._step, records[-1])
-        if validate or score:
-            self._tensorboard.flush()
-            self._checkpoints.save()
+        if self._is_validation_due or self._is_score_due:
+            self._save(unfinished=is_interrupted)
+
+    def _stop(self):
+        """Save what is not saved yet, and leave `fit` at once: at its usual end other processes would be waited for."""
+        if self._pending:
+            self._metrics_file.write(self._collect())
+        if self._saved_step != self._step:
+            self._save()
+        raise Stopped(self._signals.received, self._step, self._folder.path)
+
+    def _save(self, unfinished=False):
+        self._tensorboard.flush()
+        self._checkpoints.save(unfinished)
+        self._saved_step = self._step
 
     def on_train_end(self, logs=None):
         """Close the progress bar."""
@@ -150,7 +188,8 @@ class Monitor(keras.callbacks.Callback):
 
     def _layer_at_fault(self):
         """Return which layer's result is not finite on a validation image, in words, or None."""
-        for batch in self._validation:
+        images, fast = self._dataset.validation.images, self.model.generator.fast_batch_size
+        for batch in data.evaluation_batches(images, "validation", min(fast, len(images))):
             try:
                 self.model.generator.bijector(validate_args=True).inverse(self.model.evaluation_images(batch))
             except tf.errors.InvalidArgumentError as error:
@@ -174,7 +213,9 @@ class Monitor(keras.callbacks.Callback):
         result = self._validation_nll() if self.model.generator.has_likelihood else {}
         self._check_weights()
         grid = data.image_grid(self.model.generator.decode(self._fixed_z))
-        data.save_png(self._folder.samples / f"step-{self._step:07d}.png", grid)
+        path = self._folder.samples / f"step-{self._step:07d}.png"
+        with writing(path):
+            data.save_png(path, grid)
         self._tensorboard.samples(self._step, grid)
         if result:
             latents = self.model.generator.encode(self._histogram_images)
@@ -185,7 +226,8 @@ class Monitor(keras.callbacks.Callback):
     def _score(self):
         self._check_weights()
         try:
-            score, figures = self._scorer(self.model.generator)
+            with self._signals.interruptible():
+                score, figures = self._scorer(self.model.generator)
         except UserError as error:
             raise self._failure(self._step, f"samples cannot be scored ({error})") from error
         self._tensorboard.scores(self._step, figures)
@@ -193,7 +235,9 @@ class Monitor(keras.callbacks.Callback):
         return figures
 
     def _validation_nll(self):
-        result = self.model.evaluate(self._validation, verbose=0, return_dict=True)
+        batches, steps = self._validation
+        with self._signals.interruptible():
+            result = self.model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
         nll = float(result["nll"])
         if self.model.has_likelihood_objective and not math.isfinite(nll):
             raise self._failure(self._step, self._layer_at_fault() or f"validation_nll is {nll}")

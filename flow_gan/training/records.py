@@ -1,5 +1,6 @@
 """What a run leaves behind while it trains: metrics.jsonl and TensorBoard's events."""
 
+import contextlib
 import json
 import math
 import os
@@ -7,7 +8,7 @@ import pathlib
 
 import tensorflow as tf
 
-from flow_gan.training.run_folder import write_whole
+from flow_gan.training.run_folder import write_whole, writing
 
 # TensorBoard's names, grouped as its page shows them.
 _TAGS = {
@@ -22,6 +23,8 @@ _TAGS = {
     "learning_rate": "optimizer/learning rate",
 }
 _BITS_TAG = "nll/bits per dim"
+# The beginning of the name of an event file that is being cut.
+_CUT = "cut."
 
 
 class MetricsFile:
@@ -39,16 +42,39 @@ class MetricsFile:
             write_whole(path, "".join(line + "\n" for line in kept))
         else:
             write_whole(path, "")
+        self._path = path
+        self._kept = None
         self._file = open(path, "a")  # noqa: SIM115, open for the whole run
 
     def write(self, records):
         """Append dicts, each with "step"."""
-        self._file.write("".join(json.dumps(_finite(record)) + "\n" for record in records))
-        self._file.flush()
+        text = "".join(json.dumps(_finite(record)) + "\n" for record in records)
+        with writing(self._path):
+            if self._kept is None:
+                self._file.write(text)
+                self._file.flush()
+                return
+            self._file.close()
+            write_whole(self._path, self._kept + text)
+            self._kept = None
+            self._file = open(self._path, "a")  # noqa: SIM115
+
+    def take_back(self):
+        """Return the last record, {name: float}; what is written next takes its place."""
+        *kept, last = self._path.read_text().splitlines()
+        self._kept = "".join(line + "\n" for line in kept)
+        return {name: float("nan") if value is None else value for name, value in json.loads(last).items()}
 
     def close(self):
         """Close the file."""
-        self._file.close()
+        # All was written by `write`, or a failure of it has been told.
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def num_records(path):
+    """Return the number of records in a metrics.jsonl, 0 if there is none."""
+    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 def _finite(record):
@@ -73,8 +99,11 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder, bits_per_dim, last_step=0):
+        for left_by_a_crash in pathlib.Path(folder).glob(f"*/{_CUT}*"):
+            left_by_a_crash.unlink()
         for events in pathlib.Path(folder).glob("*/events.out.tfevents.*"):
             _cut_events(events, last_step)
+        self._folder = folder
         self._bits_per_dim = bits_per_dim
         self._train = tf.summary.create_file_writer(str(folder / "train"))
         self._validation = tf.summary.create_file_writer(str(folder / "validation"))
@@ -108,18 +137,20 @@ class TensorBoardLog:
 
     def flush(self):
         """Bring everything to the disk."""
-        self._train.flush()
-        self._validation.flush()
+        with writing(self._folder):
+            self._train.flush()
+            self._validation.flush()
 
     def close(self):
         """Close the files."""
-        self._train.close()
-        self._validation.close()
+        with writing(self._folder):
+            self._train.close()
+            self._validation.close()
 
 
 def _cut_events(path, last_step):
     """Rewrite an event file without what comes after `last_step`; delete it if nothing is left."""
-    temporary = path.with_name("cut." + path.name + ".tmp")
+    temporary = path.with_name(_CUT + path.name)
     kept = 0
     with tf.io.TFRecordWriter(str(temporary)) as writer:
         try:

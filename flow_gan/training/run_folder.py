@@ -1,10 +1,16 @@
 """The folder of one run."""
 
+import contextlib
 import json
 import os
 import pathlib
 
+import filelock
+import tensorflow as tf
+
 from flow_gan.errors import UserError
+
+_LOCK = ".lock"
 
 
 class RunFolder:
@@ -30,15 +36,33 @@ class RunFolder:
         self.tensorboard = pathlib.Path(config.log_dir or self.path / "tensorboard")
         self.samples = pathlib.Path(config.sample_dir or self.path / "samples")
         self.evaluation = self.path / "evaluation"
+        self._lock = filelock.FileLock(self.path / _LOCK)
+
+    def lock(self):
+        """Keep other processes from training in this folder, until `unlock` or the end of this process, by any death.
+
+        Raises:
+          UserError: another one trains in it, or the folder cannot be written.
+        """
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise UserError(f"--run_dir={self.path} is in use: another process trains in it") from error
+        except OSError as error:
+            raise UserError(f"--run_dir={self.path} cannot be written: {error}") from error
+
+    def unlock(self):
+        """Let other processes train in this folder."""
+        self._lock.release()
 
     def write_config(self, config):
         """Write config.json, whole or not at all."""
-        self.samples.mkdir(parents=True, exist_ok=True)
         write_whole(self.config_file, config.to_json())
+        self.samples.mkdir(parents=True, exist_ok=True)
 
 
 def create(config):
-    """Make the folder of a new run, `--run_dir` or the next free name, and return it as a `RunFolder`.
+    """Make the folder of a new run, `--run_dir` or the next free name, and return it as a `RunFolder` that is locked.
 
     Raises:
       UserError: a folder of the run exists and is not empty, or cannot be made; then none is left behind.
@@ -55,12 +79,15 @@ def create(config):
         dataset = pathlib.Path(config.dataset).stem
         path = _next_free(config, f"{dataset}_{config.model_type}_{config.objective}")
     folder = RunFolder(path, config)
+    folder.lock()
+    # Another process may have passed the check above at the same time.
+    check_free("run_dir", path)
     folder.write_config(config)
     return folder
 
 
 def _is_empty_folder(path):
-    return os.path.isdir(path) and not os.listdir(path)
+    return os.path.isdir(path) and set(os.listdir(path)) <= {_LOCK}
 
 
 def _make(name, path):
@@ -83,11 +110,25 @@ def read_config(run_dir):
         raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error})") from error
 
 
+@contextlib.contextmanager
+def writing(path):
+    """Context in which `path` is written: what the system refuses (a full disk, no permission) is a `UserError`."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"{path} cannot be written: {reason}. What was written before is as it was: make room, then --resume a run "
+            "that was training"
+        ) from error
+
+
 def write_whole(path, text):
     """Write a text file so that a crash leaves the old or the new content, never a part."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    with writing(path):
+        temporary.write_text(text)
+        os.replace(temporary, path)
 
 
 def write_json(path, value):

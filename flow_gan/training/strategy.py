@@ -1,12 +1,16 @@
-"""Where a run computes."""
+"""Where a run computes: one device, several of one machine, or several machines."""
 
 import functools
+import json
+import os
 
 import tensorflow as tf
 
 from flow_gan.errors import UserError
 
-STRATEGIES = ("one_device", "mirrored")
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
+_TASKS = ("chief", "worker")
+_EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 def select_gpu(number):
@@ -22,18 +26,32 @@ def select_gpu(number):
 def make_strategy(name, batch_size):
     """Return the tf.distribute strategy of `--strategy`.
 
-    "one_device" is TensorFlow's default: the first GPU, or the CPU. "mirrored" keeps one replica on each visible
-    GPU (or logical CPU) and gives each an equal part of every batch.
+    "one_device" is TensorFlow's default: the first GPU, or the CPU. "mirrored" keeps one replica on each visible GPU
+    (or logical CPU) and gives each an equal part of every batch; "auto" is that where there are several GPUs, else
+    "one_device". "multi_worker" does the same over all devices of the processes that the environment variable
+    TF_CONFIG lists, and waits until they have all started; nothing may have used TensorFlow before it.
 
     Raises:
-      UserError: `batch_size` cannot be divided among the replicas.
+      UserError: there are too few devices, TF_CONFIG is wrong, or `batch_size` cannot be divided among the replicas.
     """
-    if name == "one_device":
-        return tf.distribute.get_strategy()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    strategy = _mirrored(tuple(device.name for device in devices))
+    if name == "multi_worker":
+        strategy = _multi_worker(os.environ.get("TF_CONFIG"))
+    else:
+        gpus = tf.config.list_logical_devices("GPU")
+        if name == "one_device" or (name == "auto" and len(gpus) < 2):
+            return tf.distribute.get_strategy()
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        if len(devices) < 2:
+            raise UserError(
+                f"--strategy={name} needs two or more devices, but there is one ({devices[0].name}); expected "
+                "--strategy=auto, which takes what there is"
+            )
+        strategy = _mirrored(tuple(device.name for device in devices))
     if batch_size % strategy.num_replicas_in_sync:
-        raise UserError(f"--batch_size={batch_size} cannot be divided among {strategy.num_replicas_in_sync} replicas")
+        raise UserError(
+            f"--batch_size={batch_size} cannot be divided among {strategy.num_replicas_in_sync} replicas "
+            f"(--strategy={name})"
+        )
     return strategy
 
 
@@ -42,3 +60,95 @@ def _mirrored(devices):
     # One for the whole process: TensorFlow numbers the collective operations of each strategy from the same start,
     # and those of a second one would meet the shapes that the first one's left behind.
     return tf.distribute.MirroredStrategy(devices)
+
+
+@functools.cache
+def _multi_worker(tf_config):
+    workers, task, index = _read_cluster(tf_config)
+    print(f"waiting for the {workers} processes of TF_CONFIG; this is {task} {index}", flush=True)
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"--strategy=multi_worker cannot start as {task} {index} of TF_CONFIG: {reason}") from error
+    # All replicas get equally many batches, so nobody needs to ask the others before each whether they have one.
+    strategy.extended.experimental_enable_get_next_as_optional = False
+    return strategy
+
+
+def _read_cluster(text):
+    """Return (number of processes, this one's task, its index) of a TF_CONFIG."""
+
+    def wrong(what):
+        shown = "" if text is None else f"={text if len(text) < 200 else text[:200] + '...'}"
+        return UserError(
+            f"--strategy=multi_worker: the environment variable TF_CONFIG{shown} {what}; expected {_EXAMPLE}"
+        )
+
+    if not text:
+        raise wrong("is not set")
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise wrong(f"is no JSON ({error})") from error
+    cluster, task = (values.get(name) if isinstance(values, dict) else None for name in ("cluster", "task"))
+    if not isinstance(cluster, dict) or not isinstance(task, dict):
+        raise wrong('lacks "cluster" or "task"')
+    for kind, addresses in cluster.items():
+        if kind not in _TASKS:
+            raise wrong(f'has tasks of the type "{kind}", which have no use here')
+        if not (isinstance(addresses, list) and addresses and all(_is_address(a) for a in addresses)):
+            raise wrong(f'lists for "{kind}" other things than addresses host:port')
+    kind, index = task.get("type"), task.get("index")
+    if kind not in cluster:
+        raise wrong(f'lists no task of the type "{kind}"')
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(cluster[kind]):
+        raise wrong(f'lists no task "{kind}" {index}')
+    return sum(map(len, cluster.values())), kind, index
+
+
+def _is_address(value):
+    return isinstance(value, str) and value.rpartition(":")[0] != "" and value.rpartition(":")[2].isdigit()
+
+
+def is_chief(strategy):
+    """Whether this process is the one that writes: the first of several, or the only one."""
+    return strategy.extended.should_checkpoint
+
+
+def is_multi_worker(strategy):
+    """Whether the strategy has replicas in other processes."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def from_chief(strategy, value):
+    """Return the integer that the chief gave, once every process is here."""
+    if not is_multi_worker(strategy):
+        return value
+
+    @tf.function(autograph=False)
+    def agree():
+        context = tf.distribute.get_replica_context()
+        mine = tf.where(tf.equal(context.replica_id_in_sync_group, 0), tf.constant(value, tf.int64), 0)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
+
+    return int(strategy.experimental_local_results(strategy.run(agree))[0])
+
+
+def distribute(strategy, make):
+    """Return what `fit` and `evaluate` take for batches that each replica prepares its own part of.
+
+    Args:
+      strategy: tf.distribute strategy.
+      make: function from (range of the replicas of one process, number of all replicas) to a tf.data.Dataset whose
+        elements go to these replicas in turn.
+    """
+    count = strategy.num_replicas_in_sync
+    if count == 1:
+        return make(range(1), 1)
+
+    def of_process(context):
+        local = count // context.num_input_pipelines
+        return make(range(context.input_pipeline_id * local, (context.input_pipeline_id + 1) * local), count)
+
+    return strategy.distribute_datasets_from_function(of_process)

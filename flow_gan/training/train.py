@@ -1,7 +1,5 @@
 """A training run from its configuration to its best weights."""
 
-import math
-
 import tensorflow as tf
 from absl import logging
 
@@ -10,9 +8,11 @@ from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
+from flow_gan.training.follower import Follower
 from flow_gan.training.monitor import Monitor, Outcome
-from flow_gan.training.records import MetricsFile, TensorBoardLog
-from flow_gan.training.strategy import select_gpu
+from flow_gan.training.records import MetricsFile, TensorBoardLog, num_records
+from flow_gan.training.signals import Stopped, StopSignals
+from flow_gan.training.strategy import from_chief, is_chief, is_multi_worker, select_gpu
 
 
 def train(config, make_scorer=None):
@@ -26,37 +26,45 @@ def train(config, make_scorer=None):
         that `--score_every` needs.
 
     Returns:
-      An `Outcome`, whose model has the weights of the lowest validation NLL, or the latest where there is none.
+      An `Outcome`, whose model has the weights of the lowest validation NLL, or the latest where there is none. None in
+      the processes of a run by several that are not the chief.
 
     Raises:
-      UserError: what is wrong with the configuration, the data, the folder or the checkpoint; or the step at
-        which a loss was not finite.
+      UserError: what is wrong with the configuration, the data, the folder or the checkpoint; the step at which a loss
+        was not finite; what cannot be written; or that another process of the run was lost.
+      Stopped: SIGTERM or Ctrl-C came, and the state is saved.
     """
-    config, dataset, _, model = build.prepare(config)
+    config, dataset, strategy, model = build.prepare(config)
     if model.generator.has_likelihood and not model.generator.has_per_image_likelihood:
         logging.warning(NO_PER_IMAGE_LIKELIHOOD)
     last_step = build.num_steps(config, dataset)
+    if not is_chief(strategy):
+        _follow(config, dataset, strategy, model, last_step)
+        return None
     scorer = make_scorer(config, dataset) if config.score_every else None
-    if config.resume:
-        folder = run_folder.RunFolder(config.run_dir, config)
+    folder = _open_run(config) if config.resume else run_folder.create(config)
+    try:
         checkpoints = Checkpoints(model, folder.checkpoints)
-        checkpoints.restore("latest")
-        if model.num_steps > last_step:
-            raise UserError(
-                f"--run_dir={config.run_dir} is at step {model.num_steps} already; expected --max_steps or --epoch "
-                f"beyond it, not {last_step} steps"
-            )
-        folder.write_config(config)
-    else:
-        folder = run_folder.create(config)
-        checkpoints = Checkpoints(model, folder.checkpoints)
-    first_step = model.num_steps
-    if first_step < last_step:
-        _fit(config, model, dataset, folder, checkpoints, first_step, last_step, scorer)
-    if math.isfinite(float(checkpoints.best_nll)):
-        checkpoints.restore("best")
+        if config.resume:
+            _restore(config, folder, checkpoints, last_step)
+        # The other processes load what this one loaded; only then may anything change.
+        first_step = from_chief(strategy, model.num_steps)
+        from_chief(strategy, first_step)
+        if config.resume:
+            folder.write_config(config)
+            checkpoints.drop_after(first_step)
+        if first_step < last_step or checkpoints.is_step_unfinished:
+            _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer)
+        if is_multi_worker(strategy):
+            # The other processes have left, and this one goes on alone.
+            alone = build.build_model(config, dataset.levels)
+            checkpoints = Checkpoints(alone, folder.checkpoints)
+            checkpoints.restore("latest")
+        checkpoints.restore_best()
+    finally:
+        folder.unlock()
     return Outcome(
-        model,
+        checkpoints.model,
         dataset,
         folder,
         float(checkpoints.best_nll),
@@ -77,21 +85,94 @@ def load_model(config, levels=256):
     return model, folder
 
 
-def _fit(config, model, dataset, folder, checkpoints, first_step, last_step, scorer):
+def _open_run(config):
+    """Return the locked folder of the run to go on with."""
+    folder = run_folder.RunFolder(config.run_dir, config)
+    run_folder.read_config(config.run_dir)
+    folder.lock()
+    return folder
+
+
+def _restore(config, folder, checkpoints, last_step):
+    """Load the latest checkpoint; leave a run that was killed before its first one at its beginning."""
+    if checkpoints.latest_path is None:
+        if num_records(folder.metrics_file) > config.eval_every:
+            checkpoints.restore("latest")  # Raises: there should be one.
+        print(f"{folder.path} has no checkpoint yet, so it begins at step 0")
+        return
+    checkpoints.restore("latest")
+    step = checkpoints.model.num_steps
+    if step > last_step:
+        raise UserError(
+            f"--run_dir={config.run_dir} is at step {step} already; expected --max_steps or --epoch beyond it, not "
+            f"{last_step} steps"
+        )
+
+
+def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
+    model = checkpoints.model
+    kept = first_step - 1 if checkpoints.is_step_unfinished else first_step
     metrics_file = MetricsFile(folder.metrics_file, first_step)
-    tensorboard = TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, first_step)
+    tensorboard = TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, kept)
     interval = config.score_every * build.steps_per_epoch(config, dataset)
     files = metrics_file, tensorboard
-    monitor = Monitor(config, dataset, folder, checkpoints, *files, first_step, last_step, scorer, interval)
-    batches = build.training_batches(config, model, dataset, first_step, last_step)
-    try:
-        # One Keras "epoch" is the whole run: the monitor counts steps, and epochs are the data's affair.
-        model.fit(batches, epochs=1, verbose=0, callbacks=[monitor], shuffle=False)
-    except tf.errors.InvalidArgumentError as error:
-        if not layer_not_finite(error):
+    with StopSignals() as signals:
+        monitor = Monitor(
+            config, dataset, folder, checkpoints, *files, first_step, last_step, scorer, interval, signals
+        )
+        try:
+            _run_steps(config, dataset, model, first_step, last_step, monitor)
+        except tf.errors.OpError as error:
+            if layer_not_finite(error):
+                raise monitor.failure_in_step(layer_not_finite(error)) from error
+            if is_multi_worker(model.distribute_strategy):
+                raise _lost(error, f", with {checkpoints.latest_path or 'no checkpoint'} saved last") from error
             raise
-        raise monitor.failure_in_step(layer_not_finite(error)) from error
-    finally:
-        monitor.close()
-        metrics_file.close()
-        tensorboard.close()
+        finally:
+            monitor.close()
+            metrics_file.close()
+            tensorboard.close()
+        if signals.received:
+            raise Stopped(signals.received, model.num_steps, folder.path)
+
+
+def _follow(config, dataset, strategy, model, last_step):
+    """Compute with the chief, and write nothing."""
+    with StopSignals() as signals:
+        try:
+            first_step = from_chief(strategy, 0)
+            is_unfinished = False
+            if config.resume and first_step:
+                checkpoints = Checkpoints(model, run_folder.RunFolder(config.run_dir, config).checkpoints)
+                checkpoints.restore("latest", first_step)
+                is_unfinished = bool(checkpoints.is_step_unfinished)
+            from_chief(strategy, 0)
+            follower = Follower(config, dataset, is_unfinished, first_step, last_step, signals)
+            if first_step < last_step or is_unfinished:
+                _run_steps(config, dataset, model, first_step, last_step, follower)
+        except tf.errors.OpError as error:
+            if signals.received:
+                raise Stopped(signals.received, model.num_steps, None) from error
+            raise _lost(error) from error
+        if signals.received:
+            raise Stopped(signals.received, model.num_steps, None)
+
+
+def _run_steps(config, dataset, model, first_step, last_step, callback):
+    """Run `fit`, or the callback alone where only what is due after the last step is left."""
+    if first_step == last_step:
+        callback.set_model(model)
+        callback.on_train_begin()
+        return
+    batches = build.training_batches(config, model, dataset, first_step, last_step)
+    # One Keras "epoch" is the whole run: the callback counts steps, and epochs are the data's affair.
+    steps = last_step - first_step
+    model.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0, callbacks=[callback], shuffle=False)
+
+
+def _lost(error, what=""):
+    reason = " ".join(str(error).split())[:300]
+    return UserError(
+        f"another process of this run was lost, so it ends ({type(error).__name__}: {reason}){what}. Start all of them "
+        "again with --resume and --run_dir"
+    )

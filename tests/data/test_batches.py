@@ -33,6 +33,32 @@ def test_several_batches_per_step():
     assert np.shape(batches) == (2, 5, 2) and len(set(np.ravel(batches))) == 20
 
 
+def test_replicas_share_a_batch_out():
+    """Two processes of two replicas each: what they prepare is the whole batch, in order, without overlap."""
+    images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+
+    def both(make):
+        parts = [list(make(replicas, 4).as_numpy_iterator()) for replicas in (range(2), range(2, 4))]
+        # Each step has an element for each replica of a process.
+        return [parts[0][2 * i : 2 * i + 2] + parts[1][2 * i : 2 * i + 2] for i in range(len(parts[0]) // 2)]
+
+    whole = list(data.training_batches(images, 12, 0, 1, 5).as_numpy_iterator())
+    parts = both(lambda *part: data.training_batches(images, 12, 0, 1, 5, None, *part))
+    np.testing.assert_array_equal([np.concatenate(step) for step in parts], whole)
+    assert parts[0][0].shape == (3, 1, 1, 1)
+    fresh = list(data.training_batches(images, 4, 0, 1, 5, 2).as_numpy_iterator())
+    parts = both(lambda *part: data.training_batches(images, 4, 0, 1, 5, 2, *part))
+    np.testing.assert_array_equal([np.concatenate(step) for step in parts], fresh)
+    indices = list(data.training_indices(40, 12, 0, 1, 5).as_numpy_iterator())
+    parts = both(lambda *part: data.training_indices(40, 12, 0, 1, 5, None, *part))
+    np.testing.assert_array_equal([np.concatenate(step) for step in parts], indices)
+    whole = list(data.evaluation_batches(images, "test", 12).as_numpy_iterator())
+    parts = both(lambda *part: data.evaluation_batches(images, "test", 12, None, *part))
+    for one, several in zip(whole, parts, strict=True):
+        for name, value in one.items():
+            np.testing.assert_array_equal(np.concatenate([part[name] for part in several]), value)
+
+
 def test_evaluation_covers_every_image_once():
     batches = list(data.evaluation_batches(IMAGES, "test", 5).as_numpy_iterator())
     assert len(batches) == 5

@@ -156,7 +156,7 @@ def test_checkpoints_hold_every_variable(finished):
     sizes = {"best": len(model.weights)}
     sizes["latest"] = (
         len(model.weights)
-        + 4  # Best NLL, best score, and their steps.
+        + 5  # Best NLL, best score, their steps, and whether the step is finished.
         + sum(len(optimizer.variables) for optimizer in (model.optimizer, model.critic_optimizer))
     )
     assert len(model.optimizer.variables) >= 2 * len(model.generator.trainable_variables)
@@ -242,7 +242,7 @@ def test_subfolders_elsewhere(tmp_path):
     training.train(settings(tmp_path / "run", max_steps=1, n_critic=0, **places))
     assert (tmp_path / "checkpoint" / "latest").is_dir() and (tmp_path / "log" / "train").is_dir()
     assert (tmp_path / "sample" / "step-0000001.png").exists()
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json", "metrics.jsonl"]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [".lock", "config.json", "metrics.jsonl"]
 
 
 def test_mirrored_run(tmp_path):
@@ -312,8 +312,9 @@ def test_checkpoint_of_another_architecture(tmp_path, changes):
 
 def test_resume_from_nothing(tmp_path):
     (tmp_path / "run").mkdir()
-    with pytest.raises(flow_gan.UserError, match="holds no checkpoint"):
+    with pytest.raises(flow_gan.UserError, match=r"is no run: it has no readable config\.json"):
         training.train(settings(tmp_path / "run", resume=True))
+    assert not any((tmp_path / "run").iterdir())
 
 
 def test_resume_a_finished_run(finished):

@@ -1,0 +1,74 @@
+"""Signals that ask a run to stop."""
+
+import contextlib
+import signal
+import sys
+import threading
+
+_ASKING = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopped(KeyboardInterrupt):
+    """A run stopped because a signal asked it to.
+
+    Attributes:
+      signal: `signal.Signals`.
+      step: int, the last step made.
+      run_dir: folder of the run, or None for a process that writes none.
+    """
+
+    def __init__(self, received, step, run_dir):
+        self.signal = received
+        self.step = step
+        self.run_dir = run_dir
+        where = f", which is saved: go on with --resume --run_dir={run_dir}" if run_dir else "; the chief alone saves"
+        super().__init__(f"{received.name}: training stopped after step {step}{where}")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came while something ran that may be broken off and done again."""
+
+
+class StopSignals:
+    """Context in which SIGTERM and Ctrl-C (SIGINT) ask the run to stop, instead of ending the process.
+
+    A second one ends it at once, as KeyboardInterrupt. Only the main thread of a process has signals; elsewhere none
+    is ever received.
+
+    Attributes:
+      received: the first signal that came, `signal.Signals`, or None.
+    """
+
+    def __init__(self):
+        self.received = None
+        self._may_interrupt = False
+        self._before = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._receive) for number in _ASKING}
+        return self
+
+    def __exit__(self, *exception):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def interruptible(self):
+        """Context that a signal breaks off with `Interrupted`, at once or on entry."""
+        try:
+            self._may_interrupt = True
+            if self.received:
+                raise Interrupted
+            yield
+        finally:
+            self._may_interrupt = False
+
+    def _receive(self, number, frame):
+        if self.received:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number)
+        print(f"{self.received.name}: stopping after this step; once more to leave without saving", file=sys.stderr)
+        if self._may_interrupt:
+            self._may_interrupt = False
+            raise Interrupted

@@ -1,0 +1,120 @@
+"""Runs by two processes on this machine, which find each other by TF_CONFIG."""
+
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+
+import flow_gan
+from flow_gan.training.strategy import make_strategy
+from tests.test_flow_gan import OBJECTIVES, run_20_steps
+from tests.training.processes import finish, free_addresses, killer, start
+from tests.training.same_run import assert_same_run, lines_of
+
+CASES = [(objective, flow) for flow in ("nice", "moving") for objective in OBJECTIVES]
+
+
+def train_each_case(strategy):
+    """Return {case: the weights and the evaluation} after 20 steps; two processes call it together."""
+    found = {}
+    for objective, flow in CASES:
+        model, logs, nll = run_20_steps(strategy, "float32", flow=flow, **OBJECTIVES[objective])
+        figures = {name: float(value) for name, value in (logs[-1] | nll).items()}
+        found[f"{objective} {flow}"] = {v.path: v.numpy().tolist() for v in model.weights}, figures
+    return found
+
+
+# What a process does instead of the command line: its own arguments are put aside.
+_TRAIN_EACH_CASE = """
+import json
+from flow_gan.training.strategy import make_strategy
+strategy = make_strategy("multi_worker", 100)
+from tests.training.test_multi_worker import train_each_case
+json.dump(train_each_case(strategy), open({path!r}, "w"))
+sys.exit(0)
+"""
+
+
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
+    addresses = free_addresses(2)
+    paths = [tmp_path / f"{i}.json" for i in range(2)]
+    together = [
+        start([], before=_TRAIN_EACH_CASE.format(path=str(path)), task=(addresses, i)) for i, path in enumerate(paths)
+    ]
+    alone = train_each_case(make_strategy("one_device", 100))
+    for process in together:
+        status, _, err = finish(process, 300)
+        assert status == 0, err
+    for path in paths:
+        found = json.loads(path.read_text())
+        assert found.keys() == alone.keys() and len(found) == 6
+        for case, (weights, figures) in alone.items():
+            for name, value in weights.items():
+                largest = np.abs(value).max(initial=1e-3)
+                difference = np.abs(np.subtract(found[case][0][name], value)).max(initial=0)
+                assert difference <= 1e-5 * largest, f"{case}, {name}: {difference} of {largest}"
+            for name, value in figures.items():
+                np.testing.assert_allclose(found[case][1][name], value, rtol=1e-4, atol=1e-5, err_msg=f"{case}, {name}")
+
+
+def start_both(arguments, folders, **how_of_second):
+    addresses = free_addresses(2)
+    arguments = ["--strategy=multi_worker", "--max_steps=9", *arguments]
+    return [
+        start([*arguments, f"--run_dir={folder}"], task=(addresses, i), **(how_of_second if i else {}))
+        for i, folder in enumerate(folders)
+    ]
+
+
+def test_a_run_whose_second_process_is_killed(tmp_path):
+    whole, killed, elsewhere = (tmp_path / name for name in ("whole", "killed", "elsewhere"))
+    before_the_kill = killer("flow_gan.training.follower:Follower", "on_train_batch_end", 6)
+    survivor, victim = start_both([], [killed, elsewhere], before=before_the_kill)
+    assert finish(victim)[0] == -signal.SIGKILL
+    start_of_wait = time.monotonic()
+    status, _, err = finish(survivor)
+    waited = time.monotonic() - start_of_wait
+    assert status == 2 and "Traceback" not in err, err
+    assert "error: another process of this run was lost" in err and "ckpt-4 saved last" in err
+    assert waited < 60
+    for process in start_both(["--resume"], [killed, killed]):
+        status, out, err = finish(process)
+        assert status == 0, err
+    assert "training is done; the chief evaluates and saves" in out
+    for process in start_both([], [whole, elsewhere]):
+        assert finish(process)[0] == 0
+    assert_same_run(whole, killed)
+    assert [line["step"] for line in lines_of(whole)] == list(range(1, 10))
+    assert not elsewhere.exists(), "only the chief writes"
+
+
+@pytest.mark.parametrize(
+    "tf_config, message",
+    [
+        (None, "TF_CONFIG is not set"),
+        ("{", r"TF_CONFIG=\{ is no JSON"),
+        ("[1]", 'lacks "cluster" or "task"'),
+        ('{"cluster": {"worker": ["a:1"]}}', 'lacks "cluster" or "task"'),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', 'lists no task "worker" 1'),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "0"}}', 'lists no task "worker" 0'),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', 'no task of the type "chief"'),
+        ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', 'tasks of the type "ps"'),
+        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "other things than addresses"),
+        ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "other things than addresses"),
+    ],
+)
+def test_a_wrong_tf_config(monkeypatch, tf_config, message):
+    if tf_config is None:
+        monkeypatch.delenv("TF_CONFIG", raising=False)
+    else:
+        monkeypatch.setenv("TF_CONFIG", tf_config)
+    with pytest.raises(flow_gan.UserError, match=f"--strategy=multi_worker.*{message}"):
+        make_strategy("multi_worker", 100)
+
+
+def test_several_processes_must_be_told_first(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 0}}')
+    with pytest.raises(flow_gan.UserError, match="cannot start as worker 0 of TF_CONFIG: Collective ops must be"):
+        make_strategy("multi_worker", 100)
