@@ -170,8 +170,8 @@ class Config:
     strategy: str = _setting(
         "auto",
         "Training",
-        "one_device; mirrored over all visible GPUs; auto, the one or the other by what there is; or multi_worker, over "
-        "the machines that the environment variable TF_CONFIG lists, with a run folder that all of them see",
+        "one_device; mirrored over all visible GPUs; auto, the one or the other by what there is; or multi_worker, "
+        "over the machines that the environment variable TF_CONFIG lists, with a run folder that all of them see",
         STRATEGIES,
     )
     data_on_device: bool = _setting(

@@ -150,7 +150,7 @@ class FlowGAN(keras.Model):
                 _prepare(self.critic_optimizer, self.critic.trainable_variables)
 
     def make_train_function(self, force=False):
-        """Keras's, but over several processes, where it cannot average scalars: what a step returns is equal already."""
+        """Keras's, but over several processes, where it cannot average scalars: a step's results are equal already."""
         if not self._has_several_processes:
             return super().make_train_function(force)
         if self.train_function is None or force:
