@@ -27,7 +27,7 @@ class Monitor(keras.callbacks.Callback):
     generator without a likelihood has no NLL and no histogram, and so no best weights by it.
 
     A step's record is written when all that is due after the step is done, and the checkpoint after that. A signal to
-    stop breaks a validation off; the checkpoint then says so, and a run that goes on from it begins with the validation.
+    stop breaks a validation off; the checkpoint then says so, and a run going on from it begins with the validation.
 
     Args:
       config: the run's configuration.

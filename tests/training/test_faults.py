@@ -1,0 +1,203 @@
+"""What befalls a run: signals, a full disk, damaged checkpoints, a second process in its folder."""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+
+import flow_gan
+from flow_gan import training
+from flow_gan.main import main
+from flow_gan.training.checkpoints import Checkpoints
+from flow_gan.training.records import MetricsFile
+from flow_gan.training.run_folder import RunFolder
+from flow_gan.training.signals import Interrupted, StopSignals
+from tests.training.processes import finish, start
+from tests.training.same_run import assert_same_run, lines_of
+from tests.training.test_training import SMALL, model_of, settings
+
+
+def files_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def checkpoints_of(run):
+    return {path: path.read_bytes() for path in run.glob("checkpoints/*/ckpt-*")}
+
+
+def send_at(monkeypatch, owner, name, call, number):
+    """Send this process a signal as the `call`-th call of a method begins."""
+    original, calls = getattr(owner, name), []
+
+    def counted(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == call:
+            os.kill(os.getpid(), number)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, counted)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run of 10 steps, hybrid."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    training.train(settings(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "number, owner, name, call, step",
+    [
+        (signal.SIGTERM, flow_gan.FlowGAN, "evaluate", 2, 8),  # The validation is broken off.
+        (signal.SIGINT, Checkpoints, "save", 1, 4),  # What is being saved is saved.
+        (signal.SIGTERM, MetricsFile, "write", 2, 4),
+        (signal.SIGINT, flow_gan.FlowGAN, "evaluate", 3, 10),  # After the last step.
+    ],
+    ids=["in a validation", "in a checkpoint's write", "between", "in the last validation"],
+)
+def test_a_signal_saves_and_leaves(finished, tmp_path, capfd, monkeypatch, number, owner, name, call, step):
+    stopped = tmp_path / "stopped"
+    flags = [f"--{setting}={value}" for setting, value in SMALL.items()] + ["--max_steps=10", f"--run_dir={stopped}"]
+    with monkeypatch.context() as patch:
+        send_at(patch, owner, name, call, number)
+        assert main(flags) == 128 + number
+    said = capfd.readouterr().err
+    name = signal.Signals(number).name
+    assert (
+        f"{name}: training stopped after step {step}, which is saved: go on with --resume --run_dir={stopped}" in said
+    )
+    assert lines_of(stopped)[-1]["step"] == step
+    assert main(["--resume", f"--run_dir={stopped}"]) == 0
+    assert_same_run(finished, stopped)
+
+
+def test_a_second_signal_leaves_at_once(tmp_path):
+    with StopSignals() as signals, pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.received == signal.SIGINT
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_that_came_before_breaks_off_too():
+    with StopSignals() as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted), signals.interruptible():
+            pytest.fail("this should not run")
+
+
+def test_sigterm_from_outside(tmp_path):
+    process = start([f"--run_dir={tmp_path / 'run'}", "--max_steps=100000"])
+    while not list(tmp_path.glob("run/checkpoints/latest/*.index")):
+        time.sleep(0.05)
+    process.terminate()
+    sent = time.monotonic()
+    status, _, err = finish(process)
+    assert time.monotonic() - sent < 30
+    assert status == 143 and "Traceback" not in err, err
+    step = int(re.search(r"SIGTERM: training stopped after step (\d+), which is saved", err)[1])
+    assert lines_of(tmp_path / "run")[-1]["step"] == step == training.saved_step(tmp_path / "run/checkpoints", "latest")
+
+
+def test_a_full_disk(tmp_path, capfd):
+    """A limit to the size of a file stands for it: the checkpoint is 1.3 MB, and nothing else is as large."""
+    run = tmp_path / "run"
+    flags = ["--hidden_layers=100", "--n_critic=0", "--eval_every=2", f"--run_dir={run}"]
+    assert main([*flags, "--max_steps=2"]) == 0
+    before = checkpoints_of(run)
+    assert max(map(len, before.values())) > 400_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    capfd.readouterr()
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+        assert main(["--resume", f"--run_dir={run}", "--max_steps=6"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = capfd.readouterr().err
+    assert re.search(r"error: .*ckpt-4 cannot be written: .*What was written before is as it was", said), said
+    assert checkpoints_of(run) == before
+    assert main(["--resume", f"--run_dir={run}", "--max_steps=6"]) == 0
+    whole = tmp_path / "whole"
+    assert main([*flags[:-1], f"--run_dir={whole}", "--max_steps=2"]) == 0
+    assert main(["--resume", f"--run_dir={whole}", "--max_steps=6"]) == 0
+    assert_same_run(whole, run)
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog, capfd):
+    whole, damaged = tmp_path / "whole", tmp_path / "damaged"
+    training.train(settings(whole, n_critic=0))
+    index, data_file = (f"checkpoints/latest/ckpt-10{end}" for end in (".index", ".data-00000-of-00001"))
+    good = (whole / data_file).read_bytes()
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 1
+    for file, content in ((data_file, good[: len(good) // 2]), (data_file, bytes(flipped)), (index, b"")):
+        shutil.rmtree(damaged, ignore_errors=True)
+        shutil.copytree(whole, damaged)
+        (damaged / file).write_bytes(content)
+        model = model_of(settings(whole, n_critic=0))
+        caplog.clear()
+        Checkpoints(model, damaged / "checkpoints").restore("latest")
+        assert model.num_steps == 8
+        assert "ckpt-10 is damaged" in caplog.text and "the one before it is used" in caplog.text
+        training.train(settings(damaged, n_critic=0, resume=True))
+        assert_same_run(whole, damaged)
+
+
+def test_checkpoints_that_are_gone(tmp_path):
+    """A run whose checkpoints were deleted does not begin anew, which would cost its records."""
+    run = tmp_path / "run"
+    training.train(settings(run, n_critic=0))
+    shutil.rmtree(run / "checkpoints" / "latest")
+    before = files_of(run)
+    with pytest.raises(flow_gan.UserError, match="holds no checkpoint"):
+        training.train(settings(run, n_critic=0, resume=True))
+    assert files_of(run) == before
+
+
+def test_a_second_process_in_a_run_s_folder(tmp_path, capsys):
+    run = tmp_path / "run"
+    training.train(settings(run, n_critic=0))
+    folder = RunFolder(run, settings(run))
+    folder.lock()
+    before = files_of(run)
+    assert main(["--resume", f"--run_dir={run}", "--max_steps=20"]) == 2
+    assert f"error: --run_dir={run} is in use: another process trains in it" in capsys.readouterr().err
+    assert files_of(run) == before
+    folder.unlock()
+    assert main(["--resume", f"--run_dir={run}", "--max_steps=12"]) == 0
+
+
+def test_two_that_begin_in_one_folder_at_once(tmp_path):
+    """The second one passed the check for an empty folder before the first one wrote into it."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    first = RunFolder(folder, settings(folder))
+    first.lock()
+    with pytest.raises(flow_gan.UserError, match="is in use"):
+        training.train(settings(folder, n_critic=0))
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+    first.unlock()
+    training.train(settings(folder, n_critic=0, max_steps=1))
+
+
+def test_the_best_weights_of_a_run_outlive_a_crash(tmp_path):
+    """The best checkpoint is written before the latest: one that only it knows of is dropped when the run goes on."""
+    run = tmp_path / "run"
+    training.train(settings(run, n_critic=0, max_steps=4))
+    model = model_of(settings(run, n_critic=0))
+    checkpoints = Checkpoints(model, run / "checkpoints")
+    checkpoints.restore("latest")
+    best = {v.path: v.numpy() for v in model.weights}
+    model.step.assign(7)
+    checkpoints.save_if_best(-1e9)
+    assert training.saved_step(run / "checkpoints", "best") == 7
+    outcome = training.train(settings(run, n_critic=0, max_steps=4, resume=True))
+    assert outcome.best_step == 4 and training.saved_step(run / "checkpoints", "best") == 4
+    for variable in outcome.model.weights:
+        np.testing.assert_array_equal(variable.numpy(), best[variable.path])
