@@ -300,6 +300,17 @@ class Config:
         """Whether the generator has a likelihood, and a run a best NLL."""
         return self.model_type != "dcgan"
 
+    @property
+    def hparams(self):
+        """What makes runs differ, {name: value}: the settings that this kind of generator and objective has."""
+        unused = set(CHANGEABLE["train"]) | {name for name, kinds in _ONLY_FOR.items() if self.model_type not in kinds}
+        settings = {"dataset": self.dataset, "objective": self.objective}
+        for field in dataclasses.fields(self):
+            has_use = self.objective != "mle" or field.metadata["group"] != "Objective" or field.name == "n_critic"
+            if field.metadata["group"] in ("Generator", "Objective", "Training") and has_use and field.name not in unused:
+                settings[field.name] = getattr(self, field.name)
+        return settings
+
     def to_json(self):
         """Return the configuration as JSON, one setting per line."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

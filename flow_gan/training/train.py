@@ -80,6 +80,7 @@ def load_model(config, levels=256):
 def _fit(config, model, dataset, folder, checkpoints, first_step, last_step, scorer):
     metrics_file = MetricsFile(folder.metrics_file, first_step)
     tensorboard = TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, first_step)
+    tensorboard.hparams(config.hparams)
     interval = config.score_every * build.steps_per_epoch(config, dataset)
     files = metrics_file, tensorboard
     monitor = Monitor(config, dataset, folder, checkpoints, *files, first_step, last_step, scorer, interval)
