@@ -307,7 +307,11 @@ class Config:
         settings = {"dataset": self.dataset, "objective": self.objective}
         for field in dataclasses.fields(self):
             has_use = self.objective != "mle" or field.metadata["group"] != "Objective" or field.name == "n_critic"
-            if field.metadata["group"] in ("Generator", "Objective", "Training") and has_use and field.name not in unused:
+            if (
+                field.metadata["group"] in ("Generator", "Objective", "Training")
+                and has_use
+                and field.name not in unused
+            ):
                 settings[field.name] = getattr(self, field.name)
         return settings
 

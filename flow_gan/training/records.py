@@ -10,9 +10,9 @@ from tensorboard.plugins.hparams import api as hparams_plugin
 
 from flow_gan.training.run_folder import write_whole
 
-# TensorBoard's names, grouped as its page shows them.
+# TensorBoard's names, grouped and sorted as its page shows them: capitals come first, and so the NLL.
 _TAGS = {
-    "nll": "nll/nats per image",
+    "nll": "NLL/nats per image",
     "critic_loss": "losses/critic",
     "critic_loss_real": "losses/critic on real images",
     "critic_loss_fake": "losses/critic on samples",
@@ -22,7 +22,14 @@ _TAGS = {
     "generator_gradient_norm": "gradient norms/generator",
     "learning_rate": "optimizer/learning rate",
 }
-_BITS_TAG = "nll/bits per dim"
+_BITS_TAG = "NLL/bits per dim"
+_SCORES = {
+    "inception_score": "scores/Inception score",
+    "inception_score_std": "scores/Inception score std",
+    "mode_score": "scores/MODE score",
+    "mode_score_std": "scores/MODE score std",
+    "fid": "scores/FID",
+}
 
 
 class MetricsFile:
@@ -105,15 +112,15 @@ class TensorBoardLog:
             tf.summary.scalar(_TAGS["nll"], nll)
             tf.summary.scalar(_BITS_TAG, self._bits_per_dim(nll))
             if math.isfinite(best_nll):
-                tf.summary.scalar("nll/best nats per image", best_nll)
-                tf.summary.scalar("nll/best bits per dim", self._bits_per_dim(best_nll))
+                tf.summary.scalar(f"best {_TAGS['nll']}", best_nll)
+                tf.summary.scalar(f"best {_BITS_TAG}", self._bits_per_dim(best_nll))
             tf.summary.histogram("z = f(x) of validation images", latents)
 
     def scores(self, step, figures):
         """Write the scores of samples, {name: float}."""
         with self._validation.as_default(step):
             for name, value in figures.items():
-                tf.summary.scalar(f"scores/{name.replace('_', ' ')}", value)
+                tf.summary.scalar(_SCORES[name], value)
 
     def samples(self, step, grid):
         """Write a sample grid, uint8 [H, W, C]."""
