@@ -303,17 +303,12 @@ class Config:
     @property
     def hparams(self):
         """What makes runs differ, {name: value}: the settings that this kind of generator and objective has."""
-        unused = set(CHANGEABLE["train"]) | {name for name, kinds in _ONLY_FOR.items() if self.model_type not in kinds}
-        settings = {"dataset": self.dataset, "objective": self.objective}
-        for field in dataclasses.fields(self):
-            has_use = self.objective != "mle" or field.metadata["group"] != "Objective" or field.name == "n_critic"
-            if (
-                field.metadata["group"] in ("Generator", "Objective", "Training")
-                and has_use
-                and field.name not in unused
-            ):
-                settings[field.name] = getattr(self, field.name)
-        return settings
+        groups = {"Generator", "Training"} | ({"Objective"} if self.objective != "mle" else set())
+        names = [field.name for field in dataclasses.fields(self) if field.metadata["group"] in groups]
+        unused = CHANGEABLE["train"] | {name for name, kinds in _ONLY_FOR.items() if self.model_type not in kinds}
+        return {
+            name: getattr(self, name) for name in ("dataset", "objective", "n_critic", *names) if name not in unused
+        }
 
     def to_json(self):
         """Return the configuration as JSON, one setting per line."""
