@@ -306,6 +306,16 @@ class Config:
         """Whether the generator has a likelihood, and a run a best NLL."""
         return self.model_type != "dcgan"
 
+    @property
+    def hparams(self):
+        """What makes runs differ, {name: value}: the settings that this kind of generator and objective has."""
+        groups = {"Generator", "Training"} | ({"Objective"} if self.objective != "mle" else set())
+        names = [field.name for field in dataclasses.fields(self) if field.metadata["group"] in groups]
+        unused = CHANGEABLE["train"] | {name for name, kinds in _ONLY_FOR.items() if self.model_type not in kinds}
+        return {
+            name: getattr(self, name) for name in ("dataset", "objective", "n_critic", *names) if name not in unused
+        }
+
     def to_json(self):
         """Return the configuration as JSON, one setting per line."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

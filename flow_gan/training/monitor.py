@@ -219,8 +219,9 @@ class Monitor(keras.callbacks.Callback):
         self._tensorboard.samples(self._step, grid)
         if result:
             latents = self.model.generator.encode(self._histogram_images)
-            self._tensorboard.validation(self._step, result["validation_nll"], latents)
             self._checkpoints.save_if_best(result["validation_nll"])
+            best_nll = float(self._checkpoints.best_nll)
+            self._tensorboard.validation(self._step, result["validation_nll"], best_nll, latents)
         return result
 
     def _score(self):

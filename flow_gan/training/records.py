@@ -7,12 +7,13 @@ import os
 import pathlib
 
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams_plugin
 
 from flow_gan.training.run_folder import write_whole, writing
 
-# TensorBoard's names, grouped as its page shows them.
+# TensorBoard's names, grouped and sorted as its page shows them: capitals come first, and so the NLL.
 _TAGS = {
-    "nll": "nll/nats per image",
+    "nll": "NLL/nats per image",
     "critic_loss": "losses/critic",
     "critic_loss_real": "losses/critic on real images",
     "critic_loss_fake": "losses/critic on samples",
@@ -22,9 +23,11 @@ _TAGS = {
     "generator_gradient_norm": "gradient norms/generator",
     "learning_rate": "optimizer/learning rate",
 }
-_BITS_TAG = "nll/bits per dim"
-# The beginning of the name of an event file that is being cut.
-_CUT = "cut."
+    """Rewrite an event file without what comes after `last_step` and the settings, which a resumed run writes anew.
+
+    It is deleted if nothing is left.
+    """
+    temporary = path.with_name(_CUT + path.name)
 
 
 class MetricsFile:
@@ -108,6 +111,16 @@ class TensorBoardLog:
         self._train = tf.summary.create_file_writer(str(folder / "train"))
         self._validation = tf.summary.create_file_writer(str(folder / "validation"))
 
+    def hparams(self, settings):
+        """Write what the run is compared by, {name: value}: its row in the HParams table.
+
+        The table's metrics are the last values of the scalars beside it. It lies with the validation, not a folder
+        above, since TensorBoard finds no metrics below a row that is the folder it was started on.
+        """
+        with self._validation.as_default(0):
+            # No trial_id: a hash of the settings would put runs with the same ones into one row.
+            hparams_plugin.hparams(settings, trial_id="")
+
     def train(self, step, record):
         """Write the values of a training step, {name: float}."""
         with self._train.as_default(step):
@@ -117,18 +130,21 @@ class TensorBoardLog:
             if "nll" in record:
                 tf.summary.scalar(_BITS_TAG, self._bits_per_dim(record["nll"]))
 
-    def validation(self, step, nll, latents):
-        """Write the validation NLL and a histogram of latents."""
+    def validation(self, step, nll, best_nll, latents):
+        """Write the validation NLL, the lowest so far if there is one that is finite, and a histogram of latents."""
         with self._validation.as_default(step):
             tf.summary.scalar(_TAGS["nll"], nll)
             tf.summary.scalar(_BITS_TAG, self._bits_per_dim(nll))
+            if math.isfinite(best_nll):
+                tf.summary.scalar(f"best {_TAGS['nll']}", best_nll)
+                tf.summary.scalar(f"best {_BITS_TAG}", self._bits_per_dim(best_nll))
             tf.summary.histogram("z = f(x) of validation images", latents)
 
     def scores(self, step, figures):
         """Write the scores of samples, {name: float}."""
         with self._validation.as_default(step):
             for name, value in figures.items():
-                tf.summary.scalar(f"scores/{name.replace('_', ' ')}", value)
+                tf.summary.scalar(_SCORES[name], value)
 
     def samples(self, step, grid):
         """Write a sample grid, uint8 [H, W, C]."""
@@ -148,15 +164,27 @@ class TensorBoardLog:
             self._validation.close()
 
 
+def _is_hparams(event):
+    return any(value.metadata.plugin_data.plugin_name == "hparams" for value in event.summary.value)
+
+
 def _cut_events(path, last_step):
+<<<<<<< HEAD
     """Rewrite an event file without what comes after `last_step`; delete it if nothing is left."""
     temporary = path.with_name(_CUT + path.name)
+=======
+    """Rewrite an event file without what comes after `last_step` and the settings, which a resumed run writes anew.
+
+    It is deleted if nothing is left.
+    """
+    temporary = path.with_name("cut." + path.name + ".tmp")
+>>>>>>> tensorboard
     kept = 0
     with tf.io.TFRecordWriter(str(temporary)) as writer:
         try:
             for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
                 event = tf.compat.v1.Event.FromString(record)
-                if event.step <= last_step:
+                if event.step <= last_step and not _is_hparams(event):
                     writer.write(record)
                     kept += event.HasField("summary")
         except tf.errors.DataLossError:

@@ -114,6 +114,7 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
     kept = first_step - 1 if checkpoints.is_step_unfinished else first_step
     metrics_file = MetricsFile(folder.metrics_file, first_step)
     tensorboard = TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, kept)
+    tensorboard.hparams(config.hparams)
     interval = config.score_every * build.steps_per_epoch(config, dataset)
     files = metrics_file, tensorboard
     with StopSignals() as signals:
