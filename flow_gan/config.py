@@ -16,6 +16,7 @@ from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
 from flow_gan.generators import PRIORS
 from flow_gan.networks.critics import CRITICS
 from flow_gan.networks.initializers import INITIALIZERS
+from flow_gan.networks.precision import PRECISIONS
 from flow_gan.objectives import DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.training.strategy import STRATEGIES
 
@@ -178,6 +179,19 @@ class Config:
         False,
         "Training",
         "keep all training images in the memory of each GPU, so that a step takes only their numbers from the host",
+    )
+    precision: str = _setting(
+        "float32",
+        "Training",
+        "of the networks' matrix products and convolutions; weights, norms, densities, log-determinants and the "
+        "penalty are float32 in any case",
+        PRECISIONS,
+    )
+    deterministic_ops: bool = _setting(
+        False,
+        "Training",
+        "use deterministic operations alone, which a resumed run on GPUs needs to end bit for bit as one that was "
+        "never stopped; on CPUs it does so in any case",
     )
     jit_compile: bool = _setting(False, "Training", "compile the whole training step with XLA")
     gpu_nr: int | None = _setting(
@@ -375,6 +389,7 @@ _ALWAYS_CHANGEABLE = frozenset(
     {
         *("mode", "run_dir", "runs_dir", "resume", "checkpoint", "split", "num_samples", "temperature"),
         *("data_dir", "epoch", "max_steps", "strategy", "gpu_nr", "data_on_device", "jit_compile"),
+        *("precision", "deterministic_ops"),
         *("classifier_dir", "inception_weights", "run_dirs"),
         *("eval_every", "log_every", "checkpoint_dir", "log_dir", "sample_dir"),
     }

@@ -18,6 +18,7 @@ class DCGAN(Generator):
       prior: "logistic", "gaussian" or "uniform".
       latent_size: int, k; H W C if None.
       seed: int, from which the first weights derive.
+      precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -30,17 +31,28 @@ class DCGAN(Generator):
       TensorShape([4, 8, 8, 1])
     """
 
-    def __init__(self, image_shape=(28, 28, 1), filters=64, prior="logistic", latent_size=None, seed=0, **kwargs):
+    def __init__(
+        self,
+        image_shape=(28, 28, 1),
+        filters=64,
+        prior="logistic",
+        latent_size=None,
+        seed=0,
+        precision="float32",
+        **kwargs,
+    ):
         super().__init__(image_shape, prior, latent_size, **kwargs)
         if filters < 1:
             raise UserError(f"filters={filters}; expected 1 or more")
         self.filters = filters
         self.seed = seed
+        self.precision = precision
         self.network = UpsamplingNetwork(
             self.latent_size,
             self.image_shape,
             filters,
             SeededInitializers("normal", seed, GENERATOR),
+            precision,
             name="upsampling",
             dtype=self.dtype_policy,
         )
@@ -52,4 +64,9 @@ class DCGAN(Generator):
 
     def get_config(self):
         """Return the constructor's arguments."""
-        return super().get_config() | {"filters": self.filters, "latent_size": self.latent_size, "seed": self.seed}
+        return super().get_config() | {
+            "filters": self.filters,
+            "latent_size": self.latent_size,
+            "seed": self.seed,
+            "precision": self.precision,
+        }

@@ -28,6 +28,7 @@ class NICE(FlowGenerator):
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       init_type: first weights, see `networks.initializers`.
       seed: int, from which the first weights derive.
+      precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -53,6 +54,7 @@ class NICE(FlowGenerator):
         logit_alpha=1e-7,
         init_type="normal",
         seed=0,
+        precision="float32",
         **kwargs,
     ):
         super().__init__(image_shape, prior, logit_alpha, **kwargs)
@@ -65,12 +67,14 @@ class NICE(FlowGenerator):
         self.num_hidden_layers = num_hidden_layers
         self.init_type = init_type
         self.seed = seed
+        self.precision = precision
         self.networks = [
             CouplingMLP(
                 self.size // 2,
                 hidden_units,
                 num_hidden_layers,
                 SeededInitializers(init_type, seed, GENERATOR, i),
+                precision,
                 name=f"coupling_{i + 1}",
                 dtype=self.dtype_policy,
             )
@@ -107,4 +111,5 @@ class NICE(FlowGenerator):
             "num_hidden_layers": self.num_hidden_layers,
             "init_type": self.init_type,
             "seed": self.seed,
+            "precision": self.precision,
         }

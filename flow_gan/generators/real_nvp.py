@@ -40,6 +40,7 @@ class RealNVP(FlowGenerator):
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       scales: int >= 1.
       seed: int, from which the first weights derive.
+      precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -63,6 +64,7 @@ class RealNVP(FlowGenerator):
         logit_alpha=1e-7,
         scales=2,
         seed=0,
+        precision="float32",
         **kwargs,
     ):
         super().__init__(image_shape, prior, logit_alpha, **kwargs)
@@ -85,6 +87,7 @@ class RealNVP(FlowGenerator):
         self.batch_norm = batch_norm
         self.scales = scales
         self.seed = seed
+        self.precision = precision
         self.masks = []
         self.networks = []
         height, width, channels = self.image_shape
@@ -111,6 +114,7 @@ class RealNVP(FlowGenerator):
                 self.batch_norm,
                 first_tanh_scale,
                 SeededInitializers("xavier", self.seed, GENERATOR, len(self.networks)),
+                self.precision,
                 name=name,
                 dtype=self.dtype_policy,
             )
@@ -168,4 +172,5 @@ class RealNVP(FlowGenerator):
             "batch_norm": self.batch_norm,
             "scales": self.scales,
             "seed": self.seed,
+            "precision": self.precision,
         }

@@ -12,6 +12,7 @@ import tensorflow as tf
 from flow_gan.networks.convolution import Conv2D
 from flow_gan.networks.initializers import CRITIC, SeededInitializers
 from flow_gan.networks.normalization import BatchNorm
+from flow_gan.networks.precision import product_policy
 
 
 class Critic(keras.Model):
@@ -88,7 +89,7 @@ class LeakyReLU(keras.layers.Layer):
         return input_shape
 
 
-def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, dtype=None):
+def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, dtype=None, precision="float32"):
     """The release's critic for MNIST, for images of any shape.
 
     conv to C channels - lrelu - conv to `filters` - [norm] - lrelu - flatten - dense `dense_units` - [norm] -
@@ -102,6 +103,8 @@ def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, 
       dense_units: int.
       seed: int, from which the first weights derive.
       dtype: Keras dtype or policy.
+      precision: of the convolutions and all matrix products but the last, whose results are the logits; see
+        `precision.product_policy`.
 
     Example:
       >>> import flow_gan, numpy as np
@@ -109,15 +112,15 @@ def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, 
       >>> critic(np.zeros((2, 8, 8, 1))).shape
       TensorShape([2, 1])
     """
-    make = _LayerMaker("mnist", seed, dtype)
+    make = _LayerMaker("mnist", seed, dtype, precision)
     norm = [] if divergence == "wgan" else [make.batch_norm]
     stack = [make.conv(image_shape[-1]), make.leaky_relu(), make.conv(filters)]
     stack += [layer() for layer in norm] + [make.leaky_relu(), make.flatten(), make.dense(dense_units)]
-    stack += [layer() for layer in norm] + [make.leaky_relu(), make.dense(1)]
+    stack += [layer() for layer in norm] + [make.leaky_relu(), make.logits()]
     return Critic(image_shape, stack, name="critic", dtype=dtype)
 
 
-def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None):
+def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None, precision="float32"):
     """The release's critic for colour images.
 
     Four convolutions to `filters` times 1, 2, 4, 8 channels, flatten, dense 1. For "wgan" each convolution
@@ -129,8 +132,10 @@ def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None):
       filters: int, the release's `--df_dim`.
       seed: int, from which the first weights derive.
       dtype: Keras dtype or policy.
+      precision: of the convolutions and all matrix products but the last, whose results are the logits; see
+        `precision.product_policy`.
     """
-    make = _LayerMaker("dcgan", seed, dtype)
+    make = _LayerMaker("dcgan", seed, dtype, precision)
     stack = []
     for i in range(4):
         stack.append(make.conv(filters * 2**i))
@@ -138,24 +143,25 @@ def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None):
             stack += [make.leaky_relu(), make.layer_norm()]
         else:
             stack += ([make.batch_norm()] if i else []) + [make.leaky_relu()]
-    stack += [make.flatten(), make.dense(1)]
+    stack += [make.flatten(), make.logits()]
     return Critic(image_shape, stack, name="critic", dtype=dtype)
 
 
 class _LayerMaker:
     """Makes the release's layers with first weights from one seed."""
 
-    def __init__(self, name, seed, dtype):
+    def __init__(self, name, seed, dtype, precision):
         # Convolutions start as the coupling networks do (truncated normal, 0.02). The release's dense
         # layers start from the same normal without truncation, a difference without consequence.
         self._initializers = SeededInitializers("normal", seed, CRITIC, list(CRITICS).index(name))
         self._dtype = dtype
+        self._product_dtype = product_policy(precision, dtype)
         self._counts = collections.Counter()
 
-    def _common(self, kind):
+    def _common(self, kind, dtype=None):
         # Names of our own, since Keras counts its through the whole process.
         self._counts[kind] += 1
-        return {"name": f"critic_{kind}_{self._counts[kind]}", "dtype": self._dtype}
+        return {"name": f"critic_{kind}_{self._counts[kind]}", "dtype": dtype or self._dtype}
 
     def conv(self, filters):
         return Conv2D(
@@ -164,11 +170,15 @@ class _LayerMaker:
             strides=2,
             padding="same",
             kernel_initializer=self._initializers.next(),
-            **self._common("conv"),
+            **self._common("conv", self._product_dtype),
         )
 
     def dense(self, units):
-        return keras.layers.Dense(units, kernel_initializer=self._initializers.next(), **self._common("dense"))
+        common = self._common("dense", self._product_dtype)
+        return keras.layers.Dense(units, kernel_initializer=self._initializers.next(), **common)
+
+    def logits(self):
+        return keras.layers.Dense(1, kernel_initializer=self._initializers.next(), **self._common("dense"))
 
     def leaky_relu(self):
         return LeakyReLU(**self._common("leaky_relu"))

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from flow_gan.networks.normalization import BatchNorm
+from flow_gan.networks.precision import product_policy
 
 _KERNEL = 5
 # The first convolution's input has at least so many rows and columns, as in the publication, ...
@@ -29,11 +30,13 @@ class UpsamplingNetwork(keras.layers.Layer):
       image_shape: (H, W, C), of any size.
       filters: int.
       initializers: `SeededInitializers` for the matrix and the kernels.
+      precision: of the matrix product and the convolutions, see `precision.product_policy`.
       **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, latent_size, image_shape, filters, initializers, **kwargs):
+    def __init__(self, latent_size, image_shape, filters, initializers, precision="float32", **kwargs):
         super().__init__(**kwargs)
+        product = product_policy(precision, self.dtype_policy)
         *size, image_channels = image_shape
         sizes = _sizes(size)
         channels = [filters * 2**i for i in reversed(range(len(sizes) - 1))] + [image_channels]
@@ -44,7 +47,7 @@ class UpsamplingNetwork(keras.layers.Layer):
             use_bias=False,
             kernel_initializer=initializers.next(),
             name=f"{self.name}_dense",
-            dtype=self.dtype_policy,
+            dtype=product,
         )
         self.dense.build((None, latent_size))
         self.norms = []
@@ -63,7 +66,7 @@ class UpsamplingNetwork(keras.layers.Layer):
                 use_bias=after is sizes[-1],
                 kernel_initializer=initializers.next(),
                 name=f"{self.name}_conv_{i}",
-                dtype=self.dtype_policy,
+                dtype=product,
             )
             conv.build(shape)
             self.norms.append(norm)
@@ -75,7 +78,7 @@ class UpsamplingNetwork(keras.layers.Layer):
         x = tf.reshape(self.dense(z), [-1, *self.first_shape])
         for norm, conv in zip(self.norms, self.convs, strict=True):
             x = conv(tf.nn.relu(norm(x, training=training, updates=updates)))
-        return tf.sigmoid(x)
+        return tf.sigmoid(tf.cast(x, self.compute_dtype))
 
 
 def _sizes(size):

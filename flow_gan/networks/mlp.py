@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from flow_gan.networks.normalization import add_moving_average, moments, normalize, update_average
+from flow_gan.networks.precision import product_policy
 
 _EPSILON = 1e-6
 
@@ -21,10 +22,11 @@ class CouplingMLP(keras.layers.Layer):
       hidden_units: int, width.
       num_hidden_layers: int, hidden-to-hidden matrices.
       initializers: `SeededInitializers` for the matrices.
+      precision: of the matrix products, see `precision.product_policy`.
       **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, size, hidden_units, num_hidden_layers, initializers, **kwargs):
+    def __init__(self, size, hidden_units, num_hidden_layers, initializers, precision="float32", **kwargs):
         super().__init__(**kwargs)
         inputs = [size] + [hidden_units] * (num_hidden_layers + 1)
         outputs = [hidden_units] * (num_hidden_layers + 1) + [size]
@@ -35,7 +37,7 @@ class CouplingMLP(keras.layers.Layer):
                 activation="relu" if i <= num_hidden_layers else None,
                 kernel_initializer=initializers.next(),
                 name=f"{self.name}_dense_{i}",
-                dtype=self.dtype_policy,
+                dtype=product_policy(precision, self.dtype_policy),
             )
             dense.build((None, n_in))
             self.dense.append(dense)
@@ -53,7 +55,7 @@ class CouplingMLP(keras.layers.Layer):
         statistics = []
         for i, dense in enumerate(self.dense):
             statistics.append(moments(x, [0, 1]) if training else [v[i] for v in averages])
-            x = dense(normalize(x, *statistics[-1], _EPSILON, *(v[i] for v in affine)))
+            x = tf.cast(dense(normalize(x, *statistics[-1], _EPSILON, *(v[i] for v in affine))), x.dtype)
         if training and updates:
             means, variances = zip(*statistics, strict=True)
             update_average(self.moving_mean, tf.stack(means), updates)

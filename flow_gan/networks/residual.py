@@ -1,5 +1,7 @@
 """The coupling network of Real-NVP."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -10,6 +12,7 @@ from flow_gan.networks.normalization import (
     update_average,
     whole_batch_norm,
 )
+from flow_gan.networks.precision import product_dtype, product_policy
 from flow_gan.networks.weight_norm import add_convolutions, weight_norm_conv
 
 BATCH_NORMS = ("moving", "batch")
@@ -45,6 +48,7 @@ class ResidualNetwork(keras.layers.Layer):
         of the batch at hand, in evaluation too (the release's `--batch_norm_adaptive` 1 and 0).
       first_tanh_scale: float, `tanh_scale` at the start.
       initializers: `SeededInitializers` for the convolutions.
+      precision: of the convolutions, see `precision.product_policy`.
       **kwargs: of `keras.layers.Layer`.
     """
 
@@ -56,9 +60,12 @@ class ResidualNetwork(keras.layers.Layer):
         batch_norm,
         first_tanh_scale,
         initializers,
+        precision="float32",
         **kwargs,
     ):
         super().__init__(**kwargs)
+        product = product_dtype(product_policy(precision, self.dtype_policy))
+        self._convolve = functools.partial(weight_norm_conv, dtype=product)
         self.channels = channels
         self.batch_norm = batch_norm
         self.residual_blocks = residual_blocks
@@ -94,7 +101,7 @@ class ResidualNetwork(keras.layers.Layer):
             y = self._features(x, training, updates)
         else:
             y = self._whole_batch_features(x)
-        log_scale, shift = tf.split(tf.tanh(weight_norm_conv(y, *self.conv_out)), 2, axis=-1)
+        log_scale, shift = tf.split(tf.tanh(self._convolve(y, *self.conv_out)), 2, axis=-1)
         return shift, log_scale * self.tanh_scale + self.scale_shift
 
     def _features(self, x, training, updates):
@@ -112,9 +119,9 @@ class ResidualNetwork(keras.layers.Layer):
             return normalize(y, *statistics[-1], _EPSILON, *scale_and_shift)
 
         y = norm(x)
-        y = norm(tf.nn.relu(weight_norm_conv(y, *self.conv_in)), *affine[0])
+        y = norm(tf.nn.relu(self._convolve(y, *self.conv_in)), *affine[0])
         for (first, second), scale_and_shift in zip(self._blocks(), affine[1:], strict=True):
-            residual = weight_norm_conv(norm(tf.nn.relu(weight_norm_conv(y, *first))), *second)
+            residual = self._convolve(norm(tf.nn.relu(self._convolve(y, *first))), *second)
             y = norm(tf.nn.relu(y + residual), *scale_and_shift)
         if training and updates:
             for average, statistic in zip(self.input_averages, statistics[0], strict=True):
@@ -124,10 +131,10 @@ class ResidualNetwork(keras.layers.Layer):
         return y
 
     def _whole_batch_features(self, x):
-        y = tf.nn.relu(whole_batch_norm(weight_norm_conv(whole_batch_norm(x), *self.conv_in)))
+        y = tf.nn.relu(whole_batch_norm(self._convolve(whole_batch_norm(x), *self.conv_in)))
         for first, second in self._blocks():
-            residual = tf.nn.relu(whole_batch_norm(weight_norm_conv(y, *first)))
-            y = tf.nn.relu(y + whole_batch_norm(weight_norm_conv(residual, *second)))
+            residual = tf.nn.relu(whole_batch_norm(self._convolve(y, *first)))
+            y = tf.nn.relu(y + whole_batch_norm(self._convolve(residual, *second)))
         return y
 
     def _blocks(self):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from flow_gan.networks.convolution import convolve
 
 
-def weight_norm_conv(x, kernel, scale, bias=None):
+def weight_norm_conv(x, kernel, scale, bias=None, dtype=None):
     """Convolve with stride 1, zero padding and the kernel w / |w| * scale, and add the bias if there is one.
 
     There are one Euclidean norm over height, width and input channels, and one scale, for each filter. No epsilon.
@@ -17,12 +17,15 @@ def weight_norm_conv(x, kernel, scale, bias=None):
       x: [batch, H, W, channels].
       kernel: w, [height, width, channels, filters].
       scale, bias: [filters].
+      dtype: in which the convolution is computed, that of `x` if None; the kernel is normalised before, and the bias
+        added after it, in that of `x`.
 
     Returns:
       [batch, H, W, filters].
     """
     square_norm = tf.reduce_sum(tf.square(kernel), [0, 1, 2])
-    y = convolve(x, kernel * (scale * tf.math.rsqrt(square_norm)))
+    kernel = kernel * (scale * tf.math.rsqrt(square_norm))
+    y = tf.cast(convolve(*(tf.cast(value, dtype or x.dtype) for value in (x, kernel))), x.dtype)
     return y if bias is None else tf.nn.bias_add(y, bias)
 
 

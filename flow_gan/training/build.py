@@ -26,6 +26,8 @@ def prepare(config, note=lambda stage: None):
         while the model is built and its step traced, which lets training on MNIST start two seconds sooner.
     """
     select_gpu(config.gpu_nr)
+    if config.deterministic_ops:
+        tf.config.experimental.enable_op_determinism()
     # Several processes must find each other before anything else uses TensorFlow.
     strategy = make_strategy(config.strategy, config.batch_size)
     read = _open_data(config)
@@ -133,7 +135,7 @@ def validation_batches(config, model, data):
 def build_model(config, levels=256):
     """Return the compiled `FlowGAN` of a configuration from `resolve`. Call it in the strategy's scope."""
     image_shape = tuple(getattr(config, flag) for flag in SIZE_FLAGS)
-    common = {"prior": config.prior, "seed": config.seed, "name": "generator"}
+    common = {"prior": config.prior, "seed": config.seed, "precision": config.precision, "name": "generator"}
     if config.model_type == "nice":
         generator = NICE(
             image_shape,
@@ -157,7 +159,9 @@ def build_model(config, levels=256):
         generator = DCGAN(image_shape, filters=config.filters, **common)
     critic = None
     if config.n_critic:
-        critic = CRITICS[config.critic](image_shape, config.f_div, filters=config.df_dim, seed=config.seed)
+        critic = CRITICS[config.critic](
+            image_shape, config.f_div, filters=config.df_dim, seed=config.seed, precision=config.precision
+        )
     model = FlowGAN(
         generator,
         critic,

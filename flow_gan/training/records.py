@@ -23,11 +23,16 @@ _TAGS = {
     "generator_gradient_norm": "gradient norms/generator",
     "learning_rate": "optimizer/learning rate",
 }
-    """Rewrite an event file without what comes after `last_step` and the settings, which a resumed run writes anew.
-
-    It is deleted if nothing is left.
-    """
-    temporary = path.with_name(_CUT + path.name)
+_BITS_TAG = "NLL/bits per dim"
+_SCORES = {
+    "inception_score": "scores/Inception score",
+    "inception_score_std": "scores/Inception score std",
+    "mode_score": "scores/MODE score",
+    "mode_score_std": "scores/MODE score std",
+    "fid": "scores/FID",
+}
+# The beginning of the name of an event file that is being cut.
+_CUT = "cut."
 
 
 class MetricsFile:
@@ -169,16 +174,11 @@ def _is_hparams(event):
 
 
 def _cut_events(path, last_step):
-<<<<<<< HEAD
-    """Rewrite an event file without what comes after `last_step`; delete it if nothing is left."""
-    temporary = path.with_name(_CUT + path.name)
-=======
     """Rewrite an event file without what comes after `last_step` and the settings, which a resumed run writes anew.
 
     It is deleted if nothing is left.
     """
-    temporary = path.with_name("cut." + path.name + ".tmp")
->>>>>>> tensorboard
+    temporary = path.with_name(_CUT + path.name)
     kept = 0
     with tf.io.TFRecordWriter(str(temporary)) as writer:
         try:
