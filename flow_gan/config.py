@@ -19,7 +19,7 @@ from flow_gan.networks.initializers import INITIALIZERS
 from flow_gan.objectives import DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.training.strategy import STRATEGIES
 
-MODES = ("train", "evaluate", "compare", "sample")
+MODES = ("train", "evaluate", "compare", "sample", "export")
 MODEL_TYPES = ("nice", "real_nvp", "dcgan")
 CHECKPOINTS = ("best", "best_score", "latest")
 SPLITS = ("train", "validation", "test")
@@ -38,14 +38,14 @@ class Config:
         "train",
         "What to do",
         "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) by --metrics; compare "
-        "several (--run_dirs) in the paper's tables and figures; or draw samples from one",
+        "several (--run_dirs) in the paper's tables and figures; draw samples from one; or export one as a SavedModel",
         MODES,
     )
     run_dir: str | None = _setting(
         None,
         "What to do",
         "folder of the run. Train: made anew, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
-        "Evaluate, sample, --resume: an existing one",
+        "Evaluate, sample, export, --resume: an existing one",
     )
     run_dirs: str | None = _setting(None, "What to do", "folders of the runs that --mode=compare takes, with commas")
     runs_dir: str = _setting("runs", "What to do", "folder in which new runs are made")
@@ -53,13 +53,16 @@ class Config:
     checkpoint: str = _setting(
         "best",
         "What to do",
-        "which weights to evaluate or sample: those of the lowest validation NLL (for dcgan, which has none, the "
-        "latest), of the highest sample score (--score_every), or the latest",
+        "which weights to evaluate, sample or export: those of the lowest validation NLL (for dcgan, which has none, "
+        "the latest), of the highest sample score (--score_every), or the latest",
         CHECKPOINTS,
     )
     split: str = _setting("test", "What to do", "images that --mode=evaluate uses", SPLITS)
     num_samples: int = _setting(64, "What to do", "images in a sample grid")
     temperature: float = _setting(1.0, "What to do", "scale of z in --mode=sample")
+    export_dir: str | None = _setting(
+        None, "What to do", "folder that --mode=export makes; <run_dir>/export/<checkpoint> if not given"
+    )
 
     dataset: str = _setting(
         "digits",
@@ -287,6 +290,8 @@ class Config:
             )
         if self.resume and self.mode != "train":
             raise UserError(f"--resume goes with --mode=train, not with --mode={self.mode}")
+        if self.export_dir is not None and self.mode != "export":
+            raise UserError(f"--export_dir={self.export_dir} goes with --mode=export, not with --mode={self.mode}")
 
     @property
     def objective(self):
@@ -372,6 +377,7 @@ CHANGEABLE = {
     "train": _ALWAYS_CHANGEABLE,
     "evaluate": _ALWAYS_CHANGEABLE | {"batch_size", *EVALUATION},
     "sample": _ALWAYS_CHANGEABLE | {"seed"},
+    "export": _ALWAYS_CHANGEABLE | {"export_dir"},
 }
 # What --mode=compare measures its runs with.
 COMPARISON = ("data_dir", "batch_size", "split", "gpu_nr", "classifier_dir", "inception_weights", *EVALUATION)
@@ -413,6 +419,7 @@ def help_text():
         "  python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a run; more by --metrics",
         "  python -m flow_gan.main --mode=compare --run_dirs=A,B,C    several runs in the paper's tables and figures",
         "  python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples",
+        "  python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow",
     ]
     group = None
     for field in dataclasses.fields(Config):
