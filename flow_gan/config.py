@@ -134,6 +134,13 @@ class Config:
         BATCH_NORM_UPDATES,
     )
 
+    init_from_original: str | None = _setting(
+        None,
+        "Generator",
+        "first weights, of the critic too, from a TensorFlow 1 checkpoint of the original release: the prefix of its "
+        "files, or their folder. A resumed run has its own",
+    )
+
     n_critic: int = _setting(5, "Objective", "critic updates per generator update; 0 is maximum likelihood (MLE)")
     like_reg: float = _setting(
         1.0,
@@ -319,6 +326,7 @@ _ONLY_FOR = {
     "filters": ("real_nvp", "dcgan"),
     "scales": ("real_nvp",),
     "batch_norm_adaptive": ("real_nvp",),
+    "init_from_original": ("nice", "real_nvp"),
 }
 _LOWEST = {
     "n_critic": 0,
