@@ -1,5 +1,6 @@
 """A trained model as a SavedModel, which plain TensorFlow runs without this package."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -91,7 +92,11 @@ class Difference:
 
     def __str__(self):
         text = f"{self.largest:.2g} (allowed {BOUND * self.scale:.2g})"
-        return text if self.finite_fraction == 1 else f"{text}; {100 * self.finite_fraction:.3g} % of them finite"
+        return (
+            text
+            if self.finite_fraction == 1
+            else f"{text}; {100 * self.finite_fraction:.3g} % of the values are finite"
+        )
 
     @property
     def is_allowed(self):
@@ -131,7 +136,7 @@ def export(model, path):
             written.rename(path)
     except BaseException as error:
         for parent in made:
-            if parent.exists():
+            with contextlib.suppress(OSError):
                 parent.rmdir()
         if isinstance(error, OSError):
             raise UserError(f"--export_dir={path} cannot be written: {error}") from error
@@ -154,15 +159,15 @@ def signatures(model):
     """
     generator = model.generator
     dtype = generator.prior.dtype
-    scalar = {"seed": tf.TensorSpec([], tf.int32)}
-    sampling = {"count": tf.TensorSpec([], tf.int32), **scalar, "temperature": tf.TensorSpec([], dtype)}
+    seed = {"seed": tf.TensorSpec([], tf.int32)}
+    sampling = {"count": tf.TensorSpec([], tf.int32), **seed, "temperature": tf.TensorSpec([], dtype)}
     found = {"sample": Signature(lambda count, **how: generator.sample(count, **how), sampling, "images")}
     if not generator.has_likelihood:
         return found
     z = {"z": tf.TensorSpec([None, generator.latent_size], dtype)}
     found["decode"] = Signature(generator.decode, z, "images")
     images = {"images": tf.TensorSpec([None, *generator.image_shape], dtype)}
-    grey_levels = {"images": tf.TensorSpec([None, *generator.image_shape], tf.uint8), **scalar}
+    grey_levels = {"images": tf.TensorSpec([None, *generator.image_shape], tf.uint8), **seed}
     of_images = {"log_prob": (generator.log_prob, "log_prob", generator.size), "encode": (generator.encode, "z", 1)}
     if model.critic is not None:
         of_images["critic"] = (model.critic, "logits", 1)

@@ -191,7 +191,7 @@ def test_training_from_a_checkpoint(tmp_path):
         if entry.trainable:
             np.testing.assert_array_equal(entry.numpy(), variables[name].reshape(entry.shape), name)
     shutil.rmtree(tmp_path / "release")
-    assert main(["--resume", f"--run_dir={run}", "--max_steps=3"]) == 0
+    assert main(["--resume", f"--run_dir={run}", "--max_steps=3", f"--init_from_original={path}"]) == 0
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 3
 
 

@@ -69,7 +69,7 @@ def _has_avx512():
 
 
 def _is_for_onednn(x):
-    # Where functions run eagerly, to debug a program or to count its work, it is the plain one.
+    # Where functions run eagerly, to debug a program or to count its work, and for other programs it is the plain one.
     is_plain = tf.config.functions_run_eagerly() or uses_library_gradients()
     return x.dtype == tf.float32 and not tf.config.get_visible_devices("GPU") and not is_plain
 
