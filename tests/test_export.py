@@ -125,6 +125,7 @@ def test_what_exists_is_left_as_it_is(nice, tmp_path, capsys):
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     mode = ["--mode=export", f"--run_dir={run}"]
     assert_refused(mode, f"--export_dir={run}/export/best exists already and is left as it is", capsys)
+    assert_refused([*mode, "--export_dir="], "--export_dir=. exists already", capsys)
     for name in ("file", "empty", "dangling"):
         assert_refused([*mode, f"--export_dir={tmp_path / name}"], "exists already and is left as it is", capsys)
     assert_refused([*mode, f"--export_dir={tmp_path}/file/a"], "--export_dir=.*/file/a cannot be written", capsys)

@@ -225,6 +225,7 @@ def test_bad_checkpoints(tmp_path, capsys, monkeypatch):
         argv = [*(flags or [*GAUSSIAN, "--n_critic=0"]), f"--init_from_original={value}"]
         assert_refused(argv, f"--init_from_original={value}.*{message}", capsys)
 
+    refuse("", "folder . holds no readable file 'checkpoint'")
     refuse(tmp_path / "none", "there is no checkpoint .*expected the prefix")
     refuse(f"{path}.index", "there is no checkpoint .*expected the prefix")
     refuse(tmp_path / "empty", "holds no readable file 'checkpoint'")

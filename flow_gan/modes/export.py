@@ -10,7 +10,8 @@ from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 
 def export(config):
     """Write the run as a SavedModel, and say how it differs from the run and how it is called."""
-    path = pathlib.Path(config.export_dir or pathlib.Path(config.run_dir) / "export" / config.checkpoint)
+    own = pathlib.Path(config.run_dir) / "export" / config.checkpoint
+    path = own if config.export_dir is None else pathlib.Path(config.export_dir)
     export_module.check_free(path)
     levels = data.levels_of(config.dataset, config.levels)
     model, _ = training.load_model(config, levels)

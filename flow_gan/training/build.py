@@ -39,7 +39,7 @@ def prepare(config, note=lambda stage: None):
         strategy = make_strategy(config.strategy, config.batch_size)
         with strategy.scope():
             model = build_model(resolved, levels)
-            if config.init_from_original and not config.resume:
+            if config.init_from_original is not None and not config.resume:
                 _load_original(model, config.init_from_original)
         note("build")
         # Replicas synchronise, which tf.distribute forbids inside a nested function.
