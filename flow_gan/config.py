@@ -20,7 +20,7 @@ from flow_gan.networks.precision import PRECISIONS
 from flow_gan.objectives import DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.training.strategy import STRATEGIES
 
-MODES = ("train", "evaluate", "compare", "sample")
+MODES = ("train", "evaluate", "compare", "sample", "export")
 MODEL_TYPES = ("nice", "real_nvp", "dcgan")
 CHECKPOINTS = ("best", "best_score", "latest")
 SPLITS = ("train", "validation", "test")
@@ -39,14 +39,14 @@ class Config:
         "train",
         "What to do",
         "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) by --metrics; compare "
-        "several (--run_dirs) in the paper's tables and figures; or draw samples from one",
+        "several (--run_dirs) in the paper's tables and figures; draw samples from one; or export one as a SavedModel",
         MODES,
     )
     run_dir: str | None = _setting(
         None,
         "What to do",
         "folder of the run. Train: made anew, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
-        "Evaluate, sample, --resume: an existing one",
+        "Evaluate, sample, export, --resume: an existing one",
     )
     run_dirs: str | None = _setting(None, "What to do", "folders of the runs that --mode=compare takes, with commas")
     runs_dir: str = _setting("runs", "What to do", "folder in which new runs are made")
@@ -54,13 +54,16 @@ class Config:
     checkpoint: str = _setting(
         "best",
         "What to do",
-        "which weights to evaluate or sample: those of the lowest validation NLL (for dcgan, which has none, the "
-        "latest), of the highest sample score (--score_every), or the latest",
+        "which weights to evaluate, sample or export: those of the lowest validation NLL (for dcgan, which has none, "
+        "the latest), of the highest sample score (--score_every), or the latest",
         CHECKPOINTS,
     )
     split: str = _setting("test", "What to do", "images that --mode=evaluate uses", SPLITS)
     num_samples: int = _setting(64, "What to do", "images in a sample grid")
     temperature: float = _setting(1.0, "What to do", "scale of z in --mode=sample")
+    export_dir: str | None = _setting(
+        None, "What to do", "folder that --mode=export makes; <run_dir>/export/<checkpoint> if not given"
+    )
 
     dataset: str = _setting(
         "digits",
@@ -130,6 +133,13 @@ class Config:
         "what moves the batch norms' averages: each pass that the objective needs, once, or as released, the "
         "sampling pass n_critic + 1 times and the likelihood's once",
         BATCH_NORM_UPDATES,
+    )
+
+    init_from_original: str | None = _setting(
+        None,
+        "Generator",
+        "first weights, of the critic too, from a TensorFlow 1 checkpoint of the original release: the prefix of its "
+        "files, or their folder. A resumed run has its own",
     )
 
     n_critic: int = _setting(5, "Objective", "critic updates per generator update; 0 is maximum likelihood (MLE)")
@@ -307,6 +317,8 @@ class Config:
             )
         if self.resume and self.mode != "train":
             raise UserError(f"--resume goes with --mode=train, not with --mode={self.mode}")
+        if self.export_dir is not None and self.mode != "export":
+            raise UserError(f"--export_dir={self.export_dir} goes with --mode=export, not with --mode={self.mode}")
 
     @property
     def objective(self):
@@ -344,6 +356,7 @@ _ONLY_FOR = {
     "filters": ("real_nvp", "dcgan"),
     "scales": ("real_nvp",),
     "batch_norm_adaptive": ("real_nvp",),
+    "init_from_original": ("nice", "real_nvp"),
 }
 _LOWEST = {
     "n_critic": 0,
@@ -403,6 +416,7 @@ CHANGEABLE = {
     "train": _ALWAYS_CHANGEABLE,
     "evaluate": _ALWAYS_CHANGEABLE | {"batch_size", *EVALUATION},
     "sample": _ALWAYS_CHANGEABLE | {"seed"},
+    "export": _ALWAYS_CHANGEABLE | {"export_dir"},
 }
 # What --mode=compare measures its runs with.
 COMPARISON = ("data_dir", "batch_size", "split", "gpu_nr", "classifier_dir", "inception_weights", *EVALUATION)
@@ -444,6 +458,7 @@ def help_text():
         "  python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a run; more by --metrics",
         "  python -m flow_gan.main --mode=compare --run_dirs=A,B,C    several runs in the paper's tables and figures",
         "  python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples",
+        "  python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow",
     ]
     group = None
     for field in dataclasses.fields(Config):

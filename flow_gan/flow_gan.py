@@ -315,9 +315,16 @@ class FlowGAN(keras.Model):
         self.nll_metric.update_state(-log_prob, data["weight"])
         return self.nll_metric.result()
 
-    def evaluation_images(self, data, draw=0):
-        """Dequantise an evaluation batch with noise keyed by (seed, split, index, draw); see `test_step`."""
-        key = random.key(self.seed, random.Stream.EVALUATION, data["split"][0], *([draw] if draw else []))
+    def evaluation_images(self, data, draw=0, seed=None):
+        """Dequantise an evaluation batch with noise keyed by (seed, split, index, draw); see `test_step`.
+
+        Args:
+          data: see `test_step`.
+          draw: int, which of several noises.
+          seed: int (tensor); the model's if None.
+        """
+        seed = self.seed if seed is None else seed
+        key = random.key(seed, random.Stream.EVALUATION, data["split"][0], *([draw] if draw else []))
         noise = random.uniform(
             key,
             data["index"][0],

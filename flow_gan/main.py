@@ -20,7 +20,12 @@ def main(argv=None):
         if config.mode == "compare":
             modes.compare(config, given)
         else:
-            {"train": train, "evaluate": modes.evaluate, "sample": sample}[config.mode](config)
+            {
+                "train": train,
+                "evaluate": modes.evaluate,
+                "sample": sample,
+                "export": modes.export,
+            }[config.mode](config)
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,15 +1,32 @@
-"""Variables of the original 2017 release, by name."""
+"""Variables and checkpoints of the original 2017 release, by name."""
 
+import collections
 import dataclasses
+import os
+import pathlib
+import re
 
 import keras
 import numpy as np
+import tensorflow as tf
+from absl import logging
 
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE, RealNVP
 from flow_gan.networks.critics import Critic, LayerNorm
 from flow_gan.networks.normalization import BatchNorm
+
+# The release's scopes, and whose variables they hold.
+_SCOPES = {"model": "variables of the generator", "discriminator": "variables of the critic"}
+# What a program around the release's model may have saved besides.
+_OPTIMIZER_STATE = {
+    r"/Adam(_\d+)?$": "Adam's moments",
+    r"(^|/)beta[12]_power(_\d+)?$": "Adam's powers of beta",
+    r"(^|/)global_step$": "step counters",
+}
+# Names that a message shows of those that do not fit.
+_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +80,12 @@ def assign_variables(part, variables):
       UserError: a name is missing or unknown, or an array has another shape than the variable.
     """
     expected = variable_names(part)
-    counters = {name.removesuffix("/mean") + "/step" for name in expected if name.endswith("/mean")}
+    counters = _counters(expected)
     given = {name: np.asarray(value) for name, value in variables.items() if name not in counters}
     missing = sorted(expected.keys() - given.keys())
     extra = sorted(given.keys() - expected.keys())
     if missing or extra:
-        raise UserError(f"variables do not fit {part.name!r}: missing {missing or 'none'}, unknown {extra or 'none'}")
+        raise UserError(f"variables do not fit {part.name!r}: missing {_shown(missing)}, unknown {_shown(extra)}")
     for name, entry in expected.items():
         if tuple(given[name].shape) != _released_shape(name, entry):
             raise UserError(
@@ -76,6 +93,88 @@ def assign_variables(part, variables):
             )
     for name, entry in expected.items():
         entry.assign(given[name].reshape(entry.shape))
+
+
+def load_checkpoint(part, path):
+    """Give a model the weights of a checkpoint that the release, on TensorFlow 1, has written.
+
+    The model must have the settings of that run; alpha and the prior are not in a checkpoint. Left out, with a warning
+    that says how many, are the state of the optimizers (the release's own checkpoints have none) and the global step,
+    so that training goes on from here with new optimizers at step 0; and, where `part` has only a generator or only a
+    critic, the variables of the other. The counters of batch norms are left out as in `assign_variables`.
+
+    Args:
+      part: a generator, a critic, or a `FlowGAN`; one without a critic takes the generator's variables alone.
+      path: prefix of the checkpoint's files, such as ".../DCGAN.model-703", or the folder with a file `checkpoint` that
+        names the latest.
+
+    Raises:
+      UserError: there is no checkpoint, it is damaged, or it does not fit: a name is missing or unknown, or a shape is
+        another. The model is then as it was.
+    """
+    expected = variable_names(part)
+    prefix = _checkpoint_prefix(path)
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        names = set(reader.get_variable_to_shape_map())
+        left_out = _left_out(names, expected)
+        values = {name: reader.get_tensor(name) for name in names - left_out.keys()}
+    except Exception as error:
+        # A damaged file ends in one of many kinds of exception.
+        raise UserError(f"checkpoint {prefix} cannot be read: {' '.join(str(error).split())[:300]}") from error
+    try:
+        assign_variables(part, values)
+    except UserError as error:
+        raise UserError(f"checkpoint {prefix} is one of another model: {error}") from error
+    if left_out:
+        kinds = collections.Counter(left_out.values())
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        logging.warning("checkpoint %s: left out %s", prefix, counts)
+
+
+def _checkpoint_prefix(path):
+    path = pathlib.Path(path)
+    if path.is_dir():
+        state = tf.train.get_checkpoint_state(str(path))
+        if state is None or not state.model_checkpoint_path:
+            raise UserError(
+                f"folder {path} holds no readable file 'checkpoint' that names the latest; expected one, or the prefix "
+                "of a checkpoint's files"
+            )
+        # The folder may have been elsewhere when the state was written.
+        path = path / os.path.basename(state.model_checkpoint_path)
+    # Of the newer format the prefix is no file itself, of the older one it is.
+    is_part = re.search(r"\.(index|meta|data-\d+-of-\d+)$", path.name)
+    if is_part or not any(os.path.isfile(f"{path}{suffix}") for suffix in (".index", "")):
+        raise UserError(
+            f"there is no checkpoint {path}; expected the prefix of its files, such as FOLDER/DCGAN.model-703 without "
+            ".index or .data, or their folder"
+        )
+    return str(path)
+
+
+def _left_out(names, expected):
+    """Return {name: kind} of a checkpoint's variables that a part with the names `expected` has no use for."""
+    scopes = {name.split("/")[0] for name in expected}
+    counters = _counters(expected)
+    kinds = {}
+    for name in names - expected.keys() - counters:
+        scope = name.split("/")[0]
+        state = [kind for pattern, kind in _OPTIMIZER_STATE.items() if re.search(pattern, name)]
+        if state:
+            kinds[name] = state[0]
+        elif scope in _SCOPES.keys() - scopes:
+            kinds[name] = _SCOPES[scope]
+    return kinds
+
+
+def _counters(expected):
+    """Return the names of the counters beside the moving averages, which nothing reads."""
+    return {name.removesuffix("/mean") + "/step" for name in expected if name.endswith("/mean")}
+
+
+def _shown(names):
+    return f"{names[:_SHOWN]} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else str(names or "none")
 
 
 def variable_names(part):

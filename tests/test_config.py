@@ -58,7 +58,7 @@ BAD_SETTINGS = [
     ({"filters": 0}, r"--filters=0; expected more than 0"),
     ({"scales": 0}, r"--scales=0; expected 1 or more"),
     ({"validation_split": "first"}, r"--validation_split='first' is unknown; expected one of: released, random"),
-    ({"mode": "test"}, r"--mode='test' is unknown; expected one of: train, evaluate, compare, sample"),
+    ({"mode": "test"}, r"--mode='test' is unknown; expected one of: train, evaluate, compare, sample, export"),
     ({"critic": "big"}, r"--critic='big' is unknown; expected one of: auto, mnist, dcgan"),
     ({"strategy": "tpu"}, r"--strategy='tpu' is unknown; expected one of: auto, one_device, mirrored"),
     ({"batch_size": 0}, r"--batch_size=0; expected more than 0"),
@@ -102,6 +102,12 @@ BAD_SETTINGS = [
     ({"n_critic": 0, "like_reg": 0.0}, r"--n_critic=0 with --like_reg=0 leaves no objective"),
     ({"resume": True}, r"--resume needs --run_dir"),
     ({"mode": "evaluate"}, r"--mode=evaluate needs --run_dir"),
+    ({"mode": "export"}, r"--mode=export needs --run_dir"),
+    ({"export_dir": "x"}, r"--export_dir=x goes with --mode=export, not with --mode=train"),
+    (
+        {"model_type": "dcgan", "like_reg": 0.0, "init_from_original": "x"},
+        r"--init_from_original=x is for --model_type=nice or real_nvp, not dcgan",
+    ),
     ({"mode": "sample", "resume": True, "run_dir": "x"}, r"--resume goes with --mode=train"),
 ]
 

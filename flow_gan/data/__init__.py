@@ -4,7 +4,7 @@ from flow_gan.bijectors import dequantize
 from flow_gan.data.batches import evaluation_batch_size, evaluation_batches, training_batches, training_indices
 from flow_gan.data.dataset import Dataset, Split, bits_per_dim
 from flow_gan.data.grid import image_grid, save_png
-from flow_gan.data.load import ALIASES, NAMED_DATASETS, load, open_dataset
+from flow_gan.data.load import ALIASES, NAMED_DATASETS, levels_of, load, open_dataset
 from flow_gan.data.public import LEVELS as PUBLIC_LEVELS
 from flow_gan.data.public import PUBLIC_DATASETS, VALIDATION_SPLITS
 
@@ -21,6 +21,7 @@ __all__ = [
     "evaluation_batch_size",
     "evaluation_batches",
     "image_grid",
+    "levels_of",
     "load",
     "open_dataset",
     "save_png",

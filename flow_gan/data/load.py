@@ -52,10 +52,17 @@ def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split=
     if dataset in public.PUBLIC_DATASETS:
         return functools.partial(public.read, dataset, public.open_splits(dataset, data_dir), validation_split)
     if dataset.endswith((".npy", ".npz")):
-        return functools.partial(arrays.load, dataset, levels or 256)
+        return functools.partial(arrays.load, dataset, levels_of(dataset, levels))
     if os.sep in dataset or os.path.isdir(dataset):
-        return functools.partial(folder.load, dataset, levels or 256)
+        return functools.partial(folder.load, dataset, levels_of(dataset, levels))
     raise UserError(
         f"--dataset={dataset} is unknown; expected one of: {', '.join(NAMED_DATASETS)}, or the path of a folder of "
         "images, a .npy or a .npz file"
     )
+
+
+def levels_of(dataset, levels=None):
+    """Return the number of grey levels of a data set, without looking for it; arguments as in `open_dataset`."""
+    if dataset == "digits":
+        return digits.LEVELS
+    return public.LEVELS if dataset in public.PUBLIC_DATASETS else levels or 256

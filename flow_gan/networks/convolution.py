@@ -1,10 +1,32 @@
 """Convolutions whose kernel gradients are fast on CPUs."""
 
+import contextlib
+import contextvars
 import functools
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+_uses_library_gradients = contextvars.ContextVar("uses_library_gradients", default=False)
+
+
+@contextlib.contextmanager
+def library_gradients():
+    """Leave the gradients of the convolutions that are made in this context to TensorFlow.
+
+    For graphs that other programs load, which have no gradients of ours.
+    """
+    token = _uses_library_gradients.set(True)
+    try:
+        yield
+    finally:
+        _uses_library_gradients.reset(token)
+
+
+def uses_library_gradients():
+    """Whether convolutions made now leave their gradients to TensorFlow; see `library_gradients`."""
+    return _uses_library_gradients.get()
 
 
 def convolve(x, kernel, stride=1):
@@ -47,8 +69,8 @@ def _has_avx512():
 
 
 def _is_for_onednn(x):
-    # Where functions run eagerly, to debug a program or to count its work, it is the plain one.
-    is_plain = tf.config.functions_run_eagerly()
+    # Where functions run eagerly, to debug a program or to count its work, and for other programs it is the plain one.
+    is_plain = tf.config.functions_run_eagerly() or uses_library_gradients()
     return x.dtype == tf.float32 and not tf.config.get_visible_devices("GPU") and not is_plain
 
 

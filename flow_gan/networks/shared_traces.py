@@ -4,6 +4,7 @@ import functools
 
 import tensorflow as tf
 
+from flow_gan.networks.convolution import uses_library_gradients
 from flow_gan.networks.replicas import num_replicas
 
 
@@ -23,7 +24,7 @@ class SharedTraces:
         if tf.executing_eagerly() or num_replicas() > 1:
             # Replicas synchronise in their batch norms, which tf.distribute forbids inside a nested function.
             return network(x, training=training, updates=updates)
-        structure = tuple((*v.shape, v.trainable) for v in network.variables)
+        structure = (uses_library_gradients(), *((*v.shape, v.trainable) for v in network.variables))
         if structure not in self._functions:
             self._functions[structure] = tf.function(
                 functools.partial(_stateless, network),

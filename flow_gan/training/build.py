@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan import data as data_module
+from flow_gan import original
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
@@ -41,6 +42,8 @@ def prepare(config, note=lambda stage: None):
         resolved = resolve(config, shape)
         with strategy.scope():
             model = build_model(resolved, levels)
+            if config.init_from_original is not None and not config.resume:
+                _load_original(model, config.init_from_original)
         note("build")
         # Replicas synchronise, which tf.distribute forbids inside a nested function.
         if strategy is tf.distribute.get_strategy() and not config.data_on_device:
@@ -49,6 +52,13 @@ def prepare(config, note=lambda stage: None):
         data = reading.result()
         note("data")
     return resolved, data, strategy, model
+
+
+def _load_original(model, path):
+    try:
+        original.load_checkpoint(model, path)
+    except UserError as error:
+        raise UserError(f"--init_from_original={path}: {error}") from error
 
 
 def _trace(model, batch_size, num_batches):

@@ -1,0 +1,297 @@
+"""A trained model as a SavedModel, which plain TensorFlow runs without this package."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from flow_gan import random
+from flow_gan.data.dataset import SPLITS
+from flow_gan.errors import UserError
+from flow_gan.networks.convolution import library_gradients
+
+# Batch sizes with which an export is tried.
+BATCH_SIZES = (1, 3, 8)
+# Largest difference of an export from its model that is allowed, in units of the largest value of a result; at least of
+# 1, or of the number of terms where it is a sum whose terms may cancel. Rounding alone came to 5e-7 at most, seen with
+# NICE of MNIST's and Real-NVP of CIFAR-10's full size.
+BOUND = 1e-5
+
+# What takes a process without flow_gan, and without the libraries it stands on, through all signatures.
+_FRESH_PROCESS = """
+import sys
+for name in ("flow_gan", "keras", "tf_keras", "tensorflow_probability"):
+    sys.modules[name] = None
+try:
+    import flow_gan
+except ImportError:
+    pass
+else:
+    raise SystemExit("flow_gan can be imported, so this proves nothing")
+import numpy as np
+import tensorflow as tf
+export, inputs, outputs = sys.argv[1:]
+signatures = tf.saved_model.load(export).signatures
+calls, results = {}, {}
+with np.load(inputs) as file:
+    for key in file.files:
+        name, batch, argument = key.split("/")
+        calls.setdefault((name, batch), {})[argument] = tf.constant(file[key])
+for (name, batch), arguments in calls.items():
+    for output, value in signatures[name](**arguments).items():
+        results[f"{name}/{batch}/{output}"] = value.numpy()
+np.savez(outputs, **results)
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One entry of a SavedModel.
+
+    Attributes:
+      function: the model's own, from keyword arguments to a tensor.
+      inputs: {name: tf.TensorSpec}; a batch has any size.
+      output: name of the result.
+      terms: int, how many terms of order 1 each value of the result is the sum of.
+    """
+
+    function: Callable
+    inputs: dict
+    output: str
+    terms: int = 1
+
+    def __str__(self):
+        inputs = ", ".join(
+            f"{name} {spec.dtype.name} [{', '.join('N' if n is None else str(n) for n in spec.shape)}]"
+            for name, spec in self.inputs.items()
+        )
+        return f"({inputs}) -> {self.output}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How far a signature of an export is from its model.
+
+    Attributes:
+      largest: float, largest |exported - own| over all values; 0 for two infinities of one sign and for two NaNs,
+        infinity where one of the two alone is finite.
+      scale: float, largest finite |own|, or the signature's `terms` if they are more.
+      finite_fraction: float, share of the model's own values that are finite.
+    """
+
+    largest: float
+    scale: float
+    finite_fraction: float
+
+    def __str__(self):
+        text = f"{self.largest:.2g} (allowed {BOUND * self.scale:.2g})"
+        return (
+            text
+            if self.finite_fraction == 1
+            else f"{text}; {100 * self.finite_fraction:.3g} % of the values are finite"
+        )
+
+    @property
+    def is_allowed(self):
+        """Whether it is within `BOUND`."""
+        return self.largest <= BOUND * self.scale
+
+
+def export(model, path):
+    """Write a `FlowGAN` as a SavedModel, all in evaluation mode, and try it in a process that has TensorFlow alone.
+
+    Signatures are those of `signatures`. The folder appears once it is complete and found good; nothing is left behind
+    otherwise.
+
+    Args:
+      model: `FlowGAN`.
+      path: folder to make.
+
+    Returns:
+      {signature: `Difference`} from the model's own results, with batches of each of `BATCH_SIZES`.
+
+    Raises:
+      UserError: `path` exists or cannot be made, or a difference is not allowed.
+    """
+    path = pathlib.Path(path)
+    check_free(path)
+    made = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unfinished-export-", dir=path.parent) as folder:
+            written = pathlib.Path(folder) / "model"
+            _write(model, written)
+            differences = verify(model, written)
+            for name, difference in differences.items():
+                if not difference.is_allowed:
+                    raise UserError(f"--export_dir={path} is not made: {name} differs from the model by {difference}")
+            check_free(path)
+            written.rename(path)
+    except BaseException as error:
+        for parent in made:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        if isinstance(error, OSError):
+            raise UserError(f"--export_dir={path} cannot be written: {error}") from error
+        raise
+    return differences
+
+
+def check_free(path):
+    """Raise `UserError` if there is anything at the path of an export."""
+    if os.path.lexists(path):
+        raise UserError(f"--export_dir={path} exists already and is left as it is; pass another one")
+
+
+def signatures(model):
+    """Return {name: `Signature`} of what a `FlowGAN` can do.
+
+    Of every generator: `sample`. Of a flow also `log_prob`, `encode`, `decode` and, with a critic, `critic`; those that
+    take images take them dequantised, float in [0, 1], or under the name with `_uint8` as grey levels and a seed, with
+    the noise that `--mode=evaluate` gives the test images in order, by the run's seed.
+    """
+    generator = model.generator
+    dtype = generator.prior.dtype
+    seed = {"seed": tf.TensorSpec([], tf.int32)}
+    sampling = {"count": tf.TensorSpec([], tf.int32), **seed, "temperature": tf.TensorSpec([], dtype)}
+    found = {"sample": Signature(lambda count, **how: generator.sample(count, **how), sampling, "images")}
+    if not generator.has_likelihood:
+        return found
+    z = {"z": tf.TensorSpec([None, generator.latent_size], dtype)}
+    found["decode"] = Signature(generator.decode, z, "images")
+    images = {"images": tf.TensorSpec([None, *generator.image_shape], dtype)}
+    grey_levels = {"images": tf.TensorSpec([None, *generator.image_shape], tf.uint8), **seed}
+    of_images = {"log_prob": (generator.log_prob, "log_prob", generator.size), "encode": (generator.encode, "z", 1)}
+    if model.critic is not None:
+        of_images["critic"] = (model.critic, "logits", 1)
+    for name, (function, *result) in of_images.items():
+        found[name] = Signature(function, images, *result)
+        found[f"{name}_uint8"] = Signature(_of_grey_levels(model, function), grey_levels, *result)
+    return found
+
+
+def _of_grey_levels(model, function):
+    def of_grey_levels(images, seed):
+        if model.levels < 256:
+            largest = model.levels - 1
+            tf.debugging.assert_less_equal(
+                images, tf.constant(largest, tf.uint8), f"images: expected grey levels 0 to {largest}"
+            )
+        batch = {"images": images, "index": [0], "split": [SPLITS.index("test")]}
+        return function(model.evaluation_images(batch, seed=seed))
+
+    return of_grey_levels
+
+
+def _write(model, path):
+    # TensorFlow finds a Keras model's weights and those below a bijector in part only.
+    root = tf.Module()
+    root.weights = [weight.value for part in (model.generator, model.critic) if part for weight in part.weights]
+    with library_gradients():
+        functions = {name: _concrete(signature) for name, signature in signatures(model).items()}
+    try:
+        tf.saved_model.save(root, str(path), functions)
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
+
+
+def _concrete(signature):
+    @tf.function(autograph=False)
+    def function(**inputs):
+        return {signature.output: signature.function(**inputs)}
+
+    # By a tensor's name TensorFlow knows what it has to be called with.
+    named = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in signature.inputs.items()}
+    return function.get_concrete_function(**named)
+
+
+def verify(model, path):
+    """Compare a SavedModel with its model in a process that has TensorFlow alone, on the CPU.
+
+    Args:
+      model: the `FlowGAN`.
+      path: folder of the SavedModel.
+
+    Returns:
+      {signature: `Difference`}.
+
+    Raises:
+      UserError: the SavedModel cannot be loaded or called there.
+    """
+    found = signatures(model)
+    with tf.device("CPU:0"):
+        calls = {f"{name}/{n}": _example(model, s, n) for name, s in found.items() for n in BATCH_SIZES}
+        own = {key: found[key.split("/")[0]].function(**arguments) for key, arguments in calls.items()}
+    exported = _call_in_fresh_process(path, calls)
+    differences = {}
+    for name, signature in found.items():
+        keys = [f"{name}/{n}" for n in BATCH_SIZES]
+        differences[name] = _difference(
+            [exported[f"{key}/{signature.output}"] for key in keys],
+            [own[key].numpy() for key in keys],
+            signature.terms,
+        )
+    return differences
+
+
+def _example(model, signature, count):
+    """Return arguments of a signature for a batch of `count`."""
+    generator = model.generator
+    # Images as the model makes them, and others. Not white ones, whose logit hangs on the last bit of float32.
+    grey_levels = np.nan_to_num(generator.sample(count, seed=count).numpy()) * model.levels
+    grey_levels[1::2] = np.random.default_rng(count).uniform(0, model.levels, grey_levels[1::2].shape)
+    grey_levels = np.clip(grey_levels, 0, max(model.levels - 2, 0)).astype(np.uint8)
+    key = random.key(count, random.Stream.SAMPLE)
+    values = {
+        "count": count,
+        "seed": count,
+        "temperature": 0.7,
+        "z": generator.sample_latent(key, 0, count),
+        "images": grey_levels,
+    }
+    arguments = {}
+    for name, spec in signature.inputs.items():
+        value = values[name]
+        if name == "images" and spec.dtype != tf.uint8:
+            value = (value + 0.5) / model.levels
+        arguments[name] = tf.cast(value, spec.dtype)
+    return arguments
+
+
+def _call_in_fresh_process(path, calls):
+    """Return {signature/batch/output: array} of {signature/batch: arguments}."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "TF_ENABLE_ONEDNN_OPTS")}
+    with tempfile.TemporaryDirectory() as folder:
+        inputs, outputs = (os.path.join(folder, name) for name in ("inputs.npz", "outputs.npz"))
+        np.savez(inputs, **{f"{key}/{k}": v.numpy() for key, arguments in calls.items() for k, v in arguments.items()})
+        done = subprocess.run(
+            # -P: nothing is imported from the folder at hand.
+            [sys.executable, "-P", "-c", _FRESH_PROCESS, os.path.abspath(path), inputs, outputs],
+            env=environment | {"CUDA_VISIBLE_DEVICES": "-1"},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise UserError(f"the export cannot be used by plain TensorFlow (status {done.returncode}): {why}")
+        with np.load(outputs) as file:
+            return dict(file)
+
+
+def _difference(exported, own, terms):
+    exported, own = (np.concatenate([np.ravel(part) for part in parts]).astype(np.float64) for parts in (exported, own))
+    finite = np.isfinite(own)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(exported - own)
+    same = (exported == own) | (np.isnan(exported) & np.isnan(own))
+    apart = np.where(same, 0.0, np.where(np.isfinite(apart), apart, np.inf))
+    scale = np.abs(own[finite]).max(initial=terms)
+    return Difference(float(apart.max()), float(scale), float(finite.mean()))

@@ -1,0 +1,34 @@
+"""--mode=export: a run's weights as a SavedModel."""
+
+import pathlib
+import shlex
+
+from flow_gan import data, training
+from flow_gan import export as export_module
+from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
+
+
+def export(config):
+    """Write the run as a SavedModel, and say how it differs from the run and how it is called."""
+    own = pathlib.Path(config.run_dir) / "export" / config.checkpoint
+    path = own if config.export_dir is None else pathlib.Path(config.export_dir)
+    export_module.check_free(path)
+    levels = data.levels_of(config.dataset, config.levels)
+    model, _ = training.load_model(config, levels)
+    differences = export_module.export(model, path)
+    print(f"checkpoint {config.checkpoint} (step {model.num_steps}), largest difference from the run's own results")
+    found = export_module.signatures(model)
+    for name, difference in differences.items():
+        print(f"{name:<14} {difference}")
+        print(f"{'':<14} {found[name]}")
+    largest = max(difference.largest / difference.scale for difference in differences.values())
+    print(f"{'overall':<14} {largest:.2g} of a result's size at most (allowed {export_module.BOUND:g})")
+    if config.has_likelihood and not model.generator.has_per_image_likelihood:
+        print(f"warning: {NO_PER_IMAGE_LIKELIHOOD}")
+    folder = shlex.quote(str(path))
+    print(f"saved_model_cli show --dir {folder} --all")
+    print(
+        f"saved_model_cli run --dir {folder} --tag_set serve --signature_def sample "
+        "--input_exprs 'count=4;seed=0;temperature=1.0'"
+    )
+    print(f"SavedModel     {path}")
