@@ -338,9 +338,8 @@ class Config:
         groups = {"Generator", "Training"} | ({"Objective"} if self.objective != "mle" else set())
         names = [field.name for field in dataclasses.fields(self) if field.metadata["group"] in groups]
         unused = CHANGEABLE["train"] | {name for name, kinds in _ONLY_FOR.items() if self.model_type not in kinds}
-        return {
-            name: getattr(self, name) for name in ("dataset", "objective", "n_critic", *names) if name not in unused
-        }
+        values = {name: getattr(self, name) for name in ("dataset", "objective", "n_critic", *names)}
+        return {name: value for name, value in values.items() if name not in unused and value is not None}
 
     def to_json(self):
         """Return the configuration as JSON, one setting per line."""

@@ -209,7 +209,7 @@ def test_replicas_start_from_a_checkpoint(tmp_path):
     for ours, theirs in zip(mirrored.weights, model.weights, strict=True):
         for replica in strategy.experimental_local_results(ours.value):
             np.testing.assert_array_equal(replica.numpy(), theirs.numpy())
-    mirrored.fit(build.training_batches(config, mirrored, data, 0, 1), verbose=0, shuffle=False)
+    mirrored.fit(build.training_batches(config, mirrored, data, 0, 1), steps_per_epoch=1, verbose=0, shuffle=False)
     assert mirrored.num_steps == 1
 
 

@@ -90,7 +90,8 @@ def time_training(config, num_steps):
         monitor = Monitor(config_here, dataset, folder, checkpoints, *files, 0, num_steps + 1)
         watch = _Stopwatch(num_steps)
         batches = build.training_batches(config, model, dataset, 0, num_steps)
-        model.fit(batches, epochs=1, verbose=0, callbacks=[watch.before, monitor, watch], shuffle=False)
+        watching = [watch.before, monitor, watch]
+        model.fit(batches, epochs=1, steps_per_epoch=num_steps, verbose=0, callbacks=watching, shuffle=False)
         noted.append(watch.finished[0])
         start_up = dict(zip(START_UP, np.diff(noted).tolist(), strict=True))
         steps = np.diff(watch.finished).tolist()

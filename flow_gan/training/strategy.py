@@ -71,8 +71,6 @@ def _multi_worker(tf_config):
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"--strategy=multi_worker cannot start as {task} {index} of TF_CONFIG: {reason}") from error
-    # All replicas get equally many batches, so nobody needs to ask the others before each whether they have one.
-    strategy.extended.experimental_enable_get_next_as_optional = False
     return strategy
 
 
@@ -136,7 +134,7 @@ def from_chief(strategy, value):
 
 
 def distribute(strategy, make):
-    """Return what `fit` and `evaluate` take for batches that each replica prepares its own part of.
+    """Return what `fit` and `evaluate` take, with the number of steps, for batches of which each replica has its part.
 
     Args:
       strategy: tf.distribute strategy.
@@ -146,6 +144,9 @@ def distribute(strategy, make):
     count = strategy.num_replicas_in_sync
     if count == 1:
         return make(range(1), 1)
+
+    # All replicas get equally many batches, so nobody needs to ask the others before each whether they have one.
+    strategy.extended.experimental_enable_get_next_as_optional = False
 
     def of_process(context):
         local = count // context.num_input_pipelines
