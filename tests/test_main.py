@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
 from flow_gan.config import help_text
 from flow_gan.main import main
@@ -146,6 +147,19 @@ def test_bad_settings(tmp_path, capsys, monkeypatch):
         assert_refused([f"--{name}={value}" for name, value in settings.items()], message, capsys)
     assert_refused(["--batch_sise=3"], "batch_sise", capsys)
     assert_refused(["--batch_size=many"], "--batch_size=many", capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_devices(tmp_path, capsys, monkeypatch):
+    """What a strategy needs and has not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["host0:1"]}, "task": {"type": "worker", "index": 3}}')
+    assert_refused(["--strategy=multi_worker"], r"TF_CONFIG=\{.* lists no task .worker. 3; expected", capsys)
+    monkeypatch.setenv("TF_CONFIG", "worker 0")
+    assert_refused(["--strategy=multi_worker"], "TF_CONFIG=worker 0 is no JSON", capsys)
+    cpus = tf.config.list_logical_devices("CPU")[:1]
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: cpus if kind == "CPU" else [])
+    assert_refused(["--strategy=mirrored"], "--strategy=mirrored needs two or more devices, but there is one", capsys)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -41,6 +41,7 @@ class Follower(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Take part in the validation after this step, if there is one."""
+        self._signals.protect()
         self._step += 1
         self._validate()
         if self._signals.received:

@@ -91,9 +91,12 @@ class Monitor(keras.callbacks.Callback):
 
         if self._checkpoints.is_step_unfinished:
             self._finish([self._metrics_file.take_back()])
+        if self._signals.received:
+            self._stop()
 
     def on_train_batch_end(self, batch, logs=None):
         """Record a step, and do what is due after it."""
+        self._signals.protect()
         self._step += 1
         self._pending.append((self._step, logs))
         self._bar.update()

@@ -11,18 +11,16 @@ _ASKING = (signal.SIGTERM, signal.SIGINT)
 class Stopped(KeyboardInterrupt):
     """A run stopped because a signal asked it to.
 
-    Attributes:
-      signal: `signal.Signals`.
-      step: int, the last step made.
+    Args:
+      received: `signal.Signals`.
+      step: int, the last step that counts.
       run_dir: folder of the run, or None for a process that writes none.
     """
 
     def __init__(self, received, step, run_dir):
         self.signal = received
-        self.step = step
-        self.run_dir = run_dir
-        where = f", which is saved: go on with --resume --run_dir={run_dir}" if run_dir else "; the chief alone saves"
-        super().__init__(f"{received.name}: training stopped after step {step}{where}")
+        where = f"; it goes on from there with --resume --run_dir={run_dir}" if run_dir else "; the chief alone saves"
+        super().__init__(f"{received.name}: training stopped, saved up to step {step}{where}")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -32,8 +30,9 @@ class Interrupted(KeyboardInterrupt):
 class StopSignals:
     """Context in which SIGTERM and Ctrl-C (SIGINT) ask the run to stop, instead of ending the process.
 
-    A second one ends it at once, as KeyboardInterrupt. Only the main thread of a process has signals; elsewhere none
-    is ever received.
+    Until `protect` is called there is nothing to save, and a signal raises `Interrupted` at once; then it waits to
+    be asked for. A second one ends the process, as KeyboardInterrupt. Only the main thread of a process has signals;
+    elsewhere none is ever received.
 
     Attributes:
       received: the first signal that came, `signal.Signals`, or None.
@@ -41,7 +40,7 @@ class StopSignals:
 
     def __init__(self):
         self.received = None
-        self._may_interrupt = False
+        self._may_interrupt = True
         self._before = {}
 
     def __enter__(self):
@@ -53,22 +52,26 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def protect(self):
+        """Let signals wait from now on: there is something to save."""
+        self._may_interrupt = False
+
     @contextlib.contextmanager
     def interruptible(self):
         """Context that a signal breaks off with `Interrupted`, at once or on entry."""
+        before = self._may_interrupt
         try:
             self._may_interrupt = True
             if self.received:
                 raise Interrupted
             yield
         finally:
-            self._may_interrupt = False
+            self._may_interrupt = before
 
     def _receive(self, number, frame):
         if self.received:
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
-        print(f"{self.received.name}: stopping after this step; once more to leave without saving", file=sys.stderr)
         if self._may_interrupt:
-            self._may_interrupt = False
             raise Interrupted
+        print(f"{self.received.name}: stopping after this step; once more to leave without saving", file=sys.stderr)

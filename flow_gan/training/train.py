@@ -11,7 +11,7 @@ from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.follower import Follower
 from flow_gan.training.monitor import Monitor, Outcome
 from flow_gan.training.records import MetricsFile, TensorBoardLog, num_records
-from flow_gan.training.signals import Stopped, StopSignals
+from flow_gan.training.signals import Interrupted, Stopped, StopSignals
 from flow_gan.training.strategy import from_chief, is_chief, is_multi_worker, select_gpu
 
 
@@ -129,12 +129,14 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
             if is_multi_worker(model.distribute_strategy):
                 raise _lost(error, f", with {checkpoints.latest_path or 'no checkpoint'} saved last") from error
             raise
+        except Interrupted:
+            raise Stopped(signals.received, first_step, folder.path) from None
         finally:
             monitor.close()
             metrics_file.close()
             tensorboard.close()
         if signals.received:
-            raise Stopped(signals.received, model.num_steps, folder.path)
+            raise Stopped(signals.received, last_step, folder.path)
 
 
 def _follow(config, dataset, strategy, model, last_step):
@@ -151,6 +153,8 @@ def _follow(config, dataset, strategy, model, last_step):
             follower = Follower(config, dataset, is_unfinished, first_step, last_step, signals)
             if first_step < last_step or is_unfinished:
                 _run_steps(config, dataset, model, first_step, last_step, follower)
+        except Interrupted:
+            raise Stopped(signals.received, first_step, None) from None
         except tf.errors.OpError as error:
             if signals.received:
                 raise Stopped(signals.received, model.num_steps, None) from error

@@ -58,8 +58,9 @@ def finished(tmp_path_factory):
         (signal.SIGINT, Checkpoints, "save", 1, 4),  # What is being saved is saved.
         (signal.SIGTERM, MetricsFile, "write", 2, 4),
         (signal.SIGINT, flow_gan.FlowGAN, "evaluate", 3, 10),  # After the last step.
+        (signal.SIGTERM, flow_gan.FlowGAN, "make_train_function", 1, 0),  # There is nothing to save yet.
     ],
-    ids=["in a validation", "in a checkpoint's write", "between", "in the last validation"],
+    ids=["in a validation", "in a checkpoint's write", "between", "in the last validation", "before the first step"],
 )
 def test_a_signal_saves_and_leaves(finished, tmp_path, capfd, monkeypatch, number, owner, name, call, step):
     stopped = tmp_path / "stopped"
@@ -69,16 +70,16 @@ def test_a_signal_saves_and_leaves(finished, tmp_path, capfd, monkeypatch, numbe
         assert main(flags) == 128 + number
     said = capfd.readouterr().err
     name = signal.Signals(number).name
-    assert (
-        f"{name}: training stopped after step {step}, which is saved: go on with --resume --run_dir={stopped}" in said
-    )
-    assert lines_of(stopped)[-1]["step"] == step
+    expected = f"{name}: training stopped, saved up to step {step}; it goes on from there with --resume --run_dir="
+    assert f"{expected}{stopped}\n" in said
+    assert len(lines_of(stopped)) == step
     assert main(["--resume", f"--run_dir={stopped}"]) == 0
     assert_same_run(finished, stopped)
 
 
 def test_a_second_signal_leaves_at_once(tmp_path):
     with StopSignals() as signals, pytest.raises(KeyboardInterrupt):
+        signals.protect()
         os.kill(os.getpid(), signal.SIGINT)
         assert signals.received == signal.SIGINT
         os.kill(os.getpid(), signal.SIGINT)
@@ -87,6 +88,7 @@ def test_a_second_signal_leaves_at_once(tmp_path):
 
 def test_a_signal_that_came_before_breaks_off_too():
     with StopSignals() as signals:
+        signals.protect()
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(Interrupted), signals.interruptible():
             pytest.fail("this should not run")
@@ -101,7 +103,7 @@ def test_sigterm_from_outside(tmp_path):
     status, _, err = finish(process)
     assert time.monotonic() - sent < 30
     assert status == 143 and "Traceback" not in err, err
-    step = int(re.search(r"SIGTERM: training stopped after step (\d+), which is saved", err)[1])
+    step = int(re.search(r"SIGTERM: training stopped, saved up to step (\d+);", err)[1])
     assert lines_of(tmp_path / "run")[-1]["step"] == step == training.saved_step(tmp_path / "run/checkpoints", "latest")
 
 
