@@ -20,11 +20,14 @@ from flow_gan.networks.precision import PRECISIONS
 from flow_gan.objectives import DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.training.strategy import STRATEGIES
 
-MODES = ("train", "evaluate", "compare", "sample", "export")
+MODES = ("train", "evaluate", "compare", "reproduce", "sample", "export")
 MODEL_TYPES = ("nice", "real_nvp", "dcgan")
 CHECKPOINTS = ("best", "best_score", "latest")
 SPLITS = ("train", "validation", "test")
-METRICS = ("nll", "scores", "gmm", "kde", "ais", "jacobian", "pictures")
+METRICS = ("nll", "nll_reestimated", "scores", "gmm", "kde", "ais", "jacobian", "pictures")
+# How much of the paper --mode=reproduce computes.
+SCALES = ("tiny", "small", "full")
+REPRODUCED_DATASETS = ("digits", "mnist", "cifar10")
 
 
 def _setting(default, group, text, choices=None):
@@ -39,14 +42,30 @@ class Config:
         "train",
         "What to do",
         "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) by --metrics; compare "
-        "several (--run_dirs) in the paper's tables and figures; draw samples from one; or export one as a SavedModel",
+        "several (--run_dirs) in the paper's tables and figures; reproduce the paper: train its models and write a "
+        "report with all of its tables and figures; draw samples from a run; or export one as a SavedModel",
         MODES,
     )
     run_dir: str | None = _setting(
         None,
         "What to do",
         "folder of the run. Train: made anew, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
-        "Evaluate, sample, export, --resume: an existing one",
+        "Evaluate, sample, export, --resume: an existing one. Reproduce: made, or gone on with, by default "
+        "<runs_dir>/reproduce_<dataset>_<scale>",
+    )
+    scale: str = _setting(
+        "tiny",
+        "What to do",
+        "of --mode=reproduce. tiny: minutes, to see that everything works (digits: about 20 on 2 cores); small: models "
+        "that have learnt something (digits and MNIST: about 90 minutes); full: the paper's sizes and the original "
+        "README's numbers of steps, for a GPU (digits: hours on a CPU). The report states each training's steps",
+        SCALES,
+    )
+    num_seeds: int | None = _setting(
+        None,
+        "What to do",
+        "of --mode=reproduce: every training is made with so many seeds, from --seed on; if not given 3 for digits at "
+        "small and full, else 1",
     )
     run_dirs: str | None = _setting(None, "What to do", "folders of the runs that --mode=compare takes, with commas")
     runs_dir: str = _setting("runs", "What to do", "folder in which new runs are made")
@@ -126,6 +145,9 @@ class Config:
         "Generator",
         "batch norm of Real-NVP: 1 moving averages in evaluation; 0 the batch's own statistics, in evaluation too, so "
         "that no NLL is a per-image likelihood. The others have one kind, moving averages",
+    )
+    batch_norm: bool = _setting(
+        True, "Generator", "batch norm in the coupling networks of NICE and Real-NVP; --nobatch_norm leaves it out"
     )
     batch_norm_updates: str = _setting(
         "objective",
@@ -293,6 +315,10 @@ class Config:
                 )
         if self.batch_norm_adaptive not in (0, 1):
             raise UserError(f"--batch_norm_adaptive={self.batch_norm_adaptive}; expected 0 or 1")
+        if not self.batch_norm and self.batch_norm_adaptive == 0:
+            raise UserError(
+                "--batch_norm_adaptive=0 is a kind of batch norm, which --nobatch_norm leaves out; drop one"
+            )
         if self.n_critic == 0 and self.like_reg == 0:
             raise UserError(
                 "--n_critic=0 with --like_reg=0 leaves no objective; expected --n_critic > 0 (ADV), "
@@ -306,9 +332,17 @@ class Config:
         if self.mode == "compare":
             if not self.run_dirs:
                 raise UserError("--mode=compare needs --run_dirs=FOLDER,FOLDER,..., existing runs")
-        elif self.run_dir is None and (self.resume or self.mode != "train"):
+        elif self.run_dir is None and (self.resume or self.mode not in ("train", "reproduce")):
             what = "--resume" if self.resume else f"--mode={self.mode}"
             raise UserError(f"{what} needs --run_dir=FOLDER, an existing run")
+        if self.mode == "reproduce" and self.dataset not in REPRODUCED_DATASETS:
+            raise UserError(
+                f"--dataset={self.dataset} with --mode=reproduce; expected one of: {', '.join(REPRODUCED_DATASETS)}"
+            )
+        for name in ("scale", "num_seeds"):
+            value = getattr(self, name)
+            if self.mode != "reproduce" and value != Config.__dataclass_fields__[name].default:
+                raise UserError(f"--{name}={value} goes with --mode=reproduce, not with --mode={self.mode}")
         for metric in self.metrics.split(","):
             check_choice("--metrics", metric, METRICS)
         if self.score_splits > self.score_samples:
@@ -354,6 +388,7 @@ _ONLY_FOR = {
     "alpha": ("nice", "real_nvp"),
     "filters": ("real_nvp", "dcgan"),
     "scales": ("real_nvp",),
+    "batch_norm": ("nice", "real_nvp"),
     "batch_norm_adaptive": ("real_nvp",),
     "init_from_original": ("nice", "real_nvp"),
 }
@@ -372,6 +407,7 @@ _LOWEST = {
     "c_dim": 1,
     "max_steps": 1,
     "num_samples": 1,
+    "num_seeds": 1,
     "num_examples": 1,
     "noise_draws": 1,
     "score_samples": 2,
@@ -402,7 +438,7 @@ _ALWAYS_CHANGEABLE = frozenset(
         *("mode", "run_dir", "runs_dir", "resume", "checkpoint", "split", "num_samples", "temperature"),
         *("data_dir", "epoch", "max_steps", "strategy", "gpu_nr", "data_on_device", "jit_compile"),
         *("precision", "deterministic_ops"),
-        *("classifier_dir", "inception_weights", "run_dirs"),
+        *("classifier_dir", "inception_weights", "run_dirs", "scale", "num_seeds"),
         *("eval_every", "log_every", "checkpoint_dir", "log_dir", "sample_dir"),
     }
 )
@@ -417,6 +453,12 @@ CHANGEABLE = {
     "sample": _ALWAYS_CHANGEABLE | {"seed"},
     "export": _ALWAYS_CHANGEABLE | {"export_dir"},
 }
+# What may be given with --mode=reproduce; all else the scale sets.
+REPRODUCTION = (
+    *("mode", "run_dir", "runs_dir", "scale", "num_seeds", "dataset", "data_dir", "seed", "strategy", "gpu_nr"),
+    *("data_on_device", "precision", "deterministic_ops", "jit_compile"),
+    *("classifier", "classifier_dir", "inception_weights"),
+)
 # What --mode=compare measures its runs with.
 COMPARISON = ("data_dir", "batch_size", "split", "gpu_nr", "classifier_dir", "inception_weights", *EVALUATION)
 
@@ -456,6 +498,7 @@ def help_text():
         "  python -m flow_gan.main --flagfile=runs/NAME.flags         a preset; flags after it override it",
         "  python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a run; more by --metrics",
         "  python -m flow_gan.main --mode=compare --run_dirs=A,B,C    several runs in the paper's tables and figures",
+        "  python -m flow_gan.main --mode=reproduce --dataset=digits  the whole paper: models, tables, figures",
         "  python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples",
         "  python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow",
     ]

@@ -9,6 +9,10 @@ class UserError(ValueError):
     """
 
 
+class NotFiniteError(UserError):
+    """A model's numbers are not finite: a loss, a weight, a sample, a Jacobian."""
+
+
 def check_choice(name, value, choices):
     """Raise `UserError` unless `value`, the setting called `name`, is one of `choices`."""
     if value not in choices:

@@ -19,6 +19,8 @@ def main(argv=None):
         config = modes.effective_config(given)
         if config.mode == "compare":
             modes.compare(config, given)
+        elif config.mode == "reproduce":
+            print(f"report               {modes.reproduce(config, given)}")
         else:
             {
                 "train": train,

@@ -182,6 +182,8 @@ def variable_names(part):
     if isinstance(part, FlowGAN):
         names = variable_names(part.generator)
         return names if part.critic is None else names | variable_names(part.critic)
+    if isinstance(part, NICE | RealNVP) and part.batch_norm in (False, "none"):
+        raise UserError(f"{type(part).__name__} without batch norm has no counterpart in the original release")
     if isinstance(part, NICE):
         return _nice(part)
     if isinstance(part, RealNVP):

@@ -5,6 +5,7 @@ from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth
 from flow_gan.evaluation.classifier import Classifier, load_classifier
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
 from flow_gan.evaluation.mixture import IsotropicMixture
+from flow_gan.evaluation.moving_averages import has_moving_averages, reestimated_moving_averages
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
 from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstructions, temperatures
 from flow_gan.evaluation.progress import progress
@@ -26,12 +27,14 @@ __all__ = [
     "dequantized_images",
     "evaluate_ais",
     "evaluate_nll",
+    "has_moving_averages",
     "interpolations",
     "jacobian_spectrum",
     "load_classifier",
     "make_reference",
     "progress",
     "reconstructions",
+    "reestimated_moving_averages",
     "score_samples",
     "search_bandwidth",
     "temperatures",

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from flow_gan.errors import UserError, check_choice
+from flow_gan.errors import NotFiniteError, UserError, check_choice
 from flow_gan.evaluation.cnn import make_cnn, make_recipe, train_cnn
 from flow_gan.evaluation.inception import make_inception
 from flow_gan.evaluation.progress import progress
@@ -101,7 +101,7 @@ class Classifier:
         elif np.isfinite(images).all():
             levels = np.clip(np.floor(images * self.levels), 0, self.levels - 1)
         else:
-            raise UserError(f"images hold values that are not finite; the classifier {self.name} expected [0, 1]")
+            raise NotFiniteError(f"images hold values that are not finite; the classifier {self.name} expected [0, 1]")
         return levels.astype(np.float32) / (self.levels - 1)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan import random
-from flow_gan.errors import UserError
+from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.progress import progress
 from flow_gan.training.run_folder import write_json
 
@@ -154,7 +154,7 @@ class _Jacobian:
             start = min(start, len(rows) - self._rows)
             rows[start : start + self._rows] = self._block(z, tf.constant(start)).numpy()
         if not np.isfinite(rows).all():
-            raise UserError(f"the Jacobian of {type(self.generator).__name__} is not finite at a z of the prior")
+            raise NotFiniteError(f"the Jacobian of {type(self.generator).__name__} is not finite at a z of the prior")
         log_determinant = None
         if self.generator.has_likelihood:
             log_determinant = float(self.generator.bijector().forward_log_det_jacobian(z, event_ndims=1)[0])

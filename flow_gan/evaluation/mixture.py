@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from flow_gan import data, random
-from flow_gan.errors import UserError
+from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.progress import progress
 
 # One block of images against all centres. Smaller blocks slow the matrix product, larger ones gain nothing.
@@ -215,4 +215,4 @@ def check_bandwidths(bandwidths):
 
 def _check_finite(name, values):
     if not np.isfinite(values).all():
-        raise UserError(f"{name} has {np.count_nonzero(~np.isfinite(values))} values that are not finite")
+        raise NotFiniteError(f"{name} has {np.count_nonzero(~np.isfinite(values))} values that are not finite")

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from scipy.special import rel_entr
 
-from flow_gan.errors import UserError
+from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.classifier import label_counts
 
 
@@ -85,7 +85,7 @@ def fid(features, reference_features):
                 "and n of 2 or more"
             )
         if not np.isfinite(values).all():
-            raise UserError(f"{name} hold values that are not finite; expected finite ones")
+            raise NotFiniteError(f"{name} hold values that are not finite; expected finite ones")
     mean1, factor1 = _gaussian(features)
     mean2, factor2 = _gaussian(reference_features)
     # tr (C1 C2)^(1/2) is the sum of the singular values of L1^T L2 with C = L L^T. Unlike a matrix square root this

@@ -27,6 +27,7 @@ class NICE(FlowGenerator):
       prior: "logistic", "gaussian" or "uniform".
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       init_type: first weights, see `networks.initializers`.
+      batch_norm: bool, False leaves the batch norms of the coupling networks out.
       seed: int, from which the first weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
@@ -53,6 +54,7 @@ class NICE(FlowGenerator):
         prior="logistic",
         logit_alpha=1e-7,
         init_type="normal",
+        batch_norm=True,
         seed=0,
         precision="float32",
         **kwargs,
@@ -66,6 +68,7 @@ class NICE(FlowGenerator):
         self.hidden_units = hidden_units
         self.num_hidden_layers = num_hidden_layers
         self.init_type = init_type
+        self.batch_norm = batch_norm
         self.seed = seed
         self.precision = precision
         self.networks = [
@@ -75,6 +78,7 @@ class NICE(FlowGenerator):
                 num_hidden_layers,
                 SeededInitializers(init_type, seed, GENERATOR, i),
                 precision,
+                batch_norm,
                 name=f"coupling_{i + 1}",
                 dtype=self.dtype_policy,
             )
@@ -110,6 +114,7 @@ class NICE(FlowGenerator):
             "hidden_units": self.hidden_units,
             "num_hidden_layers": self.num_hidden_layers,
             "init_type": self.init_type,
+            "batch_norm": self.batch_norm,
             "seed": self.seed,
             "precision": self.precision,
         }

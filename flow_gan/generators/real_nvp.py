@@ -35,8 +35,8 @@ class RealNVP(FlowGenerator):
       residual_blocks: int, in each coupling network (the release's `--no_of_layers`).
       filters: int, channels in the coupling networks, at every scale (64 in the release).
       prior: "logistic", "gaussian" or "uniform".
-      batch_norm: "moving" (averages in evaluation) or "batch" (the statistics of the batch at hand, in evaluation
-        too, so that `log_prob` is no per-image likelihood); see `networks.residual`.
+      batch_norm: "moving" (averages in evaluation), "batch" (the statistics of the batch at hand, in evaluation
+        too, so that `log_prob` is no per-image likelihood), or "none"; see `networks.residual`.
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       scales: int >= 1.
       seed: int, from which the first weights derive.
@@ -124,7 +124,7 @@ class RealNVP(FlowGenerator):
     @property
     def has_per_image_likelihood(self):
         """Whether `log_prob` of an image depends on that image alone."""
-        return self.batch_norm == "moving"
+        return self.batch_norm != "batch"
 
     def bijector(self, training=False, updates=1, validate_args=None):
         """See `FlowGenerator.bijector`."""

@@ -1,7 +1,5 @@
 """--mode=compare: several runs in the paper's tables and figures."""
 
-import dataclasses
-import json
 import math
 
 import numpy as np
@@ -9,60 +7,14 @@ import numpy as np
 from flow_gan import config as config_module
 from flow_gan import training
 from flow_gan.errors import UserError
-from flow_gan.modes.effective import effective_config
-from flow_gan.modes.evaluate import (
-    Run,
-    cannot_have,
-    check_metrics,
-    measure,
-    score_label,
-    score_name,
-    stored_result,
-)
+from flow_gan.modes.completed import open_run
+from flow_gan.modes.evaluate import Run, cannot_have, check_metrics, measure, score_label, score_name
 from flow_gan.report import figures, paper, tables
-from flow_gan.training.run_folder import RunFolder, check_free, new_folder, write_whole
+from flow_gan.training.run_folder import check_free, new_folder, write_whole
 
 _UNKNOWN = "-"
-# Measures that Tables 1 and 2 take from the weights of the lowest NLL; all others from those of the highest score.
-_OF_BEST_NLL = ("nll",)
 # What runs must share, for their figures to be of the same images.
 _SAME_DATA = ("dataset", "validation_split", "levels", "input_height", "input_width", "c_dim")
-
-
-@dataclasses.dataclass(frozen=True)
-class Compared:
-    """A run with what is stored of it.
-
-    Attributes:
-      name: str, its folder's name.
-      config: its `config.Config`.
-      folder: its `RunFolder`.
-      records: list of dicts, metrics.jsonl.
-    """
-
-    name: str
-    config: object
-    folder: RunFolder
-    records: list
-
-    def checkpoint(self, metric):
-        """Return the name of the weights that a measure is of.
-
-        The NLL of Tables 1 and 2 is of the lowest validation NLL, all else of the highest score in training. Without
-        scores that is the lowest NLL again; for a critic's objective alone, which the NLL does not tell the course of,
-        the latest.
-        """
-        if metric not in _OF_BEST_NLL and self._has("best_score"):
-            return "best_score"
-        follows_nll = metric in _OF_BEST_NLL or self.config.objective != "adv"
-        return "best" if follows_nll and self._has("best") else "latest"
-
-    def _has(self, checkpoint):
-        return training.saved_step(self.folder.checkpoints, checkpoint) is not None
-
-    def result(self, metric):
-        """Return the stored result of a measure, a dict, or None where there is none of these settings and weights."""
-        return stored_result(self.folder, dataclasses.replace(self.config, checkpoint=self.checkpoint(metric)), metric)
 
 
 def compare(config, given):
@@ -82,7 +34,7 @@ def compare(config, given):
         # Now, not after the measuring.
         check_free("run_dir", config.run_dir)
     shared = {name: given[name] for name in config_module.COMPARISON if name in given}
-    runs = [_open(folder.strip(), shared) for folder in config.run_dirs.split(",")]
+    runs = [open_run(folder.strip(), shared, "--run_dirs") for folder in config.run_dirs.split(",")]
     if len({run.name for run in runs}) < len(runs):
         raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")
     for setting in _SAME_DATA:
@@ -97,7 +49,7 @@ def compare(config, given):
         check_metrics(run.config, [metric], dataset)
     for run, metric in wanted:
         if run.result(metric) is None:
-            changed = dataclasses.replace(run.config, checkpoint=run.checkpoint(metric))
+            changed = run.configured(metric)
             model, folder = training.load_model(changed, dataset.levels)
             print(f"{run.name}: {metric}, checkpoint {changed.checkpoint}")
             print(measure(Run(changed, dataset, model, folder), metric))
@@ -107,16 +59,6 @@ def compare(config, given):
     print(text)
     for path in (folder / "tables.md", *_draw(runs, dataset, folder)):
         print(path)
-
-
-def _open(folder, shared):
-    config = effective_config({"mode": "evaluate", "run_dir": folder} | shared)
-    place = RunFolder(folder, config)
-    try:
-        records = [json.loads(line) for line in place.metrics_file.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise UserError(f"--run_dirs: {folder} has no readable metrics.jsonl ({error})") from error
-    return Compared(place.path.name, config, place, records)
 
 
 def _objectives_table(runs, dataset):
@@ -235,23 +177,16 @@ def _draw(runs, dataset, folder):
         paths.append(folder / f"{name}.png")
         return paths[-1]
 
-    curves = {run.name: _curve(run, dataset, grey) for run in runs if run.config.has_likelihood}
+    unit = (lambda nats: nats) if grey else dataset.bits_per_dim
+    curves = {run.name: run.curve(unit) for run in runs if run.config.has_likelihood}
     if curves:
         values = [v for curve in curves.values() for v in (*curve["nll"], *curve["validation_nll"]) if v is not None]
         wide = bool(values) and max(values) > 10 * max(abs(float(np.median(values))), 1)
         figures.learning_curves(path("nll"), curves, "nats" if grey else "bits/dim", log_scale=wide)
     name = score_name(dataset)
-    scored = {run.name: [record for record in run.records if name in record] for run in runs}
-    scored = {run: records for run, records in scored.items() if records}
-    if scored:
-        points = {
-            run: {
-                "step": [record["step"] for record in records],
-                "score": [record[name] for record in records],
-                "std": [record[f"{name}_std"] for record in records],
-            }
-            for run, records in scored.items()
-        }
+    points = {run.name: run.scores(name) for run in runs}
+    points = {run: scores for run, scores in points.items() if scores}
+    if points:
         figures.score_curves(path("scores"), points, score_label(dataset))
     spectra = {run.name: run.result("jacobian") for run in runs}
     spectra = {run: result["singular_values"] for run, result in spectra.items() if result}
@@ -273,20 +208,3 @@ def _draw(runs, dataset, folder):
                 "nats",
             )
     return paths
-
-
-def _curve(run, dataset, grey):
-    def unit(nats):
-        return nats if grey or nats is None else dataset.bits_per_dim(nats)
-
-    watched, validated = ([r for r in run.records if name in r] for name in ("nll", "validation_nll"))
-    curve = {
-        "step": [record["step"] for record in watched],
-        "nll": [unit(record["nll"]) for record in watched],
-        "validation_step": [record["step"] for record in validated],
-        "validation_nll": [unit(record["validation_nll"]) for record in validated],
-    }
-    if run.config.n_critic:
-        curve["critic_step"] = [record["step"] for record in run.records]
-        curve["critic_loss"] = [record["critic_loss"] for record in run.records]
-    return curve

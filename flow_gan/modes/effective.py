@@ -12,7 +12,7 @@ def effective_config(given):
       UserError: a value is out of range, or another one than that of the run to go on with or to evaluate.
     """
     asked = config_module.Config(**given)
-    if asked.mode == "compare" or (asked.mode == "train" and not asked.resume):
+    if asked.mode in ("compare", "reproduce") or (asked.mode == "train" and not asked.resume):
         return asked
     text, path = read_config(asked.run_dir)
     stored = config_module.from_json(text, path)

@@ -71,8 +71,10 @@ def check_metrics(config, names, dataset):
 
 def cannot_have(config, name):
     """Return why a run of this configuration cannot be measured by `name`, a sentence, or None."""
-    if name == "nll" and not config.has_likelihood:
-        return f"--metrics=nll needs a likelihood, which --model_type={config.model_type} has not"
+    if name in ("nll", "nll_reestimated") and not config.has_likelihood:
+        return f"--metrics={name} needs a likelihood, which --model_type={config.model_type} has not"
+    if name == "nll_reestimated" and not (config.batch_norm and config.batch_norm_adaptive):
+        return f"--metrics={name} needs batch norm with moving averages, which the run has not"
     if name == "ais" and config.prior == "uniform":
         return "--metrics=ais needs a prior on all of R^k, which --prior=uniform is not: HMC cannot turn at its edge"
     return None
@@ -155,8 +157,8 @@ def measure(run, name):
     """Measure a run by one of the metrics, store the result, and return it as text."""
     start = time.time()
     text, result = _METRICS[name](run)
-    if run.config.has_likelihood and not run.generator.has_per_image_likelihood and name != "nll":
-        # The NLL says so itself.
+    if run.config.has_likelihood and not run.generator.has_per_image_likelihood and not name.startswith("nll"):
+        # An NLL says so itself.
         text += f"\nwarning: {NO_PER_IMAGE_LIKELIHOOD}"
         result["warnings"] = [*result.get("warnings", []), NO_PER_IMAGE_LIKELIHOOD]
     about = {
@@ -191,6 +193,13 @@ def _nll(run):
         run.config.num_examples,
     )
     return str(nll), nll.to_dict()
+
+
+def _nll_reestimated(run):
+    """The NLL with the moving averages of a pass over training images in place of the run's own."""
+    with evaluation.reestimated_moving_averages(run.model, run.dataset.train.images, run.config.batch_size):
+        text, result = _nll(run)
+    return f"moving averages re-estimated on training images: {text}", result
 
 
 def make_judge(config, dataset):
@@ -356,6 +365,7 @@ def score_label(dataset):
 
 _METRICS = {
     "nll": _nll,
+    "nll_reestimated": _nll_reestimated,
     "scores": _scores,
     "gmm": _gmm,
     "kde": _kde,
@@ -368,6 +378,7 @@ _SCORING = ("classifier", "score_samples", "score_splits", "seed")
 # The settings of an evaluation that a result depends on.
 _DEPENDS_ON = {
     "nll": ("num_examples", "noise_draws"),
+    "nll_reestimated": ("num_examples", "noise_draws", "batch_size"),
     "scores": _SCORING,
     "gmm": ("num_examples", *_SCORING),
     "kde": ("num_examples", "kde_samples", "seed"),

@@ -23,11 +23,15 @@ class CouplingMLP(keras.layers.Layer):
       num_hidden_layers: int, hidden-to-hidden matrices.
       initializers: `SeededInitializers` for the matrices.
       precision: of the matrix products, see `precision.product_policy`.
+      batch_norm: bool, False leaves all norms out.
       **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, size, hidden_units, num_hidden_layers, initializers, precision="float32", **kwargs):
+    def __init__(
+        self, size, hidden_units, num_hidden_layers, initializers, precision="float32", batch_norm=True, **kwargs
+    ):
         super().__init__(**kwargs)
+        self.batch_norm = batch_norm
         inputs = [size] + [hidden_units] * (num_hidden_layers + 1)
         outputs = [hidden_units] * (num_hidden_layers + 1) + [size]
         self.dense = []
@@ -41,15 +45,20 @@ class CouplingMLP(keras.layers.Layer):
             )
             dense.build((None, n_in))
             self.dense.append(dense)
-        shape = (len(inputs),)
-        self.norm_scale = self.add_weight(shape=shape, initializer="ones", name="norm_scale")
-        self.norm_shift = self.add_weight(shape=shape, initializer="zeros", name="norm_shift")
-        self.moving_mean = add_moving_average(self, shape, "zeros", "moving_mean")
-        self.moving_variance = add_moving_average(self, shape, "ones", "moving_variance")
+        if batch_norm:
+            shape = (len(inputs),)
+            self.norm_scale = self.add_weight(shape=shape, initializer="ones", name="norm_scale")
+            self.norm_shift = self.add_weight(shape=shape, initializer="zeros", name="norm_shift")
+            self.moving_mean = add_moving_average(self, shape, "zeros", "moving_mean")
+            self.moving_variance = add_moving_average(self, shape, "ones", "moving_variance")
         self.built = True
 
     def call(self, x, training=False, updates=1):
         """Map [batch, size] to [batch, size]; `training` and `updates` as in `BatchNorm.call`."""
+        if not self.batch_norm:
+            for dense in self.dense:
+                x = tf.cast(dense(x), x.dtype)
+            return x
         averages = [tf.unstack(v) for v in (self.moving_mean, self.moving_variance)]
         affine = [tf.unstack(v) for v in (self.norm_scale, self.norm_shift)]
         statistics = []

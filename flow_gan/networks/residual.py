@@ -15,7 +15,7 @@ from flow_gan.networks.normalization import (
 from flow_gan.networks.precision import product_dtype, product_policy
 from flow_gan.networks.weight_norm import add_convolutions, weight_norm_conv
 
-BATCH_NORMS = ("moving", "batch")
+BATCH_NORMS = ("moving", "batch", "none")
 
 _EPSILON = 1e-4
 
@@ -35,6 +35,7 @@ class ResidualNetwork(keras.layers.Layer):
         batch_norm="batch", with no biases but the last one's
           in:     norm - conv - norm - ReLU
           block:  y + (conv - norm - ReLU - conv - norm)(y) - ReLU
+        batch_norm="none": as "moving", without the norms
 
     The first norm in and the first norm of each block have no scale and no shift. The weights of all blocks are
     stacked: convolutions and moving averages two per block, scales and shifts one per block. So few large weights
@@ -45,7 +46,7 @@ class ResidualNetwork(keras.layers.Layer):
       filters: int, channels between.
       residual_blocks: int.
       batch_norm: "moving", per channel, with moving averages in evaluation; or "batch", one scalar mean and variance
-        of the batch at hand, in evaluation too (the release's `--batch_norm_adaptive` 1 and 0).
+        of the batch at hand, in evaluation too (the release's `--batch_norm_adaptive` 1 and 0); or "none".
       first_tanh_scale: float, `tanh_scale` at the start.
       initializers: `SeededInitializers` for the convolutions.
       precision: of the convolutions, see `precision.product_policy`.
@@ -69,14 +70,14 @@ class ResidualNetwork(keras.layers.Layer):
         self.channels = channels
         self.batch_norm = batch_norm
         self.residual_blocks = residual_blocks
-        moving = batch_norm == "moving"
+        has_biases = batch_norm != "batch"
         convolutions = 2 * residual_blocks
-        self.conv_in = add_convolutions(self, "conv_in", (1, 1, channels, filters), initializers, moving)
+        self.conv_in = add_convolutions(self, "conv_in", (1, 1, channels, filters), initializers, has_biases)
         if residual_blocks:
             shape = (3, 3, filters, filters)
-            self.block_convs = add_convolutions(self, "block_convs", shape, initializers, moving, convolutions)
+            self.block_convs = add_convolutions(self, "block_convs", shape, initializers, has_biases, convolutions)
         self.conv_out = add_convolutions(self, "conv_out", (1, 1, filters, 2 * channels), initializers, True)
-        if moving:
+        if batch_norm == "moving":
             self.input_averages = self._add_averages("input", (channels,))
             self.norm_averages = self._add_averages("norm", (1 + convolutions, filters))
             shape = (1 + residual_blocks, filters)
@@ -95,12 +96,14 @@ class ResidualNetwork(keras.layers.Layer):
     def call(self, x, training=False, updates=1):
         """Return (shift, log_scale), each [batch, H, W, channels], of `x` of that shape.
 
-        `training` and `updates` are as in `BatchNorm.call`; batch_norm="batch" has one mode and no averages.
+        `training` and `updates` are as in `BatchNorm.call`; the other kinds have one mode and no averages.
         """
         if self.batch_norm == "moving":
             y = self._features(x, training, updates)
-        else:
+        elif self.batch_norm == "batch":
             y = self._whole_batch_features(x)
+        else:
+            y = self._features_without_norms(x)
         log_scale, shift = tf.split(tf.tanh(self._convolve(y, *self.conv_out)), 2, axis=-1)
         return shift, log_scale * self.tanh_scale + self.scale_shift
 
@@ -135,6 +138,12 @@ class ResidualNetwork(keras.layers.Layer):
         for first, second in self._blocks():
             residual = tf.nn.relu(whole_batch_norm(self._convolve(y, *first)))
             y = tf.nn.relu(y + whole_batch_norm(self._convolve(residual, *second)))
+        return y
+
+    def _features_without_norms(self, x):
+        y = tf.nn.relu(self._convolve(x, *self.conv_in))
+        for first, second in self._blocks():
+            y = tf.nn.relu(y + self._convolve(tf.nn.relu(self._convolve(y, *first)), *second))
         return y
 
     def _blocks(self):

@@ -5,11 +5,13 @@ Where several runs are drawn together, they come as {name: values} and keep thei
 
 import os
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 _SIZE = (7.0, 4.5)
+_MOST_POINTS = 2000
 
 
 def learning_curves(path, runs, unit, log_scale=False):
@@ -58,6 +60,77 @@ def learning_curves(path, runs, unit, log_scale=False):
     _save(figure, path)
 
 
+def objective_curves(path, panels, unit, wide=()):
+    """Draw a panel for each objective as the paper's Figure 2 has them: train, validation, and the critic's loss.
+
+    Args:
+      path: file to write.
+      panels: {title: run}, runs as in `learning_curves`.
+      unit: str, of the NLL.
+      wide: titles of the panels whose NLL grows over decades, on a symmetric log axis.
+    """
+    figure = Figure((4.6 * len(panels), 3.9), layout="constrained")
+    handles = {}
+    for axes, (title, run) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        axes.set_title(title, fontsize="medium")
+        axes.set_xlabel("generator updates")
+        axes.set_ylabel(f"NLL ({unit})")
+        axes.grid(alpha=0.3)
+        drawn = axes.plot(*_thinned(run["step"], run["nll"]), color="C3", linewidth=1, alpha=0.8, label="train NLL")
+        steps = run["validation_step"], _finite(run["validation_nll"])
+        drawn += axes.plot(*steps, color="C0", marker=".", label="validation NLL")
+        if title in wide:
+            axes.set_yscale("symlog", linthresh=1.0)
+        if "critic_loss" in run:
+            right = axes.twinx()
+            right.set_ylabel("critic's loss")
+            loss = _thinned(run["critic_step"], run["critic_loss"])
+            drawn += right.plot(*loss, color="C2", linewidth=1, alpha=0.8, label="critic's loss")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        handles |= {line.get_label(): line for line in drawn}
+    figure.legend(handles.values(), handles.keys(), fontsize="small", ncols=3, loc="outside upper center")
+    _save(figure, path)
+
+
+def trade_off(path, points, unit, score):
+    """Draw NLL against sample score, a point for each lambda, joined in their order, with MLE and ADV as the ends.
+
+    Args:
+      path: file to write.
+      points: [(name, (nll, error), (score, error))] from ADV to MLE; an error may be None. Points with a number that is
+        None are left out.
+      unit: str, of the NLL.
+      score: str, name of the score.
+    """
+    figure, axes = _axes(f"test NLL ({unit}), lower is better", f"{score}, higher is better")
+    known = [point for point in points if None not in (point[1][0], point[2][0])]
+    nlls = [nll for _, (nll, _), _ in known]
+    if nlls and max(nlls) - min(nlls) > 20 * max(abs(float(np.median(nlls))), 1):
+        axes.set_xscale("symlog", linthresh=1.0)
+    axes.plot(nlls, [score for _, _, (score, _) in known], color="0.7", linewidth=1, zorder=1)
+    for i, (name, (nll, nll_error), (value, score_error)) in enumerate(known):
+        axes.errorbar(
+            nll, value, yerr=score_error, xerr=nll_error, color=f"C{i % 10}", marker="o", capsize=2, label=name
+        )
+    axes.legend(fontsize="small", ncols=2)
+    _save(figure, path)
+
+
+def sample_panels(path, grids):
+    """Draw grids of samples side by side, each under its name (Figures 1 and 7).
+
+    Args:
+      path: file to write.
+      grids: {name: uint8 image [H, W] or [H, W, 3]}.
+    """
+    figure = Figure((3.1 * len(grids), 3.5), layout="constrained")
+    for axes, (name, grid) in zip(figure.subplots(1, len(grids), squeeze=False)[0], grids.items(), strict=True):
+        axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(name, fontsize="medium")
+        axes.axis("off")
+    _save(figure, path)
+
+
 def score_curves(path, runs, score):
     """Draw a sample score over steps (Figure 5).
 
@@ -86,7 +159,7 @@ def singular_value_cdf(path, runs):
     lowest = min((float(values.min()) for values in positive if values.size), default=1e-12)
     for i, (name, values) in enumerate(runs.items()):
         values = np.sort(np.maximum(np.ravel(values), lowest))
-        axes.plot(values, np.arange(1, len(values) + 1) / len(values), color=f"C{i}", label=name)
+        axes.plot(*_thinned(values, np.arange(1, len(values) + 1) / len(values)), color=f"C{i}", label=name)
     axes.set_xscale("log")
     axes.set_ylim(0, 1)
     axes.legend(fontsize="small")
@@ -156,6 +229,12 @@ def _legend_above(figure, handles, labels):
     figure.legend(handles, labels, fontsize="small", ncols=2, loc="outside upper center")
 
 
+def _thinned(x, y):
+    """Return every so manieth point of a curve: what no eye tells from all of them, in a tenth of an SVG's size."""
+    kept = np.unique(np.linspace(0, max(len(x) - 1, 0), _MOST_POINTS).astype(int))[: len(x)]
+    return np.asarray(x)[kept], _finite(y)[kept]
+
+
 def _finite(values):
     values = np.array([np.nan if value is None else value for value in values], float)
     values[~np.isfinite(values)] = np.nan
@@ -166,5 +245,8 @@ def _save(figure, path):
     """Write a figure whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, format=path.suffix[1:], dpi=150)
+    kind = path.suffix[1:]
+    # An SVG that says nothing of when it was made, and whose names do not change.
+    with matplotlib.rc_context({"svg.hashsalt": "flow_gan"}):
+        figure.savefig(temporary, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
     os.replace(temporary, path)

@@ -152,6 +152,7 @@ def build_model(config, levels=256):
             hidden_units=config.hidden_layers,
             num_hidden_layers=config.no_of_layers,
             init_type=config.init_type,
+            batch_norm=config.batch_norm,
             logit_alpha=config.alpha,
             **common,
         )
@@ -160,7 +161,7 @@ def build_model(config, levels=256):
             image_shape,
             residual_blocks=config.no_of_layers,
             filters=config.filters,
-            batch_norm="moving" if config.batch_norm_adaptive else "batch",
+            batch_norm=_real_nvp_batch_norm(config),
             scales=config.scales,
             logit_alpha=config.alpha,
             **common,
@@ -191,6 +192,12 @@ def build_model(config, levels=256):
     critic_optimizer = _adam(config, config.n_critic) if critic else None
     model.compile(_adam(config), critic_optimizer, jit_compile=config.jit_compile)
     return model
+
+
+def _real_nvp_batch_norm(config):
+    if not config.batch_norm:
+        return "none"
+    return "moving" if config.batch_norm_adaptive else "batch"
 
 
 def _adam(config, updates_per_step=1):

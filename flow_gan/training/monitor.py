@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from flow_gan import data, random
 from flow_gan.bijectors import layer_not_finite
-from flow_gan.errors import UserError
+from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.training.build import validation_batches
 from flow_gan.training.run_folder import writing
 from flow_gan.training.signals import Interrupted, Stopped, StopSignals
@@ -177,7 +177,7 @@ class Monitor(keras.callbacks.Callback):
         return f"train NLL {self._dataset.format_nll(record['nll'])}{self._best_text()}"
 
     def failure_in_step(self, what):
-        """Return the `UserError` for a step that broke off, with the finished steps before it recorded."""
+        """Return the `NotFiniteError` for a step that broke off, with the finished steps before it recorded."""
         if self._pending:
             self._metrics_file.write(self._collect())
         return self._failure(self._step + 1, what)
@@ -202,7 +202,7 @@ class Monitor(keras.callbacks.Callback):
     def _failure(self, step, what):
         saved = self._checkpoints.latest_path
         kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was saved before it"
-        return UserError(
+        return NotFiniteError(
             f"step {step}: {what}, so training stopped; expected finite values; {kept}. "
             "A smaller --learning_rate or another --seed may help"
         )

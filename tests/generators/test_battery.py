@@ -15,10 +15,15 @@ GENERATORS = {
     )
     for prior in ("logistic", "gaussian", "uniform")
 } | {
-    f"real_nvp_{scales}_{batch_norm}": lambda shape, dtype, scales=scales, batch_norm=batch_norm: flow_gan.RealNVP(
-        shape, residual_blocks=1, filters=5, batch_norm=batch_norm, scales=scales, dtype=dtype
-    )
-    for scales, batch_norm in ((1, "moving"), (2, "moving"), (3, "moving"), (2, "batch"))
+    "nice_no_norm": lambda shape, dtype: flow_gan.NICE(
+        shape, hidden_units=12, num_hidden_layers=2, batch_norm=False, dtype=dtype
+    ),
+    **{
+        f"real_nvp_{scales}_{batch_norm}": lambda shape, dtype, scales=scales, batch_norm=batch_norm: flow_gan.RealNVP(
+            shape, residual_blocks=1, filters=5, batch_norm=batch_norm, scales=scales, dtype=dtype
+        )
+        for scales, batch_norm in ((1, "moving"), (2, "moving"), (3, "moving"), (2, "batch"), (2, "none"))
+    },
 }
 PER_IMAGE = [name for name in GENERATORS if not name.endswith("batch")]
 

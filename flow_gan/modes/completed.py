@@ -1,0 +1,105 @@
+"""A run that exists, with what is stored of it."""
+
+import dataclasses
+import json
+
+from flow_gan import training
+from flow_gan.errors import UserError
+from flow_gan.modes.effective import effective_config
+from flow_gan.modes.evaluate import stored_result
+from flow_gan.training.run_folder import RunFolder
+
+# Measures that Tables 1 and 2 take from the weights of the lowest NLL; all others from those of the highest score.
+_OF_BEST_NLL = ("nll",)
+
+
+@dataclasses.dataclass(frozen=True)
+class CompletedRun:
+    """A run with what is stored of it.
+
+    Attributes:
+      name: str, its folder's name.
+      config: its `config.Config`, with the settings of the evaluation.
+      folder: its `RunFolder`.
+      records: list of dicts, metrics.jsonl.
+    """
+
+    name: str
+    config: object
+    folder: RunFolder
+    records: list
+
+    def checkpoint(self, metric):
+        """Return the name of the weights that a measure is of.
+
+        The NLL of Tables 1 and 2 is of the lowest validation NLL, all else of the highest score in training. Without
+        scores that is the lowest NLL again; for a critic's objective alone, which the NLL does not tell the course of,
+        the latest.
+        """
+        if metric not in _OF_BEST_NLL and self._has("best_score"):
+            return "best_score"
+        follows_nll = metric in _OF_BEST_NLL or self.config.objective != "adv"
+        return "best" if follows_nll and self._has("best") else "latest"
+
+    def _has(self, checkpoint):
+        return training.saved_step(self.folder.checkpoints, checkpoint) is not None
+
+    def configured(self, metric, checkpoint=None):
+        """Return the configuration with which a measure of the weights called `checkpoint` is made.
+
+        If it is None, that of `checkpoint(metric)`.
+        """
+        return dataclasses.replace(self.config, checkpoint=checkpoint or self.checkpoint(metric))
+
+    def result(self, metric, checkpoint=None):
+        """Return the stored result of a measure, a dict, or None where there is none of these settings and weights."""
+        return stored_result(self.folder, self.configured(metric, checkpoint), metric)
+
+    def curve(self, unit):
+        """Return what `figures.learning_curves` draws; `unit` is a function from nats."""
+        watched, validated = ([r for r in self.records if name in r] for name in ("nll", "validation_nll"))
+        curve = {
+            "step": [record["step"] for record in watched],
+            "nll": [_converted(record["nll"], unit) for record in watched],
+            "validation_step": [record["step"] for record in validated],
+            "validation_nll": [_converted(record["validation_nll"], unit) for record in validated],
+        }
+        if self.config.n_critic:
+            curve["critic_step"] = [record["step"] for record in self.records]
+            curve["critic_loss"] = [record["critic_loss"] for record in self.records]
+        return curve
+
+    def scores(self, name):
+        """Return what `figures.score_curves` draws of the scores in training, None where there were none."""
+        records = [record for record in self.records if name in record]
+        if not records:
+            return None
+        return {
+            "step": [record["step"] for record in records],
+            "score": [record[name] for record in records],
+            "std": [record[f"{name}_std"] for record in records],
+        }
+
+
+def _converted(nats, unit):
+    return None if nats is None else unit(nats)
+
+
+def open_run(folder, settings, flag):
+    """Return the `CompletedRun` of a folder.
+
+    Args:
+      folder: path of the run.
+      settings: {setting: value} with which it is measured.
+      flag: str, the flag that names the run, for errors.
+
+    Raises:
+      UserError: the folder is no run, or holds no records.
+    """
+    config = effective_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
+    place = RunFolder(folder, config)
+    try:
+        records = [json.loads(line) for line in place.metrics_file.read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{flag}: {folder} has no readable metrics.jsonl ({error})") from error
+    return CompletedRun(place.path.name, config, place, records)

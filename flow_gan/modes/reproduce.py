@@ -1,0 +1,192 @@
+"""--mode=reproduce: the paper's models, tables and figures, in stages that are never made twice."""
+
+import dataclasses
+import gc
+import os
+import pathlib
+import shutil
+import time
+
+import keras
+
+from flow_gan import config as config_module
+from flow_gan import training
+from flow_gan.errors import NotFiniteError, UserError
+from flow_gan.modes.completed import open_run
+from flow_gan.modes.evaluate import Run, check_metrics, make_scorer, measure
+from flow_gan.modes.reproduction import report
+from flow_gan.modes.reproduction.journal import Journal
+from flow_gan.modes.reproduction.plan import make_plan
+from flow_gan.training.signals import Interrupted, StopSignals
+
+# What a run's folder holds before its configuration is written.
+_BEGUN = {".lock", ".probe", "config.json.tmp"}
+
+
+class ReproductionStopped(training.Stopped):
+    """A reproduction stopped because a signal asked it to.
+
+    Args:
+      received: `signal.Signals`.
+      command: str, which goes on with it.
+    """
+
+    def __init__(self, received, command):
+        KeyboardInterrupt.__init__(self, f"{received.name}: stopped; it goes on from there with\n  {command}")
+        self.signal = received
+
+
+def reproduce(config, given, scale=None):
+    """Train, measure and report what is not there yet.
+
+    Args:
+      config: `config.Config` of --mode=reproduce.
+      given: {setting: value} of the command line.
+      scale: `reproduction.settings.Scale`; that of `config` if None.
+
+    Returns:
+      The path of the report, index.html.
+
+    Raises:
+      UserError: a flag that the scale sets, or that is of no use here; a folder that cannot be used; data that are
+        not there.
+      ReproductionStopped: SIGTERM or Ctrl-C came.
+    """
+    unused = sorted(given.keys() - set(config_module.REPRODUCTION))
+    if unused:
+        raise UserError(
+            f"--{unused[0]}={given[unused[0]]} has no use in --mode=reproduce, whose --scale sets it; leave it out"
+        )
+    folder = config.run_dir or pathlib.Path(config.runs_dir) / f"reproduce_{config.dataset}_{config.scale}"
+    plan = make_plan(config, folder, scale)
+    dataset = training.load_data(plan.trainings[0].config)
+    for stage in plan.stages:
+        for measurement in stage.measurements:
+            asked = dataclasses.replace(measurement.training.config, mode="evaluate", **measurement.settings)
+            check_metrics(asked, [measurement.metric], dataset)
+    journal = Journal(folder)
+    try:
+        journal.begin(given)
+        with StopSignals() as signals:
+            try:
+                return _Reproduction(plan, journal, dataset).run()
+            except Interrupted:
+                raise ReproductionStopped(signals.received, journal.command()) from None
+            except training.Stopped as stopped:
+                raise ReproductionStopped(stopped.signal, journal.command()) from stopped
+    finally:
+        journal.close()
+
+
+class _Reproduction:
+    def __init__(self, plan, journal, dataset):
+        self._plan = plan
+        self._journal = journal
+        self._dataset = dataset
+        self._spent = self._expected = 0.0
+
+    def run(self):
+        plan, journal = self._plan, self._journal
+        stages = [(stage, self._train, self._is_trained) for stage in plan.trainings]
+        stages += [(stage, self._measure, self._is_measured) for stage in plan.stages]
+        count = len(stages) + 1
+        print(f"{plan.config.dataset}, --scale={plan.config.scale}: {count} stages in {journal.folder}")
+        pending = [(number, *stage) for number, stage in enumerate(stages, 1) if not stage[2](stage[0])]
+        for i, (number, stage, work, _) in enumerate(pending):
+            ahead = sum(stage.seconds for _, stage, *_ in pending[i:])
+            print(f"stage {number} of {count}: {stage.title}, {self._remaining(ahead)}", flush=True)
+            self._timed(stage, work)
+        print(f"stage {count} of {count}: figures and report", flush=True)
+        start = time.monotonic()
+        path = report.write(plan, journal, self._dataset)
+        journal.record("report", "figures and report", time.monotonic() - start, done=True)
+        return path
+
+    def _timed(self, stage, work):
+        start = time.monotonic()
+        done = False
+        try:
+            work(stage)
+            done = True
+        finally:
+            seconds = time.monotonic() - start
+            self._journal.record(stage.key, stage.title, seconds, done)
+            # What a model leaves in Keras and in reference cycles.
+            keras.backend.clear_session()
+            gc.collect()
+        self._spent += seconds
+        self._expected += stage.seconds
+
+    def _remaining(self, expected):
+        """Return how long what is ahead will take, by what was expected of what is done and how long it took."""
+        seconds = expected * (self._spent / self._expected if self._expected else 1)
+        return f"about {_duration(seconds)} left"
+
+    def _is_trained(self, stage):
+        if self._journal.failure(stage.key) is not None:
+            return True
+        saved = training.saved_step(stage.folder / "checkpoints", "latest")
+        return self._journal.is_done(stage.key) and saved == stage.config.max_steps
+
+    def _train(self, stage):
+        config, folder = stage.config, stage.folder
+        if (folder / "config.json").exists():
+            config = dataclasses.replace(config, resume=True)
+        elif folder.exists() and set(os.listdir(folder)) <= _BEGUN:
+            shutil.rmtree(folder)
+        try:
+            training.train(config, make_scorer)
+        except NotFiniteError as error:
+            print(f"{stage.title}: {error}")
+            self._journal.fail(stage.key, str(error))
+
+    def _is_measured(self, stage):
+        return not self._missing(stage)
+
+    def _missing(self, stage):
+        """Return [(measurement, run, name of the weights)] of what a stage has still to measure."""
+        missing = []
+        for measurement in stage.measurements:
+            if self._journal.failure(measurement.training.key) is not None:
+                continue
+            if not self._is_trained(measurement.training):
+                missing.append((measurement, None, None))
+                continue
+            run = self._open(measurement)
+            checkpoint = measurement.checkpoint
+            if checkpoint == "chosen":
+                checkpoint = run.checkpoint(measurement.metric)
+            failed = self._journal.failure(failure_key(measurement, checkpoint))
+            if failed is None and run.result(measurement.metric, checkpoint) is None:
+                missing.append((measurement, run, checkpoint))
+        return missing
+
+    def _open(self, measurement):
+        settings = {name: value for name, value in measurement.settings.items() if value is not None}
+        return open_run(measurement.training.folder, settings, "--run_dir")
+
+    def _measure(self, stage):
+        loaded, model, folder = None, None, None
+        for measurement, run, checkpoint in self._missing(stage):
+            config = run.configured(measurement.metric, checkpoint)
+            if loaded != (measurement.training.key, checkpoint):
+                model, folder = training.load_model(config, self._dataset.levels)
+                loaded = measurement.training.key, checkpoint
+            print(f"{measurement.training.title}: {measurement.metric}, checkpoint {checkpoint}", flush=True)
+            try:
+                print(measure(Run(config, self._dataset, model, folder), measurement.metric))
+            except NotFiniteError as error:
+                print(f"{measurement.metric}: {error}")
+                self._journal.fail(failure_key(measurement, checkpoint), str(error))
+
+
+def failure_key(measurement, checkpoint):
+    """Return what the journal calls a measure that failed."""
+    return f"{measurement.training.key}/{measurement.metric}/{checkpoint}"
+
+
+def _duration(seconds):
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,156 @@
+"""What the sections of the report share."""
+
+import dataclasses
+import pathlib
+
+from flow_gan.modes.evaluate import score_label, score_name
+from flow_gan.modes.reproduction import settings
+from flow_gan.modes.reproduction.plan import FLOWS
+from flow_gan.report.page import Cell
+
+NAMES = {"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What all sections are made from.
+
+    Attributes:
+      findings: `findings.Findings`.
+      dataset: `data.Dataset`.
+      folder: path into which figures are drawn.
+    """
+
+    findings: object
+    dataset: object
+    folder: pathlib.Path
+
+    @property
+    def is_grey(self):
+        """Whether the images are grey: they stand for the paper's MNIST, others for its CIFAR-10."""
+        return self.dataset.image_shape[-1] == 1
+
+    @property
+    def paper_dataset(self):
+        """The paper's data set to compare with."""
+        return "mnist" if self.is_grey else "cifar10"
+
+    @property
+    def paper_name(self):
+        """The same for people."""
+        return {"mnist": "MNIST", "cifar10": "CIFAR-10"}[self.paper_dataset]
+
+    @property
+    def unit(self):
+        """The unit of an NLL."""
+        return "nats" if self.is_grey else "bits/dim"
+
+    def convert(self, nats):
+        """Return nats in `unit`."""
+        return nats if self.is_grey else self.dataset.bits_per_dim(nats)
+
+    @property
+    def score(self):
+        """Name of the score for people."""
+        return score_label(self.dataset)
+
+    @property
+    def roles(self):
+        """{role: name for people} of the models of tables and figures."""
+        hybrid = f"Hybrid (λ = {settings.PAPER_LAMBDA[self.findings.plan.config.dataset]:g})"
+        return NAMES | {"hybrid": hybrid}
+
+    def nll(self, role, checkpoint=None, metric="nll"):
+        """Return the `Value` of a role's test NLL in `unit`."""
+        name = "nats" if self.is_grey else "bits_per_dim"
+        return self.findings.value(role, metric, lambda r: (r[name], r[f"{name}_standard_error"]), checkpoint)
+
+    def scored(self, role, checkpoint=None):
+        """Return the `Value` of a role's sample score."""
+        name = score_name(self.dataset)
+        return self.findings.value(role, "scores", lambda r: (r[name], r[f"{name}_std"]), checkpoint)
+
+    def draw(self, stem, draw, vector=True):
+        """Draw a figure as PNG and SVG; return the path of what the page embeds."""
+        paths = [self.folder / f"{stem}{suffix}" for suffix in (".png", ".svg")]
+        for path in paths:
+            draw(path)
+        return paths[1 if vector else 0]
+
+
+def cell(value, decimals=2, is_marked=False):
+    """Return the `Cell` of a `Value`."""
+    return Cell(value.number, value.error, decimals, is_marked)
+
+
+def digits(context):
+    """Return the decimals of an NLL in the data set's unit."""
+    return 2 if context.is_grey else 3
+
+
+def checks_of_nll(context, role, checkpoint=None):
+    """Return what a role's exact NLL rests on, a sentence for each seed."""
+    lines = []
+    for seed in context.findings.plan.seeds:
+        result = context.findings.result(role, "nll", checkpoint, seed)
+        if result is None:
+            why = context.findings.failure(role, seed)
+            lines.append(f"{context.roles.get(role, role)}, seed {seed}: no NLL" + (f" ({why})" if why else ""))
+            continue
+        checks = result["checks"]
+        largest = checks["round_trip_largest"]
+        line = (
+            f"{context.roles.get(role, role)}, seed {seed}, weights {result['checkpoint']} of step {result['step']}: "
+            f"round trip |x − G(f(x))| {'not finite' if largest is None else f'{largest:.2g}'} at most, "
+            f"{100 * checks['finite_fraction']:g} % of the likelihoods finite, "
+            f"{result['num_images']} of {result['num_available']} test images"
+        )
+        lines.append(line + "".join(f". (!) {warning}" for warning in result["warnings"]))
+    return lines
+
+
+def checks_of_scores(context, roles, checkpoint=None):
+    """Return what the scores of roles rest on, sentences."""
+    results = [context.findings.result(role, "scores", checkpoint) for role in roles]
+    results = [result for result in results if result]
+    if not results:
+        return ["No samples could be scored."]
+    first = results[0]
+    accuracy = first["classifier_test_accuracy"]
+    known = "" if accuracy is None else f", whose test accuracy is {100 * accuracy:.2f} %"
+    return [
+        f"Scores are of {first['num_samples']} samples in {first['splits']} splits by {first['classifier']}{known}. "
+        f"{first['note'][:1].upper()}{first['note'][1:]}"
+    ]
+
+
+def steps_text(context):
+    """Return how long the models were trained, beside the paper, a sentence."""
+    plan = context.findings.plan
+    steps = {role: plan.training(role).config.max_steps for role in FLOWS}
+    full = {"mnist": 250_000, "cifar10": 210_900}[context.paper_dataset]
+    counts = ", ".join(f"{NAMES[role]} {count:,}" for role, count in steps.items())
+    return f"Generator updates: {counts}; the original commands for {context.paper_name} make {full:,} or more."
+
+
+def differences(context):
+    """Return what is otherwise than in the paper for every figure and table, sentences."""
+    plan = context.findings.plan
+    lines = [steps_text(context)]
+    if plan.config.dataset == "digits":
+        lines.append("scikit-learn's 8×8 digits with 17 grey levels stand for MNIST, so no number compares in size.")
+    lines.append(
+        "Scores are by a classifier of this package, so that they compare with one another and not with the paper's."
+        if plan.config.classifier == "cnn"
+        else "Scores are by Keras's InceptionV3."
+    )
+    config = plan.training("mle").config
+    if config.model_type == "real_nvp" and (config.no_of_layers, config.filters) != (8, 64):
+        lines.append(
+            f"Real-NVP has {config.no_of_layers} residual blocks of {config.filters} filters, the paper's 8 of 64."
+        )
+    if config.model_type == "real_nvp":
+        lines.append(
+            "MLE has batch norm with moving averages; the original command's has an NLL that is none per image."
+        )
+    return lines

@@ -1,0 +1,101 @@
+"""Figures 4 and 8: singular values of the Jacobian."""
+
+import math
+
+import numpy as np
+
+from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
+from flow_gan.modes.reproduction.sections.context import NAMES, cell, differences
+from flow_gan.report import figures, orderings, paper
+from flow_gan.report.orderings import Value, ascending
+from flow_gan.report.page import Cell, Picture, Section, Table
+
+
+def jacobians(context):
+    """Figures 4 and 8."""
+    findings = context.findings
+    spectra = {role: findings.result(role, "jacobian") for role in (*FLOWS, *IMPLICIT)}
+    known = {role: result for role, result in spectra.items() if result}
+    parts, checks, rows = [], [], []
+    if known:
+        values = {context.roles[role]: result["singular_values"] for role, result in known.items()}
+        draws = len(next(iter(known.values()))["singular_values"])
+        path = context.draw("figure-4-and-8", lambda p: figures.singular_value_cdf(p, values))
+        parts.append(
+            Picture(
+                "picture-4",
+                path,
+                f"Cumulative distributions of the singular values of dG/dz on a log axis for {', '.join(values)}.",
+                f"All singular values at {draws} samples z of the prior together (paper: 64).",
+            )
+        )
+    stated = paper.LOG_DETERMINANTS[context.paper_dataset]
+    measured = {role: _spectrum(result) for role, result in spectra.items()}
+    for role, (determinant, spread, condition, median) in measured.items():
+        own = Cell(stated[role]) if role in stated else Cell()
+        numbers = (cell(determinant), Cell(spread.number), Cell(condition.number), Cell(median.number, None, 4), own)
+        rows.append([context.roles[role], *numbers])
+        result = spectra[role]
+        if result:
+            gap = result["disagreement"]
+            own_formula = (
+                "" if gap is None else f", sum of log singular values and the flow's formula {gap:.2g} nats apart"
+            )
+            checks.append(f"{NAMES[role]}: computed in float64, weights {result['checkpoint']}{own_formula}")
+            checks += [f"(!) {NAMES[role]}: {warning}" for warning in result["warnings"]]
+    header = [
+        *("Model", "Mean log |det dG/dz| (nats)", "Spread of log₁₀ s", "Median log₁₀ condition number"),
+        *("Median singular value", f"Paper: log-determinant, {context.paper_name}"),
+    ]
+    notes = [
+        "Spread: standard deviation of log₁₀ s, where s is not 0. Of a DCGAN the log-determinant is the sum of log s."
+    ]
+    parts.append(Table("jacobian", "Singular values of the generator's Jacobian", header, rows, notes))
+    determinants = [(NAMES[role], measured[role][0]) for role in ("adv", "hybrid", "mle")]
+    verdicts = [
+        ascending("Log-determinant: ADV < Hybrid < MLE", determinants),
+        ascending(
+            "ADV's singular values are spread wider than MLE's", [(NAMES[r], measured[r][1]) for r in ("mle", "adv")]
+        ),
+        _nearer(spectra),
+    ]
+    for role in IMPLICIT:
+        values = [(NAMES[r], measured[r][3]) for r in (role, "mle")]
+        verdicts.append(ascending(f"{NAMES[role]} has lower singular values than MLE (medians)", values, 4))
+    return Section(
+        ["figure-4", "figure-8"],
+        "Figures 4 and 8: singular values of the Jacobian",
+        "MLE's singular values lie in a narrow range, ADV's are spread widely, the hybrid's match MLE's, and the "
+        f"DCGANs' are shifted to lower values (Figure 4 on MNIST, Figure 8 on CIFAR-10). Here: on "
+        f"{context.dataset.name}.",
+        differences(context),
+        parts,
+        verdicts,
+        checks,
+    )
+
+
+def _spectrum(result):
+    """Return `Value`s of log-determinant, spread of log10 s, median log10 condition number and median s."""
+    if result is None:
+        return [Value()] * 4
+    singular = np.array(result["singular_values"], float)
+    logs = np.log10(singular[singular > 0])
+    conditions = np.array([math.inf if c is None else c for c in result["condition_numbers"]])
+    own = result["flow_log_determinants"] or result["log_determinants"]
+    error = None if len(own) < 2 or None in own else float(np.std(own, ddof=1) / math.sqrt(len(own)))
+    return [
+        Value(result["log_determinant"], error),
+        Value(float(logs.std())),
+        Value(float(np.log10(np.median(conditions)))),
+        Value(float(np.median(singular))),
+    ]
+
+
+def _nearer(spectra):
+    claim = "The hybrid's distribution of singular values is nearer to MLE's than ADV's is"
+    if not all(spectra[role] for role in FLOWS):
+        return orderings.Verdict(claim, orderings.UNKNOWN, "a spectrum is missing")
+    reference = spectra["mle"]["singular_values"]
+    far = {r: Value(orderings.largest_distance(spectra[r]["singular_values"], reference)) for r in ("hybrid", "adv")}
+    return ascending(claim, [(f"distance of {NAMES[role]}", value) for role, value in far.items()], 3)

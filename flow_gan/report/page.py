@@ -1,0 +1,268 @@
+"""The report as one HTML file, which needs nothing else: no network, no script, no other file."""
+
+import base64
+import csv
+import dataclasses
+import io
+import math
+import pathlib
+from xml.etree import ElementTree
+
+from flow_gan.report import orderings
+
+_STYLE = (pathlib.Path(__file__).parent / "page.css").read_text()
+_MIME = {".svg": "image/svg+xml", ".png": "image/png"}
+_SYMBOLS = {orderings.HOLDS: "✓", orderings.FAILS: "✗", orderings.UNKNOWN: "?"}
+_CLASSES = {orderings.HOLDS: "holds", orderings.FAILS: "fails", orderings.UNKNOWN: "unknown"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A number in a table.
+
+    Attributes:
+      number: float, or None where there is none.
+      error: float or None.
+      digits: int, decimals.
+      is_marked: bool, a warning belongs to it.
+    """
+
+    number: float | None = None
+    error: float | None = None
+    digits: int = 2
+    is_marked: bool = False
+
+    def __str__(self):
+        if self.number is None:
+            return "–"
+        if not math.isfinite(self.number):
+            return "not finite"
+        text = f"{self.number:.{self.digits}f}"
+        if self.error is not None and math.isfinite(self.error):
+            text += f" ± {self.error:.{self.digits}f}"
+        text = text.replace("-", "\N{MINUS SIGN}")
+        return f"{text} (!)" if self.is_marked else text
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+      key: str, such as "table-1", unique on the page.
+      title: str.
+      header: list of str.
+      rows: list of lists of `Cell` or str, as long as the header.
+      notes: list of str, below it.
+    """
+
+    key: str
+    title: str
+    header: list
+    rows: list
+    notes: list = dataclasses.field(default_factory=list)
+
+    def to_dict(self):
+        """Return it as JSON takes it, numbers as {"value", "error", "warned"}."""
+
+        def plain(cell):
+            if not isinstance(cell, Cell):
+                return cell
+            numbers = [v if v is not None and math.isfinite(v) else None for v in (cell.number, cell.error)]
+            return dict(zip(("value", "error"), numbers, strict=True)) | {"warned": cell.is_marked}
+
+        rows = [dict(zip(self.header, map(plain, row), strict=True)) for row in self.rows]
+        return {"title": self.title, "rows": rows, "notes": self.notes}
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A figure that has been drawn.
+
+    Attributes:
+      key: str, unique on the page.
+      path: path of the SVG or PNG file that is embedded.
+      alternative: str, what it shows, for those who do not see it.
+      caption: str.
+    """
+
+    key: str
+    path: pathlib.Path
+    alternative: str
+    caption: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """One of the paper's figures or tables, or what belongs to it, beside ours.
+
+    Attributes:
+      keys: list of str, anchors: "figure-3", "table-1", ...
+      title: str.
+      paper: str, what the paper shows.
+      differs: list of str, what is otherwise here.
+      parts: list of `Picture` and `Table`.
+      verdicts: list of `orderings.Verdict`.
+      checks: list of str, what the honesty of the numbers rests on.
+    """
+
+    keys: list
+    title: str
+    paper: str
+    differs: list = dataclasses.field(default_factory=list)
+    parts: list = dataclasses.field(default_factory=list)
+    verdicts: list = dataclasses.field(default_factory=list)
+    checks: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """The report.
+
+    Attributes:
+      title, subtitle: str.
+      lead: list of str, paragraphs at the beginning.
+      sections: list of `Section`.
+      appendix: list of `Table`: trainings, stages, versions.
+    """
+
+    title: str
+    subtitle: str
+    lead: list
+    sections: list
+    appendix: list
+
+    @property
+    def tables(self):
+        """All tables, in their order."""
+        return [part for section in self.sections for part in section.parts if isinstance(part, Table)] + self.appendix
+
+
+def to_html(page):
+    """Return a `Page` as HTML, a str."""
+    root = _element("html", lang="en")
+    head = _add(root, "head")
+    _add(head, "meta", charset="utf-8")
+    _add(head, "meta", name="viewport", content="width=device-width, initial-scale=1")
+    _add(head, "title", page.title)
+    _add(head, "style", _STYLE)
+    body = _add(root, "body")
+    header = _add(body, "header")
+    _add(header, "h1", page.title)
+    _add(header, "p", page.subtitle, **{"class": "subtitle"})
+    main = _add(body, "main")
+    for paragraph in page.lead:
+        _add(main, "p", paragraph)
+    _summary(main, page)
+    for section in page.sections:
+        _section(main, section)
+    appendix = _add(main, "section", id="appendix")
+    _add(appendix, "h2", "How it was made")
+    for table in page.appendix:
+        _table(appendix, table)
+    return "<!DOCTYPE html>\n" + ElementTree.tostring(root, encoding="unicode", method="html") + "\n"
+
+
+def to_csv(tables):
+    """Return tables as CSV, a line for each cell: table, row, column, value, error, text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["table", "row", "column", "value", "error", "text"])
+    for table in tables:
+        for row in table.rows:
+            for column, cell in zip(table.header[1:], row[1:], strict=True):
+                numbers = [cell.number, cell.error] if isinstance(cell, Cell) else [None, None]
+                numbers = ["" if value is None else repr(float(value)) for value in numbers]
+                writer.writerow([table.key, str(row[0]), column, *numbers, str(cell)])
+    return text.getvalue()
+
+
+def _element(tag, text=None, **attributes):
+    element = ElementTree.Element(tag, attributes)
+    element.text = text
+    return element
+
+
+def _add(parent, tag, text=None, **attributes):
+    element = _element(tag, text, **attributes)
+    parent.append(element)
+    return element
+
+
+def _summary(main, page):
+    """The list of all verdicts, each a link to its section."""
+    verdicts = [(section, verdict) for section in page.sections for verdict in section.verdicts]
+    counts = [sum(v.status == status for _, v in verdicts) for status in _SYMBOLS]
+    summary = _add(main, "section", id="summary")
+    _add(summary, "h2", "What holds")
+    _add(
+        summary,
+        "p",
+        f"Of {len(verdicts)} statements of the paper {counts[0]} hold in this run, {counts[1]} do not hold, and of "
+        f"{counts[2]} it cannot be told. Each is computed from the numbers below it.",
+    )
+    table = _add(_add(summary, "div", **{"class": "wide"}), "table", **{"class": "verdicts"})
+    head = _add(_add(table, "thead"), "tr")
+    for name in ("Where", "The paper says", "In this run"):
+        _add(head, "th", name, scope="col")
+    rows = _add(table, "tbody")
+    for section, verdict in verdicts:
+        row = _add(rows, "tr")
+        _add(_add(row, "td"), "a", _short(section), href=f"#{section.keys[0]}")
+        _add(row, "td", verdict.claim)
+        _add(_add(row, "td"), "span", _status(verdict), **{"class": f"status {_CLASSES[verdict.status]}"})
+
+
+def _short(section):
+    return section.title.split(":")[0]
+
+
+def _status(verdict):
+    return f"{_SYMBOLS[verdict.status]} {verdict.status}"
+
+
+def _section(main, section):
+    place = _add(main, "section", id=section.keys[0])
+    for key in section.keys[1:]:
+        _add(place, "span", id=key)
+    _add(place, "h2", section.title)
+    said = _add(place, "p", **{"class": "paper"})
+    _add(said, "strong", "Paper: ").tail = section.paper
+    for part in section.parts:
+        (_table if isinstance(part, Table) else _picture)(place, part)
+    for verdict in section.verdicts:
+        line = _add(place, "p", **{"class": f"verdict {_CLASSES[verdict.status]}"})
+        _add(
+            line, "strong", f"{_SYMBOLS[verdict.status]} {verdict.claim}: {verdict.status}"
+        ).tail = f". {verdict.detail}."
+    for title, lines in (("What differs from the paper", section.differs), ("Checks", section.checks)):
+        if lines:
+            _add(place, "h3", title)
+            items = _add(place, "ul")
+            for line in lines:
+                _add(items, "li", line)
+
+
+def _picture(place, picture):
+    figure = _add(place, "figure", id=picture.key)
+    data = base64.b64encode(picture.path.read_bytes()).decode()
+    kind = _MIME[picture.path.suffix]
+    _add(figure, "img", src=f"data:{kind};base64,{data}", alt=picture.alternative)
+    _add(figure, "figcaption", picture.caption)
+
+
+def _table(place, table):
+    outer = _add(place, "div", id=table.key, **{"class": "wide"})
+    element = _add(outer, "table")
+    _add(element, "caption", table.title)
+    head = _add(_add(element, "thead"), "tr")
+    for name in table.header:
+        _add(head, "th", name, scope="col")
+    rows = _add(element, "tbody")
+    for row in table.rows:
+        line = _add(rows, "tr")
+        _add(line, "th", str(row[0]), scope="row")
+        for cell in row[1:]:
+            _add(line, "td", str(cell), **({"class": "number"} if isinstance(cell, Cell) else {}))
+    for note in table.notes:
+        _add(outer, "p", note, **{"class": "note"})
