@@ -111,9 +111,7 @@ class _Reproduction:
         finally:
             seconds = time.monotonic() - start
             self._journal.record(stage.key, stage.title, seconds, done)
-            # What a model leaves in Keras and in reference cycles.
-            keras.backend.clear_session()
-            gc.collect()
+            _free_memory()
         self._spent += seconds
         self._expected += stage.seconds
 
@@ -183,6 +181,12 @@ class _Reproduction:
 def failure_key(measurement, checkpoint):
     """Return what the journal calls a measure that failed."""
     return f"{measurement.training.key}/{measurement.metric}/{checkpoint}"
+
+
+def _free_memory():
+    """Free what a model leaves in Keras and in reference cycles."""
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def _duration(seconds):

@@ -69,7 +69,7 @@ def objective_curves(path, panels, unit, wide=()):
       unit: str, of the NLL.
       wide: titles of the panels whose NLL grows over decades, on a symmetric log axis.
     """
-    figure = Figure((4.6 * len(panels), 3.9), layout="constrained")
+    figure = Figure((5.0 * len(panels), 3.9), layout="constrained")
     handles = {}
     for axes, (title, run) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         axes.set_title(title, fontsize="medium")

@@ -5,6 +5,7 @@ import itertools
 import math
 
 import numpy as np
+import scipy.stats
 
 HOLDS = "holds"
 FAILS = "does not hold"
@@ -39,11 +40,14 @@ class Verdict:
       claim: str, what the paper says, in words.
       status: `HOLDS`, `FAILS` or `UNKNOWN`.
       detail: str, the numbers that decide it, or what is missing.
+      is_clear: bool, whether all numbers in the order are apart by more than twice their errors, as far as these are
+        known.
     """
 
     claim: str
     status: str
     detail: str
+    is_clear: bool = True
 
 
 def ascending(claim, values, digits=2):
@@ -64,7 +68,7 @@ def ascending(claim, values, digits=2):
     close = [f"{a} and {b}" for (a, low), (b, high) in itertools.pairwise(ranked) if _are_close(low, high)]
     if close:
         detail += f"; not beyond twice the error: {', '.join(close)}"
-    return Verdict(claim, HOLDS if holds else FAILS, detail)
+    return Verdict(claim, HOLDS if holds else FAILS, detail, is_clear=not close)
 
 
 def _are_close(low, high):
@@ -114,10 +118,9 @@ def trend(claim, steps, values, falls=False, least=0.5):
 
 def rank_correlation(x, y):
     """Return Spearman's rank correlation, 0 where one of them is constant."""
-    ranks = [np.argsort(np.argsort(values)).astype(float) for values in (x, y)]
     if any(len(set(values)) == 1 for values in (x, y)):
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(scipy.stats.spearmanr(x, y).statistic)
 
 
 def at_most(claim, value, limit, what):

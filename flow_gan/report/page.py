@@ -198,17 +198,17 @@ def _summary(main, page):
     _add(
         summary,
         "p",
-        f"Of {len(verdicts)} statements of the paper {counts[0]} hold in this run, {counts[1]} do not hold, and of "
-        f"{counts[2]} it cannot be told. Each is computed from the numbers below it.",
+        f"Of {len(verdicts)} statements, the paper's and at the end ours, {counts[0]} hold in this run, {counts[1]} do "
+        f"not hold, and of {counts[2]} it cannot be told. Each is computed from the numbers below it.",
     )
     table = _add(_add(summary, "div", **{"class": "wide"}), "table", **{"class": "verdicts"})
     head = _add(_add(table, "thead"), "tr")
-    for name in ("Where", "The paper says", "In this run"):
+    for name in ("Where", "Statement", "In this run"):
         _add(head, "th", name, scope="col")
     rows = _add(table, "tbody")
     for section, verdict in verdicts:
         row = _add(rows, "tr")
-        _add(_add(row, "td"), "a", _short(section), href=f"#{section.keys[0]}")
+        _add(_add(row, "td", **{"class": "where"}), "a", _short(section), href=f"#{section.keys[0]}")
         _add(row, "td", verdict.claim)
         _add(_add(row, "td"), "span", _status(verdict), **{"class": f"status {_CLASSES[verdict.status]}"})
 
@@ -218,7 +218,7 @@ def _short(section):
 
 
 def _status(verdict):
-    return f"{_SYMBOLS[verdict.status]} {verdict.status}"
+    return f"{_SYMBOLS[verdict.status]} {verdict.status}{'' if verdict.is_clear else ', within the error'}"
 
 
 def _section(main, section):
@@ -232,9 +232,7 @@ def _section(main, section):
         (_table if isinstance(part, Table) else _picture)(place, part)
     for verdict in section.verdicts:
         line = _add(place, "p", **{"class": f"verdict {_CLASSES[verdict.status]}"})
-        _add(
-            line, "strong", f"{_SYMBOLS[verdict.status]} {verdict.claim}: {verdict.status}"
-        ).tail = f". {verdict.detail}."
+        _add(line, "strong", f"{_status(verdict)}: {verdict.claim}.").tail = f" {verdict.detail}."
     for title, lines in (("What differs from the paper", section.differs), ("Checks", section.checks)):
         if lines:
             _add(place, "h3", title)

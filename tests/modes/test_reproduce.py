@@ -1,34 +1,375 @@
-"""Reproducing the paper: what is planned, what is redone, what the report says."""
+"""Reproducing the paper: what is planned, what is redone and what is not, and what the report says."""
 
 import dataclasses
+import importlib
 import json
+import os
+import pathlib
 import signal
+import types
 
+import filelock
 import pytest
 
 from flow_gan import config as config_module
-from flow_gan import training
+from flow_gan import data, training
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.main import main
-from flow_gan.modes import reproduce as reproduce_function
-from flow_gan.modes.reproduction.journal import Journal
-from flow_gan.modes.reproduction.plan import make_plan
-from flow_gan.modes.reproduction.settings import SCALES, Scale
-from flow_gan.report import page
+from flow_gan.modes import reproduce
+from flow_gan.modes.evaluate import result_path
+from flow_gan.modes.reproduction.findings import over_seeds
+from flow_gan.modes.reproduction.plan import ABLATIONS, make_plan
+from flow_gan.modes.reproduction.settings import PAPER_LAMBDA, SCALES, Scale, flow_settings, implicit_settings
+from flow_gan.report.orderings import Value
+from flow_gan.training.run_folder import write_json
 from tests.modes.test_modes import judge
 from tests.report.test_page import check_html
 from tests.test_main import assert_refused
 from tests.test_project import ROOT
 
+# The package has the function of the same name.
+MODULE = importlib.import_module("flow_gan.modes.reproduce")
+ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep")
+# Trainings of three steps of tiny models, each measured by next to nothing.
 ABSURD = Scale(
-    dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep"), 3),
-    1,
-    1,
-    {
+    dict.fromkeys(ROLES, 3),
+    num_seeds=1,
+    score_every=1,
+    evaluation={
         **{"score_samples": 30, "score_splits": 3, "kde_samples": 20, "jacobian_draws": 2},
         **{"ais_images": 2, "ais_chains": 2, "ais_temperatures": 3, "ais_leapfrog": 1},
     },
-    {"gmm": {"num_examples": 20}},
-    flow={"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1},
+    of_metric={"gmm": {"num_examples": 20}},
+    flow={"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2},
     implicit={"filters": 2, "df_dim": 2, "critic": "mnist"},
 )
+
+
+def configured(**settings):
+    return config_module.Config(**({"mode": "reproduce"} | settings))
+
+
+@pytest.mark.parametrize("scale", config_module.SCALES)
+@pytest.mark.parametrize("dataset", config_module.REPRODUCED_DATASETS)
+def test_plan(dataset, scale):
+    plan = make_plan(configured(dataset=dataset, scale=scale), "folder")
+    assert len(plan.seeds) == (3 if dataset == "digits" and scale != "tiny" else 1)
+    configs = {role: plan.training(role).config for role, _ in plan.roles}
+    assert (configs["mle"].objective, configs["adv"].objective) == ("mle", "adv")
+    assert configs["hybrid"].like_reg == PAPER_LAMBDA[dataset] == {"cifar10": 1.0}.get(dataset, 0.1)
+    assert (configs["dcgan_wgan"].f_div, configs["dcgan_ce"].f_div) == ("wgan", "ce")
+    # The trade-off: six values of lambda or more, the paper's among them, between two ends trained as long.
+    assert len(plan.lambdas) >= 6 and PAPER_LAMBDA[dataset] in plan.lambdas
+    sweep = [configs[role] for role in ("sweep_mle", "sweep_adv", *(f"lambda_{v:g}" for v in plan.lambdas))]
+    assert len({config.max_steps for config in sweep}) == 1
+    assert [config.like_reg for config in sweep[2:]] == list(plan.lambdas)
+    # Each ablation differs from that end in what it names alone.
+    for role, change in ABLATIONS.items():
+        same = dataclasses.replace(configs[role], run_dir=None, **{n: getattr(sweep[1], n) for n in change})
+        assert same == dataclasses.replace(sweep[1], run_dir=None), role
+        assert all(getattr(configs[role], name) == value for name, value in change.items())
+    # What is the same training is made once, and every measure can be had.
+    assert len({training.folder for training in plan.trainings}) == len(plan.trainings)
+    metrics = {m.metric for stage in plan.stages for m in stage.measurements}
+    assert metrics == {"nll", "nll_reestimated", "scores", "gmm", "ais", "jacobian", "pictures"}
+    assert len({stage.key for stage in plan.stages}) == len(plan.stages)
+
+
+def test_tiny_is_tiny():
+    plan = make_plan(configured(), "folder")
+    assert len(plan.trainings) == 13 and len(plan.seeds) == 1 and plan.scale.evaluation["ais_images"] == 10
+    assert all(training.seconds <= 60 for training in plan.trainings)
+    assert sum(stage.seconds for stage in (*plan.trainings, *plan.stages)) < 25 * 60
+
+
+def test_seeds():
+    plan = make_plan(configured(num_seeds=2, seed=7), "folder")
+    assert plan.seeds == (7, 8) and len(plan.trainings) == 26
+    assert {training.config.seed for training in plan.trainings} == {7, 8}
+
+
+SAME = (
+    *("model_type", "prior", "no_of_layers", "n_critic", "like_reg", "f_div", "reg", "df_dim", "batch_size"),
+    *("learning_rate", "lr_decay", "beta1", "hidden_layers", "filters", "scales", "critic", "alpha", "dataset"),
+)
+
+
+@pytest.mark.parametrize(
+    "preset, own",
+    [
+        *((f"{d}_nice_{o}", flow_settings(d, o)) for d in ("digits", "mnist") for o in ("mle", "adv")),
+        *((f"{d}_nice_hybrid_paper", flow_settings(d, "hybrid")) for d in ("digits", "mnist")),
+        *((f"cifar10_real_nvp_{o}", flow_settings("cifar10", o)) for o in ("mle", "adv")),
+        ("cifar10_real_nvp_hybrid_paper", flow_settings("cifar10", "hybrid")),
+        *((f"{d}_{k}", implicit_settings(d, k)) for d in ("digits", "mnist") for k in ("dcgan_wgan", "dcgan_ce")),
+    ],
+)
+def test_settings_are_the_presets(preset, own):
+    given, _ = config_module.parse([f"--flagfile={ROOT / 'runs' / f'{preset}.flags'}"])
+    preset, own = config_module.Config(**given), config_module.Config(**own)
+    assert {name: getattr(own, name) for name in SAME} == {name: getattr(preset, name) for name in SAME}
+
+
+def test_the_paper_s_number_of_steps():
+    for dataset, steps in (("mnist", {"mle": 250_000, "adv": 250_000, "hybrid": 250_000}),):
+        assert SCALES[dataset]["full"].steps.items() >= steps.items()
+    assert SCALES["cifar10"]["full"].steps["hybrid"] == 500 * (45_000 // 64)
+
+
+@dataclasses.dataclass
+class StandIns:
+    """What a reproduction calls, in place of training and measuring; each leaves files behind as the real one does."""
+
+    done: list = dataclasses.field(default_factory=list)
+    fail: dict = dataclasses.field(default_factory=dict)
+
+    def train(self, config, make_scorer):
+        folder = pathlib.Path(config.run_dir)
+        role = folder.name.split("-")[0]
+        self.done.append(("resume" if config.resume else "train", role))
+        if role in self.fail:
+            raise self.fail[role]
+        folder.mkdir(parents=True, exist_ok=True)
+        resolved = dataclasses.replace(config, resume=False, input_height=8, input_width=8, c_dim=1)
+        (folder / "config.json").write_text(resolved.to_json())
+        (folder / "metrics.jsonl").write_text('{"step": 1}\n')
+        for which in ("latest", "best_score", *(["best"] if config.has_likelihood else [])):
+            checkpoints = folder / "checkpoints" / which
+            checkpoints.mkdir(parents=True, exist_ok=True)
+            (checkpoints / f"ckpt-{config.max_steps}.index").touch()
+
+    def measure(self, run, name):
+        self.done.append((name, run.folder.path.name.split("-")[0], run.config.checkpoint))
+        if name in self.fail:
+            raise self.fail[name]
+        step = training.saved_step(run.folder.checkpoints, run.config.checkpoint)
+        result = {"step": step, "config": dataclasses.asdict(run.config)}
+        write_json(result_path(run.folder, run.config, name), result)
+        return name
+
+    def count(self, what):
+        return sum(entry[0] == what for entry in self.done)
+
+
+@pytest.fixture
+def stand_ins(monkeypatch):
+    found = StandIns()
+    monkeypatch.setattr("flow_gan.training.train", found.train)
+    monkeypatch.setattr("flow_gan.training.load_model", lambda config, levels: (None, folder_of(config)))
+    monkeypatch.setattr(MODULE, "measure", found.measure)
+    # Which takes half a second where TensorFlow is loaded, and there is nothing to free.
+    monkeypatch.setattr(MODULE, "_free_memory", lambda: None)
+    monkeypatch.setattr("flow_gan.modes.reproduction.report.write", lambda *_: found.done.append(("report",)) or "page")
+    return found
+
+
+def folder_of(config):
+    return training.run_folder.RunFolder(config.run_dir, config)
+
+
+def run(folder, **settings):
+    given = {"mode": "reproduce", "run_dir": str(folder)} | settings
+    return reproduce(config_module.Config(**given), given, None if "scale" in settings else ABSURD)
+
+
+def test_nothing_finished_is_redone(tmp_path, stand_ins, capsys):
+    assert run(tmp_path / "r") == "page"
+    assert stand_ins.count("train") == 13 and stand_ins.count("ais") == 3 and stand_ins.count("gmm") == 1
+    assert stand_ins.count("nll_reestimated") == 3 and stand_ins.count("jacobian") == 5
+    printed = capsys.readouterr().out
+    assert "33 stages" in printed and "stage 1 of 33: MLE, seed 0, about " in printed and " left" in printed
+    journal = json.loads((tmp_path / "r" / "reproduction.json").read_text())
+    assert len(journal["stages"]) == 33 and all(stage["done"] for stage in journal["stages"].values())
+    stand_ins.done.clear()
+    run(tmp_path / "r")
+    assert stand_ins.done == [("report",)]
+    # A measure that is gone is made again, alone; weights that are gone are trained, and measured, again.
+    (gone,) = (tmp_path / "r").glob("trainings/mle-*/evaluation/jacobian-*.json")
+    gone.unlink()
+    stand_ins.done.clear()
+    run(tmp_path / "r")
+    assert stand_ins.done == [("jacobian", "mle", "best_score"), ("report",)]
+
+
+def test_a_killed_reproduction_goes_on(tmp_path, stand_ins):
+    stand_ins.fail["hybrid"] = OSError("killed")
+    with pytest.raises(OSError, match="killed"):
+        run(tmp_path / "r")
+    assert stand_ins.done == [("train", "mle"), ("train", "adv"), ("train", "hybrid")]
+    # Killed while it made its folder, and then in the middle of training.
+    begun = tmp_path / "r" / "trainings" / next(iter(made(tmp_path / "r", "hybrid")))
+    begun.mkdir()
+    (begun / "config.json.tmp").touch()
+    stand_ins.fail = {"dcgan_wgan": OSError("killed")}
+    stand_ins.done.clear()
+    with pytest.raises(OSError, match="killed"):
+        run(tmp_path / "r")
+    assert stand_ins.done == [("train", "hybrid"), ("train", "dcgan_wgan")]
+    unfinished = tmp_path / "r" / "trainings" / next(iter(made(tmp_path / "r", "dcgan_wgan")))
+    unfinished.mkdir()
+    (unfinished / "config.json").write_text("{}")
+    stand_ins.fail = {}
+    stand_ins.done.clear()
+    run(tmp_path / "r")
+    assert stand_ins.done[0] == ("resume", "dcgan_wgan") and stand_ins.count("train") == 9
+    journal = json.loads((tmp_path / "r" / "reproduction.json").read_text())
+    assert all(stage["done"] for stage in journal["stages"].values())
+
+
+def made(folder, role):
+    return [t.key for t in make_plan(configured(), folder, ABSURD).trainings if t.role == role]
+
+
+def test_changed_settings_redo_what_depends_on_them(tmp_path, stand_ins):
+    run(tmp_path / "r")
+
+    def again(scale, **settings):
+        stand_ins.done.clear()
+        given = {"mode": "reproduce", "run_dir": str(tmp_path / "r")} | settings
+        reproduce(config_module.Config(**given), given, scale)
+        return [entry for entry in stand_ins.done if entry != ("report",)]
+
+    fewer = dataclasses.replace(ABSURD, evaluation=ABSURD.evaluation | {"ais_temperatures": 2})
+    assert again(fewer) == [("ais", role, "best_score") for role in ("mle", "adv", "hybrid")]
+    assert again(ABSURD) == [("ais", role, "best_score") for role in ("mle", "adv", "hybrid")]
+    longer = again(dataclasses.replace(ABSURD, steps=ABSURD.steps | {"dcgan_ce": 4}))
+    assert longer == [
+        ("train", "dcgan_ce"),
+        *((metric, "dcgan_ce", "best_score") for metric in ("scores", "jacobian", "pictures")),
+    ]
+    # A second seed is trained and scored; what is of the first seed alone is not made again.
+    added = again(ABSURD, num_seeds=2)
+    assert sum(entry[0] == "train" for entry in added) == 13
+    assert {entry[0] for entry in added} == {"train", "nll", "scores", "nll_reestimated"}
+    assert again(ABSURD) == []
+
+
+def test_what_is_not_finite_is_recorded_and_not_tried_again(tmp_path, stand_ins):
+    stand_ins.fail = {"adv_no_norm": NotFiniteError("step 2: nll is nan"), "gmm": NotFiniteError("no samples")}
+    assert run(tmp_path / "r") == "page"
+    assert not any(entry[1:2] == ("adv_no_norm",) and entry[0] != "train" for entry in stand_ins.done)
+    stand_ins.done.clear()
+    run(tmp_path / "r")
+    assert stand_ins.done == [("report",)]
+    failed = json.loads((tmp_path / "r" / "reproduction.json").read_text())["failed"]
+    assert sorted(failed.values()) == ["no samples", "step 2: nll is nan"]
+
+
+def test_signals_stop_it_and_it_says_how_to_go_on(tmp_path, stand_ins, capsys):
+    folder = tmp_path / "r"
+    given = {"mode": "reproduce", "run_dir": str(folder), "scale": "small"}
+    stand_ins.fail["adv"] = training.Stopped(signal.SIGTERM, 5, "x")
+    with pytest.raises(training.Stopped, match="SIGTERM: stopped") as stopped:
+        reproduce(config_module.Config(**given), given)
+    assert f"python -m flow_gan.main --mode=reproduce --scale=small --run_dir={folder}" in str(stopped.value)
+    stand_ins.fail.clear()
+
+    def interrupted(run_, name):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stand_ins.measure = interrupted
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MODULE, "measure", interrupted)
+        assert main(["--mode=reproduce", "--num_seeds=1", f"--run_dir={folder}"]) == 130
+    said = capsys.readouterr().err
+    assert "SIGINT: stopped; it goes on from there with" in said and "--num_seeds=1" in said
+    # The lock is free again.
+    run(folder)
+
+
+def test_one_process_at_a_time(tmp_path, stand_ins):
+    (tmp_path / "r").mkdir()
+    with filelock.FileLock(tmp_path / "r" / ".lock"), pytest.raises(UserError, match="is in use: another process"):
+        run(tmp_path / "r")
+    assert stand_ins.done == []
+
+
+def test_bad_input(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = ["--mode=reproduce", f"--run_dir={tmp_path / 'r'}"]
+    for flags, message in (
+        (
+            ["--dataset=svhn_cropped"],
+            "--dataset=svhn_cropped with --mode=reproduce; expected one of: digits, mnist, cifar",
+        ),
+        (["--scale=huge"], "--scale='huge' is unknown; expected one of: tiny, small, full"),
+        (["--num_seeds=0"], "--num_seeds=0; expected 1 or more"),
+        (["--seed=2147483647", "--num_seeds=2"], "--seed=2147483647 with 2 seeds comes to 2147483648"),
+        (["--max_steps=5"], "--max_steps=5 has no use in --mode=reproduce, whose --scale sets it"),
+        (["--resume"], "--resume goes with --mode=train, not with --mode=reproduce"),
+        (["--dataset=mnist", f"--data_dir={tmp_path / 'none'}"], "mnist"),
+    ):
+        assert_refused([*folder, *flags], message, capsys)
+    assert_refused(["--scale=small"], "--scale=small goes with --mode=reproduce, not with --mode=train", capsys)
+    assert_refused(["--num_seeds=2"], "--num_seeds=2 goes with --mode=reproduce", capsys)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("mine")
+    assert_refused(["--mode=reproduce", "--run_dir=file"], "--run_dir=file is no folder", capsys)
+    assert_refused(
+        ["--mode=reproduce", "--run_dir=."], "exists already, is no reproduction and is left as it is", capsys
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "reproduction.json").write_text("{")
+    assert_refused(folder, "reproduction.json cannot be read", capsys)
+
+
+def test_over_seeds():
+    assert over_seeds([(3.0, 0.5)]) == Value(3.0, 0.5)
+    assert over_seeds([(1.0, 9.0), (3.0, 9.0)]) == Value(2.0, 2**0.5)
+    assert over_seeds([(1.0, 9.0), (None, None)]) == over_seeds([(float("inf"), None)]) == Value()
+
+
+def tiny_report(tmp_path, monkeypatch, scale, **settings):
+    monkeypatch.setattr("flow_gan.evaluation.load_classifier", judge)
+    given = {"mode": "reproduce", "run_dir": str(tmp_path / "r")} | settings
+    return reproduce(config_module.Config(**given), given, scale)
+
+
+def check_report(path):
+    """Assert that a report has all that it should have."""
+    reader = check_html(path.read_text())
+    figures = {f"figure-{number}" for number in range(1, 9)}
+    tables = {"table-1", "table-2", "table-3", "trade-off", "ablation", "trainings", "stages", "machine", "settings"}
+    assert figures | tables <= set(reader.ids)
+    said = " ".join(reader.text)
+    for number in ("−3334.56", "9.37", "26350.30", "−15588.34"):
+        assert number in said, number
+    stored = json.loads((path.parent / "tables.json").read_text())
+    assert {"table-1", "estimators", "trade-off", "ablation", "stages"} <= stored["tables"].keys()
+    assert (path.parent / "tables.csv").read_text().startswith("table,row,column,value,error,text\n")
+    verdicts = [verdict for section in stored["orderings"].values() for verdict in section]
+    assert len(verdicts) > 20
+    assert {verdict["status"] for verdict in verdicts} <= {"holds", "does not hold", "cannot be told"}
+    return reader, stored, verdicts
+
+
+def test_a_report_of_nothing_but_failures(tmp_path, stand_ins, monkeypatch):
+    """Every number is missing, and the page says so."""
+    monkeypatch.undo()
+    failing = StandIns(fail=dict.fromkeys([*ROLES, *ABLATIONS], NotFiniteError("step 1: nll is nan")))
+    failing.fail |= {f"lambda_{value:g}": NotFiniteError("nan") for value in (0.001, 0.01, 0.1, 1, 10, 100)}
+    monkeypatch.setattr("flow_gan.training.train", failing.train)
+    monkeypatch.setattr(MODULE, "_free_memory", lambda: None)
+    path = tiny_report(tmp_path, monkeypatch, ABSURD)
+    reader, _, verdicts = check_report(path)
+    assert {verdict["status"] for verdict in verdicts} == {"cannot be told"}
+    assert "img" not in {tag for tag, _ in reader.elements}
+    assert "step 1: nll is nan" in " ".join(reader.text)
+
+
+@pytest.mark.slow
+def test_end_to_end(tmp_path, monkeypatch):
+    """Every stage in earnest, with models and trainings too small to learn; about 3 minutes."""
+    path = tiny_report(tmp_path, monkeypatch, ABSURD)
+    reader, stored, verdicts = check_report(path)
+    assert not [verdict for verdict in verdicts if verdict["status"] == "cannot be told"]
+    shown = [attributes for tag, attributes in reader.elements if tag == "img"]
+    assert len(shown) == 7
+    for stem in ("figure-1", "figure-2", "figure-3-and-6", "figure-4-and-8", "figure-5", "figure-7", "trade-off"):
+        assert (path.parent / f"{stem}.png").exists() and (path.parent / f"{stem}.svg").exists()
+    row = stored["tables"]["table-1"]["rows"][0]
+    (result,) = (tmp_path / "r").glob("trainings/mle-*/evaluation/nll-test-best.json")
+    assert row["Test NLL (nats)"]["value"] == json.loads(result.read_text())["nats"]
+    assert types.SimpleNamespace(**row["Paper: test NLL"]).value == -3334.56
+    assert len(data.load("digits").test) == 250

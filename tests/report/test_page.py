@@ -1,0 +1,102 @@
+"""The page is whole, well-formed, needs nothing else, and says what it is given."""
+
+import base64
+import csv
+import html.parser
+import io
+import json
+import math
+import re
+
+import pytest
+
+from flow_gan.report import orderings, page
+from flow_gan.report.page import Cell, Page, Picture, Section, Table
+
+VOID = {"meta", "img", "br", "link"}
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects elements, anchors and text, and fails where tags do not nest."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.elements, self.ids, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def check_html(text):
+    """Assert that a page is well-formed and needs nothing else; return its `Reader`."""
+    assert text.startswith('<!DOCTYPE html>\n<html lang="en">')
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert not reader.open
+    assert len(set(reader.ids)) == len(reader.ids), "an id is there twice"
+    tags = [tag for tag, _ in reader.elements]
+    assert not {"script", "link", "iframe", "object"} & set(tags) and tags.count("h1") == 1
+    for tag, attributes in reader.elements:
+        for name in ("src", "href", "srcset", "data"):
+            value = attributes.get(name, "#summary")
+            assert re.match(r"#|data:image/(png|svg\+xml);base64,", value), value[:80]
+            if value.startswith("#") and tag == "a":
+                assert value[1:] in reader.ids, value
+        if tag == "img":
+            assert len(attributes["alt"]) > 20
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL).group(1)
+    assert "@media print" in style and "url(" not in style and "@import" not in style
+    return reader
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    picture = tmp_path / "a.svg"
+    picture.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    rows = [["MLE & co", Cell(-1.234, 0.5), Cell(2, is_marked=True)], ["<b>", Cell(None), Cell(math.inf)]]
+    table = Table("table-1", "Table 1: of <things>", ["Objective", "NLL", "Score"], rows, ["A note."])
+    verdicts = [
+        orderings.Verdict("a < b", orderings.HOLDS, "1 < 2"),
+        orderings.Verdict("b < c", orderings.FAILS, "3 > 2", is_clear=False),
+        orderings.Verdict("c < d", orderings.UNKNOWN, "no d"),
+    ]
+    figure = Picture("picture-1", picture, "What the picture shows, for a test.", "Caption")
+    section = Section(
+        ["figure-1", "figure-3"], "Figure 1: x", "it is so", ["less"], [figure, table], verdicts, ["sound"]
+    )
+    return Page("Title", "Subtitle", ["Lead."], [section], [Table("end", "End", ["a", "b"], [["x", "y"]])])
+
+
+def test_html(made_up):
+    text = page.to_html(made_up)
+    reader = check_html(text)
+    assert {"figure-1", "figure-3", "picture-1", "table-1", "end", "summary"} <= set(reader.ids)
+    said = " ".join(" ".join(reader.text).split())
+    assert "1 hold in this run, 1 do not hold, and of 1 it cannot be told" in said
+    for part in ("MLE & co", "<b>", "Table 1: of <things>", "−1.23 ± 0.50", "2.00 (!)", "–", "not finite", "A note."):
+        assert part in said, part
+    assert "✗ does not hold, within the error: b < c." in said and "? cannot be told: c < d. no d." in said
+    (source,) = [attributes["src"] for tag, attributes in reader.elements if tag == "img"]
+    assert base64.b64decode(source.split(",")[1]).startswith(b"<svg")
+
+
+def test_csv_and_json(made_up):
+    rows = list(csv.DictReader(io.StringIO(page.to_csv(made_up.tables))))
+    assert len(rows) == 5
+    assert rows[0] == {
+        **{"table": "table-1", "row": "MLE & co", "column": "NLL"},
+        **{"value": "-1.234", "error": "0.5", "text": "−1.23 ± 0.50"},
+    }
+    table = json.loads(json.dumps(made_up.tables[0].to_dict(), allow_nan=False))
+    assert table["rows"][0]["NLL"] == {"value": -1.234, "error": 0.5, "warned": False}
+    assert table["rows"][1]["Score"]["value"] is None and table["rows"][0]["Score"]["warned"]
