@@ -37,7 +37,7 @@ def reestimated_moving_averages(model, images, batch_size):
     """
     generator = model.generator
     averages = generator.non_trainable_variables
-    if not averages:
+    if not has_moving_averages(generator):
         raise UserError("the generator has no moving averages that could be re-estimated")
     if len(images) < batch_size:
         raise UserError(f"batch_size={batch_size} of {len(images)} images; expected at most their number")
