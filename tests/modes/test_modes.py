@@ -110,6 +110,20 @@ def test_evaluate(runs, capsys):
         assert min(picture.shape[:2]) > 100 and picture.std() > 10
 
 
+def test_reestimated_moving_averages(runs, capsys):
+    """The averages of ADV are of the sampling path alone; afterwards the run is measured as before."""
+    flags = [f"--run_dir={runs / 'adv'}", "--checkpoint=latest"]
+    assert main(["--mode=evaluate", "--metrics=nll", *flags]) == 0
+    before = stored(runs / "adv", "nll-test-latest")
+    assert main(["--mode=evaluate", "--metrics=nll_reestimated,nll", *flags]) == 0
+    assert "moving averages re-estimated on training images: " in capsys.readouterr().out
+    again = stored(runs / "adv", "nll_reestimated-test-latest")
+    assert again["metric"] == "nll_reestimated" and again["checks"]["finite_fraction"] == 1
+    assert again["nats"] != before["nats"] == stored(runs / "adv", "nll-test-latest")["nats"]
+    refused = ["--mode=evaluate", "--metrics=nll_reestimated", f"--run_dir={runs / 'dcgan'}"]
+    assert_refused(refused, "--metrics=nll_reestimated needs a likelihood", capsys)
+
+
 def test_nll_is_that_of_the_validations(runs):
     """The first draw of the noise is the one of training; the checks take nothing away from it."""
     config, dataset, model = model_of(runs, "mle")
@@ -219,7 +233,7 @@ def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--metrics=nll,beauty"], "--metrics='beauty' is unknown; expected one of: nll, scores"),
+        (["--metrics=nll,beauty"], "--metrics='beauty' is unknown; expected one of: nll, nll_reestimated, scores"),
         (["--metrics="], "--metrics='' is unknown"),
         (["--num_examples=251"], "--num_examples=251, but there are 250 test images"),
         (["--metrics=ais", "--ais_images=300"], "--ais_images=300, but there are 250 test images"),

@@ -19,6 +19,7 @@ from flow_gan.modes import reproduce
 from flow_gan.modes.evaluate import result_path
 from flow_gan.modes.reproduction.findings import over_seeds
 from flow_gan.modes.reproduction.plan import ABLATIONS, make_plan
+from flow_gan.modes.reproduction.sections.context import ascending_over_seeds
 from flow_gan.modes.reproduction.settings import PAPER_LAMBDA, SCALES, Scale, flow_settings, implicit_settings
 from flow_gan.report.orderings import Value
 from flow_gan.training.run_folder import write_json
@@ -318,6 +319,16 @@ def test_over_seeds():
     assert over_seeds([(3.0, 0.5)]) == Value(3.0, 0.5)
     assert over_seeds([(1.0, 9.0), (3.0, 9.0)]) == Value(2.0, 2**0.5)
     assert over_seeds([(1.0, 9.0), (None, None)]) == over_seeds([(float("inf"), None)]) == Value()
+
+
+def test_orders_over_seeds():
+    low, high = ("low", [(1.0, 0.1), (2.0, 0.1)]), ("high", [(5.0, 0.1), (1.5, 0.1)])
+    verdict = ascending_over_seeds("claim", [low, high])
+    assert verdict.status == "holds" and verdict.detail.endswith("the claim holds in 1 of 2 seeds")
+    assert ascending_over_seeds("claim", [high, low]).status == "does not hold"
+    alone = ascending_over_seeds("claim", [(name, numbers[:1]) for name, numbers in (low, high)])
+    assert alone.status == "holds" and "seeds" not in alone.detail
+    assert ascending_over_seeds("claim", [low, ("high", [(5.0, 0.1), (None, None)])]).status == "cannot be told"
 
 
 def tiny_report(tmp_path, monkeypatch, scale, **settings):

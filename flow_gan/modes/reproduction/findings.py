@@ -58,10 +58,6 @@ class Findings:
             found.append((None, None) if result is None else pick(result))
         return found
 
-    def value(self, role, metric, pick, checkpoint=None):
-        """Return the `Value` over seeds: mean and standard deviation, of one seed the number and its own error."""
-        return over_seeds(self.each(role, metric, pick, checkpoint))
-
     def warnings(self, role, metric, checkpoint=None):
         """Return the warnings of a result of any seed, each once."""
         results = [self.result(role, metric, checkpoint, seed) for seed in self.plan.seeds]

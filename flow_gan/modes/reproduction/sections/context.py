@@ -1,11 +1,14 @@
 """What the sections of the report share."""
 
 import dataclasses
+import itertools
 import pathlib
 
 from flow_gan.modes.evaluate import score_label, score_name
 from flow_gan.modes.reproduction import settings
+from flow_gan.modes.reproduction.findings import over_seeds
 from flow_gan.modes.reproduction.plan import FLOWS
+from flow_gan.report.orderings import UNKNOWN, ascending
 from flow_gan.report.page import Cell
 
 NAMES = {"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"}
@@ -60,15 +63,23 @@ class Context:
         hybrid = f"Hybrid (λ = {settings.PAPER_LAMBDA[self.findings.plan.config.dataset]:g})"
         return NAMES | {"hybrid": hybrid}
 
+    def nlls(self, role, checkpoint=None, metric="nll"):
+        """Return a role's test NLLs in `unit`, [(number or None, standard error)], one for each seed."""
+        name = "nats" if self.is_grey else "bits_per_dim"
+        return self.findings.each(role, metric, lambda r: (r[name], r[f"{name}_standard_error"]), checkpoint)
+
     def nll(self, role, checkpoint=None, metric="nll"):
         """Return the `Value` of a role's test NLL in `unit`."""
-        name = "nats" if self.is_grey else "bits_per_dim"
-        return self.findings.value(role, metric, lambda r: (r[name], r[f"{name}_standard_error"]), checkpoint)
+        return over_seeds(self.nlls(role, checkpoint, metric))
+
+    def scores(self, role, checkpoint=None):
+        """Return a role's sample scores, [(number or None, deviation over splits)], one for each seed."""
+        name = score_name(self.dataset)
+        return self.findings.each(role, "scores", lambda r: (r[name], r[f"{name}_std"]), checkpoint)
 
     def scored(self, role, checkpoint=None):
         """Return the `Value` of a role's sample score."""
-        name = score_name(self.dataset)
-        return self.findings.value(role, "scores", lambda r: (r[name], r[f"{name}_std"]), checkpoint)
+        return over_seeds(self.scores(role, checkpoint))
 
     def draw(self, stem, draw, vector=True):
         """Draw a figure as PNG and SVG; return the path of what the page embeds."""
@@ -76,6 +87,24 @@ class Context:
         for path in paths:
             draw(path)
         return paths[1 if vector else 0]
+
+
+def ascending_over_seeds(claim, models, decimals=2):
+    """Return the `Verdict` on the order of means over seeds, and in how many of the seeds it is the same.
+
+    Args:
+      claim: str.
+      models: [(name, [(number or None, error), one for each seed])] in the claim's order.
+      decimals: int, of the numbers in the detail.
+    """
+    verdict = ascending(claim, [(name, over_seeds(numbers)) for name, numbers in models], decimals)
+    of_seeds = list(zip(*(numbers for _, numbers in models), strict=True))
+    if len(of_seeds) == 1 or verdict.status == UNKNOWN:
+        return verdict
+    held = sum(
+        all(low < high for low, high in itertools.pairwise(number for number, _ in numbers)) for numbers in of_seeds
+    )
+    return dataclasses.replace(verdict, detail=f"{verdict.detail}; the claim holds in {held} of {len(of_seeds)} seeds")
 
 
 def cell(value, decimals=2, is_marked=False):

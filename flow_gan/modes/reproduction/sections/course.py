@@ -9,6 +9,7 @@ from flow_gan.modes.evaluate import result_path, score_name
 from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.modes.reproduction.sections.context import (
     NAMES,
+    ascending_over_seeds,
     cell,
     checks_of_nll,
     checks_of_scores,
@@ -52,8 +53,8 @@ def samples(context):
 
 
 def _adv_scores_higher(context):
-    values = [(NAMES[role], context.scored(role)) for role in ("mle", "adv")]
-    return ascending(f"ADV has a higher best {context.score} than MLE", values)
+    values = [(NAMES[role], context.scores(role)) for role in ("mle", "adv")]
+    return ascending_over_seeds(f"ADV has a higher best {context.score} than MLE", values)
 
 
 def likelihood_curves(context):
@@ -72,8 +73,8 @@ def likelihood_curves(context):
                 path,
                 "Curves of training and validation NLL over generator updates for MLE, ADV and the hybrid, with the "
                 "critic's loss on a second axis.",
-                f"Seed {findings.plan.seeds[0]}. Train NLL (red) is of a step's batch, validation NLL (blue) of all "
-                "validation images, the critic's loss (green) is on the right axis."
+                f"Seed {findings.plan.seeds[0]}. Train NLL (red) is of a step's batch, under ADV in evaluation mode; "
+                "validation NLL (blue) of all validation images; the critic's loss (green) is on the right axis."
                 + (f" Log scale: {', '.join(wide)}." if wide else ""),
             )
         )

@@ -18,7 +18,9 @@ def jacobians(context):
     known = {role: result for role, result in spectra.items() if result}
     parts, checks, rows = [], [], []
     if known:
-        values = {context.roles[role]: result["singular_values"] for role, result in known.items()}
+        # In this order their colours are the paper's.
+        order = ("hybrid", "mle", "adv", *IMPLICIT)
+        values = {context.roles[role]: known[role]["singular_values"] for role in order if role in known}
         draws = len(next(iter(known.values()))["singular_values"])
         path = context.draw("figure-4-and-8", lambda p: figures.singular_value_cdf(p, values))
         parts.append(

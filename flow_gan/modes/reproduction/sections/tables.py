@@ -3,6 +3,7 @@
 from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.modes.reproduction.sections.context import (
     NAMES,
+    ascending_over_seeds,
     cell,
     checks_of_nll,
     checks_of_scores,
@@ -47,12 +48,12 @@ def objectives(context):
         f"table-{number}", f"Table {number}: best score and test NLL, {context.dataset.name}", header, rows, notes
     )
     order = ("mle", "adv", "hybrid") if grey else ("mle", "hybrid", "adv")
-    scores = [(NAMES[role], context.scored(role)) for role in order]
+    scores = [(NAMES[role], context.scores(role)) for role in order]
     better = ("hybrid", "mle", "adv") if grey else ("mle", "hybrid", "adv")
-    nlls = [(NAMES[role], context.nll(role)) for role in better]
+    nlls = [(NAMES[role], context.nlls(role)) for role in better]
     verdicts = [
-        ascending(f"{label}: {' < '.join(NAMES[role] for role in order)}", scores),
-        ascending(f"Test NLL: {' < '.join(NAMES[role] for role in better)}", nlls, digits(context)),
+        ascending_over_seeds(f"{label}: {' < '.join(NAMES[role] for role in order)}", scores),
+        ascending_over_seeds(f"Test NLL: {' < '.join(NAMES[role] for role in better)}", nlls, digits(context)),
     ]
     return Section(
         [f"tables-{number}", f"table-{3 - number}"],
