@@ -58,7 +58,7 @@ def test_two_replicas(tmp_path):
 
 @pytest.mark.slow
 def test_twenty_random_kills(tmp_path):
-    """Most of them some time after the first new checkpoint, the others at any time from the start of the process on."""
+    """Most of them some time after the first new checkpoint, the others at any time from the process's start on."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     arguments = ("--max_steps=2000", "--eval_every=17", "--log_every=5")
     run_to_the_end(whole, *arguments)
@@ -78,7 +78,7 @@ def test_twenty_random_kills(tmp_path):
             break
         assert status == -signal.SIGKILL, err
         resume = ("--resume",) if (killed / "config.json").exists() else ()
-        steps.append((killed / "metrics.jsonl").read_text().count("}") if resume else 0)
+        steps.append((killed / "metrics.jsonl").read_text().count("}") if (killed / "metrics.jsonl").exists() else 0)
     print(f"{len(steps)} kills, with so many steps recorded: {steps}")
     assert len(steps) == 20 and len(set(steps)) > 10
     assert_same_run(whole, killed)
