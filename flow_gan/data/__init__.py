@@ -1,7 +1,13 @@
 """Images in, batches out."""
 
 from flow_gan.bijectors import dequantize
-from flow_gan.data.batches import evaluation_batch_size, evaluation_batches, training_batches, training_indices
+from flow_gan.data.batches import (
+    evaluation_batch_size,
+    evaluation_batches,
+    reading_errors,
+    training_batches,
+    training_indices,
+)
 from flow_gan.data.dataset import Dataset, Split, bits_per_dim
 from flow_gan.data.grid import image_grid, save_png
 from flow_gan.data.load import ALIASES, NAMED_DATASETS, load, open_dataset
@@ -23,6 +29,7 @@ __all__ = [
     "image_grid",
     "load",
     "open_dataset",
+    "reading_errors",
     "save_png",
     "training_batches",
     "training_indices",

@@ -124,7 +124,8 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
     log_prob = tf.function(generator.log_prob, autograph=False)
     errors = tf.function(lambda x: round_trip_errors(generator, x), autograph=False)
     values, round_trip, first_images = [], [], None
-    for batch in progress(data.evaluation_batches(images, split, batch_size, count), f"NLL, {split}"):
+    batches = progress(data.evaluation_batches(images, split, batch_size, count), f"NLL, {split}")
+    for batch in _read(batches):
         kept = batch["weight"].numpy() > 0
         draws = []
         for draw in range(noise_draws):
@@ -174,7 +175,12 @@ def dequantized_images(model, dataset, split, count=None):
     images = dataset.split(split).images
     count = num_images(count, len(images), split)
     batches = data.evaluation_batches(images, split, _DEQUANTIZED_AT_ONCE, count)
-    return np.concatenate([model.evaluation_images(batch).numpy() for batch in batches])[:count]
+    return np.concatenate([model.evaluation_images(batch).numpy() for batch in _read(batches)])[:count]
+
+
+def _read(batches):
+    with data.reading_errors():
+        yield from batches
 
 
 def num_images(asked, available, what):

@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 from absl import logging
 
+from flow_gan import data
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
@@ -86,7 +87,8 @@ def _fit(config, model, dataset, folder, checkpoints, first_step, last_step, sco
     batches = build.training_batches(config, model, dataset, first_step, last_step)
     try:
         # One Keras "epoch" is the whole run: the monitor counts steps, and epochs are the data's affair.
-        model.fit(batches, epochs=1, verbose=0, callbacks=[monitor], shuffle=False)
+        with data.reading_errors():
+            model.fit(batches, epochs=1, verbose=0, callbacks=[monitor], shuffle=False)
     except tf.errors.InvalidArgumentError as error:
         if not layer_not_finite(error):
             raise
