@@ -11,14 +11,12 @@ from flow_gan.data.batches import (
 from flow_gan.data.dataset import Dataset, Split, bits_per_dim
 from flow_gan.data.grid import image_grid, save_png
 from flow_gan.data.load import ALIASES, NAMED_DATASETS, load, open_dataset
-from flow_gan.data.public import LEVELS as PUBLIC_LEVELS
-from flow_gan.data.public import PUBLIC_DATASETS, VALIDATION_SPLITS
+from flow_gan.data.public import VALIDATION_SPLITS
+from flow_gan.data.public import known as known_dataset
 
 __all__ = [
     "ALIASES",
     "NAMED_DATASETS",
-    "PUBLIC_DATASETS",
-    "PUBLIC_LEVELS",
     "VALIDATION_SPLITS",
     "Dataset",
     "Split",
@@ -27,6 +25,7 @@ __all__ = [
     "evaluation_batch_size",
     "evaluation_batches",
     "image_grid",
+    "known_dataset",
     "load",
     "open_dataset",
     "reading_errors",

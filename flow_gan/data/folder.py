@@ -35,7 +35,7 @@ def load(path, levels):
     200,000), and the rest when its pixels are read.
 
     Raises:
-      UserError: no such folder, no images in it, a link out of it, or a file that is broken, of another size or no file.
+      UserError: no such folder, no images in it, a link out of it, a pipe, or a file that is broken or of another size.
     """
     if not os.path.isdir(path):
         raise UserError(f"--dataset={path}: there is no such folder")
@@ -75,8 +75,6 @@ class ImageFiles:
     Raises:
       UserError: here if `first` is broken; from every index with the file that is broken, or not as it should be.
     """
-
-    dtype = np.dtype(np.uint8)
 
     def __init__(self, files, first, levels):
         self._files = files
