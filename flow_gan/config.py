@@ -64,8 +64,9 @@ class Config:
     dataset: str = _setting(
         "digits",
         "Data",
-        f"{', '.join(NAMED_DATASETS)}, any other name of tensorflow_datasets (NAME or NAME/CONFIG, either with :VERSION) "
-        "whose examples have an image, or the path of a folder of images, a .npy or a .npz file; cifar is cifar10",
+        f"{', '.join(NAMED_DATASETS)}, any other name of tensorflow_datasets (NAME or NAME/CONFIG, either with "
+        ":VERSION) whose examples have an image, or the path of a folder of images, a .npy or a .npz file; "
+        "cifar is cifar10",
     )
     data_dir: str | None = _setting(
         None, "Data", "tensorflow_datasets folder of the public data sets; its usual folder if not given"
@@ -73,9 +74,9 @@ class Config:
     validation_split: str = _setting(
         "released",
         "Data",
-        "which training images of the named public data sets validate: for cifar10 those of the release, the first 500 of each "
-        "class (svhn_cropped likewise), for mnist and fashion_mnist the last 10,000; or as many at random, always the "
-        "same ones",
+        "which training images of the named public data sets validate: for cifar10 those of the release, the first 500 "
+        "of each class (svhn_cropped likewise), for mnist and fashion_mnist the last 10,000; or as many at random, "
+        "always the same ones",
         VALIDATION_SPLITS,
     )
     horizontal_flip: bool | None = _setting(

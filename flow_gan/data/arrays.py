@@ -1,6 +1,7 @@
 """Images in a .npy or .npz file."""
 
 import math
+import os
 import pathlib
 import zipfile
 
@@ -20,7 +21,7 @@ _CHECKED = 2**26
 def load(path, levels):
     """Return the images of a numpy file, uint8 [N, H, W] or [N, H, W, C].
 
-    A .npy file is memory-mapped and split 80 / 10 / 10 at random, always in the same way. A .npz file, which is read
+    A .npy file is read batch by batch and split 80 / 10 / 10 at random, always in the same way. A .npz file, which is read
     into memory, holds `train`, `validation` and `test` (with `train_labels`, ... if there are labels), or `images`
     (with `labels`), which are split likewise. Its other members are not read, and nothing is written anywhere.
 
@@ -51,10 +52,42 @@ def load(path, levels):
     return Dataset(path.stem, shapes.pop(), levels, *splits)
 
 
+class FileRows:
+    """The rows of a memory map, read by system calls when they are asked for.
+
+    Through the map itself a batch of large images takes many times as long, one page fault after the other, and its
+    pages count as the process's memory.
+
+    Args:
+      array: numpy.memmap [N, ...] of a whole file, its rows one after the other.
+
+    Raises:
+      UserError: from an index, the file has become shorter.
+    """
+
+    def __init__(self, array):
+        self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
+        self._row_bytes = math.prod(array.shape[1:]) * array.dtype.itemsize
+        self._offset = array.offset
+        self._file = open(array.filename, "rb")  # noqa: SIM115  as long as the rows live
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, key):
+        chosen = np.arange(*key.indices(len(self))) if isinstance(key, slice) else np.asarray(key)
+        rows = np.empty((chosen.size, self._row_bytes), np.uint8)
+        for row, number in zip(rows, chosen.ravel().tolist(), strict=True):
+            if os.preadv(self._file.fileno(), [row], self._offset + number * self._row_bytes) < self._row_bytes:
+                raise UserError(f"{self._file.name} has become shorter, image {number} is missing")
+        return rows.view(self.dtype).reshape(*chosen.shape, *self.shape[1:])
+
+
 def _open(path):
     try:
         if path.suffix == ".npy":
-            return {"images": np.lib.format.open_memmap(path, mode="r")}
+            array = np.lib.format.open_memmap(path, mode="r")
+            return {"images": FileRows(array) if array.flags.c_contiguous else array}
         return _read_npz(path)
     except UserError:
         raise
@@ -74,9 +107,7 @@ def _read_npz(path):
             for member in archive.infolist()
             if member.filename.removesuffix(".npy") in {*_LABELS, *_LABELS.values()}
         }
-    memory.require(
-        sum(sizes.values()), f"--dataset={path}, a .npz file,", "a .npy file is memory-mapped and may be of any size"
-    )
+    memory.require(sum(sizes.values()), f"--dataset={path}, a .npz file,", "a .npy file may be of any size")
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] if name in sizes else None for name in file.files}
 

@@ -102,7 +102,7 @@ def open_public(dataset, data_dir=None, validation_split="released", height=None
     memory.require(
         sum(part.count for part in examples.values()) * int(np.prod(shape)),
         f"--dataset={dataset} with images of {shape[0]}x{shape[1]}",
-        "make them smaller by --input_height, or write them to a .npy file, which is memory-mapped",
+        "make them smaller by --input_height, or write them to a .npy file, which may be of any size",
     )
     return Source(functools.partial(_read, dataset, examples, validation_split), shape, LEVELS)
 
