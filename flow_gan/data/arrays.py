@@ -21,8 +21,8 @@ _CHECKED = 2**26
 def load(path, levels):
     """Return the images of a numpy file, uint8 [N, H, W] or [N, H, W, C].
 
-    A .npy file is read batch by batch and split 80 / 10 / 10 at random, always in the same way. A .npz file, which is read
-    into memory, holds `train`, `validation` and `test` (with `train_labels`, ... if there are labels), or `images`
+    A .npy file is read batch by batch and split 80 / 10 / 10 at random, always in the same way. A .npz file, which is
+    read into memory, holds `train`, `validation` and `test` (with `train_labels`, ... if there are labels), or `images`
     (with `labels`), which are split likewise. Its other members are not read, and nothing is written anywhere.
 
     Raises:

@@ -23,6 +23,8 @@ IN_MEMORY = 2**28
 
 # Images that are read between two moves of the progress bar.
 _READ = 1000
+# More than there are cores: some wait for the disk while others decode.
+_THREADS = 8
 
 
 def load(path, levels):
@@ -85,8 +87,7 @@ class ImageFiles:
             self._mode = "L" if image.mode in GREY_MODES else "RGB"
         self.shape = (len(files), *self._size[::-1], 1 if self._mode == "L" else 3)
         self.nbytes = int(np.prod(self.shape))
-        self._num_threads = os.cpu_count()
-        self._threads = concurrent.futures.ThreadPoolExecutor(self._num_threads)
+        self._threads = concurrent.futures.ThreadPoolExecutor(_THREADS)
 
     def __len__(self):
         return len(self._files)
@@ -96,19 +97,30 @@ class ImageFiles:
         files = np.ravel(chosen)
         images = np.empty((len(files), *self.shape[1:]), np.uint8)
 
-        def read(first):
-            for i in range(first, len(files), self._num_threads):
-                images[i] = self._read(files[i])
+        def read(i):
+            images[i] = self._read(files[i])
 
-        # PIL decodes without holding Python's lock.
-        list(self._threads.map(read, range(self._num_threads)))
+        self._in_parallel(read, len(files))
         return images.reshape(*np.shape(chosen), *self.shape[1:])
 
     def check_headers(self):
         """Check every file as far as its header tells."""
-        for file in tqdm(self._files, "checking images", unit="image", delay=2):
-            with _opened(file) as image:
-                self._check_size(file, image)
+
+        def check(i):
+            with _opened(files[i]) as image:
+                self._check_size(files[i], image)
+
+        for files in _parts(self._files, "checking images"):
+            self._in_parallel(check, len(files))
+
+    def _in_parallel(self, function, count):
+        """Call `function` with 0 to `count` - 1; PIL decodes without holding Python's lock."""
+
+        def call(first):
+            for i in range(first, count, _THREADS):
+                function(i)
+
+        list(self._threads.map(call, range(_THREADS)))
 
     def _check_size(self, file, image):
         if image.size != self._size:
@@ -176,13 +188,16 @@ def _check_file(path, root):
 
 
 def _read_all(files):
-    images = np.empty(files.shape, np.uint8)
-    with tqdm(total=len(files), desc="reading images", unit="image", delay=2) as bar:
-        for start in range(0, len(files), _READ):
-            part = files[start : start + _READ]
-            images[start : start + len(part)] = part
+    return np.concatenate([*_parts(files, "reading images")])
+
+
+def _parts(array, text):
+    """Yield an array in parts, with a progress bar."""
+    with tqdm(total=len(array), desc=text, unit="image", delay=2) as bar:
+        for start in range(0, len(array), _READ):
+            part = array[start : start + _READ]
+            yield part
             bar.update(len(part))
-    return images
 
 
 @contextlib.contextmanager
