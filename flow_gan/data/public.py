@@ -227,7 +227,7 @@ def _open_builder(dataset, data_dir):
 
 
 def _one_line(error):
-    return " ".join(str(error).split())[:200]
+    return " ".join(str(error).split())[:400]
 
 
 @contextlib.contextmanager
