@@ -33,8 +33,8 @@ def load(path, levels):
     With subfolders train, validation and test these are the splits. Otherwise all images are split 80 / 10 / 10
     at random, always in the same way. Images are grey if the first one is, else RGB; all have one size.
 
-    Up to `IN_MEMORY` bytes of images are read at once. Of more, the header of every file is checked (about 5 s for
-    200,000), and the rest when its pixels are read.
+    Up to `IN_MEMORY` bytes of images are read at once. Of more, the header of every file is checked (200,000
+    take about 6 s, or a minute or two on a disk that was not read before), and the rest when its pixels are read.
 
     Raises:
       UserError: no such folder, no images in it, a link out of it, a pipe, or a file that is broken or of another size.
