@@ -87,7 +87,9 @@ class Config:
     dataset: str = _setting(
         "digits",
         "Data",
-        f"{', '.join(NAMED_DATASETS)}, or the path of a folder of images, a .npy or a .npz file; cifar is cifar10",
+        f"{', '.join(NAMED_DATASETS)}, any other name of tensorflow_datasets (NAME or NAME/CONFIG, either with "
+        ":VERSION) whose examples have an image, or the path of a folder of images, a .npy or a .npz file; "
+        "cifar is cifar10",
     )
     data_dir: str | None = _setting(
         None, "Data", "tensorflow_datasets folder of the public data sets; its usual folder if not given"
@@ -95,9 +97,9 @@ class Config:
     validation_split: str = _setting(
         "released",
         "Data",
-        "which training images of a public data set validate: for cifar10 those of the release, the first 500 of each "
-        "class (svhn_cropped likewise), for mnist and fashion_mnist the last 10,000; or as many at random, always the "
-        "same ones",
+        "which training images of the named public data sets validate: for cifar10 those of the release, the first 500 "
+        "of each class (svhn_cropped likewise), for mnist and fashion_mnist the last 10,000; or as many at random, "
+        "always the same ones",
         VALIDATION_SPLITS,
     )
     horizontal_flip: bool | None = _setting(
@@ -108,10 +110,14 @@ class Config:
     )
     levels: int | None = _setting(None, "Data", "grey levels of a folder's or a file's images; 256 if not given")
     input_height: int | None = _setting(
-        None, "Data", "image height in pixels, checked against the data; the data's if not given"
+        None,
+        "Data",
+        "image height in pixels: public data sets are resized to it, other data must have it; the data's if not given",
     )
-    input_width: int | None = _setting(None, "Data", "image width in pixels, likewise")
-    c_dim: int | None = _setting(None, "Data", "channels per image, likewise")
+    input_width: int | None = _setting(
+        None, "Data", "image width in pixels, likewise; the same as a given height if not given"
+    )
+    c_dim: int | None = _setting(None, "Data", "channels per image, checked against the data; the data's if not given")
 
     model_type: str = _setting(
         "nice",

@@ -1,18 +1,22 @@
 """Images in, batches out."""
 
 from flow_gan.bijectors import dequantize
-from flow_gan.data.batches import evaluation_batch_size, evaluation_batches, training_batches, training_indices
+from flow_gan.data.batches import (
+    evaluation_batch_size,
+    evaluation_batches,
+    reading_errors,
+    training_batches,
+    training_indices,
+)
 from flow_gan.data.dataset import Dataset, Split, bits_per_dim
 from flow_gan.data.grid import image_grid, save_png
 from flow_gan.data.load import ALIASES, NAMED_DATASETS, levels_of, load, open_dataset
-from flow_gan.data.public import LEVELS as PUBLIC_LEVELS
-from flow_gan.data.public import PUBLIC_DATASETS, VALIDATION_SPLITS
+from flow_gan.data.public import VALIDATION_SPLITS
+from flow_gan.data.public import known as known_dataset
 
 __all__ = [
     "ALIASES",
     "NAMED_DATASETS",
-    "PUBLIC_DATASETS",
-    "PUBLIC_LEVELS",
     "VALIDATION_SPLITS",
     "Dataset",
     "Split",
@@ -21,9 +25,11 @@ __all__ = [
     "evaluation_batch_size",
     "evaluation_batches",
     "image_grid",
+    "known_dataset",
     "levels_of",
     "load",
     "open_dataset",
+    "reading_errors",
     "save_png",
     "training_batches",
     "training_indices",

@@ -1,22 +1,32 @@
 """Images in a .npy or .npz file."""
 
+import math
+import os
 import pathlib
+import zipfile
 
 import numpy as np
+from tqdm import tqdm
 
+from flow_gan.data import memory
 from flow_gan.data.dataset import SPLITS, Dataset, Rows, Split, random_split_indices
 from flow_gan.errors import UserError
+
+_LABELS = {"images": "labels"} | {name: f"{name}_labels" for name in SPLITS}
+_READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+# Bytes of images whose grey levels are checked at once.
+_CHECKED = 2**26
 
 
 def load(path, levels):
     """Return the images of a numpy file, uint8 [N, H, W] or [N, H, W, C].
 
-    A .npy file is memory-mapped and split 80 / 10 / 10 at random, always in the same way. A .npz file holds
-    `train`, `validation` and `test` (with `train_labels`, ... if there are labels), or `images` (with `labels`),
-    which are split likewise.
+    A .npy file is read batch by batch and split 80 / 10 / 10 at random, always in the same way. A .npz file, which is
+    read into memory, holds `train`, `validation` and `test` (with `train_labels`, ... if there are labels), or `images`
+    (with `labels`), which are split likewise. Its other members are not read, and nothing is written anywhere.
 
     Raises:
-      UserError: the file is missing, broken or pickled, or its arrays are none of these.
+      UserError: the file is missing, broken or pickled, a .npz that does not fit in memory, or of other arrays.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -29,7 +39,8 @@ def load(path, levels):
             f"--dataset={path} has the arrays {sorted(arrays)}; expected train, validation and test, or images"
         )
     for name in names:
-        _check(path, name, arrays[name], arrays.get("labels" if name == "images" else f"{name}_labels"))
+        _check(path, name, arrays[name], arrays.get(_LABELS[name]))
+        _check_levels(path, name, arrays[name], levels)
     if "images" in arrays:
         parts = random_split_indices(len(arrays["images"]))
         splits = [_split(arrays["images"], arrays.get("labels"), part) for part in parts]
@@ -38,23 +49,77 @@ def load(path, levels):
     shapes = {split.images.shape[1:] for split in splits}
     if len(shapes) > 1:
         raise UserError(f"--dataset={path} has images of shapes {sorted(shapes)}; expected one shape")
-    for name, split in zip(SPLITS, splits, strict=True):
-        _check_levels(path, name, split.images, levels)
     return Dataset(path.stem, shapes.pop(), levels, *splits)
+
+
+class FileRows:
+    """The rows of a memory map, read by system calls when they are asked for.
+
+    Through the map itself a batch of large images takes many times as long, one page fault after the other, and its
+    pages count as the process's memory.
+
+    Args:
+      array: numpy.memmap [N, ...] of a whole file, its rows one after the other.
+
+    Raises:
+      UserError: from an index, the file has become shorter.
+    """
+
+    def __init__(self, array):
+        self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
+        self._row_bytes = math.prod(array.shape[1:]) * array.dtype.itemsize
+        self._offset = array.offset
+        self._file = open(array.filename, "rb")  # noqa: SIM115  as long as the rows live
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, key):
+        chosen = np.arange(*key.indices(len(self))) if isinstance(key, slice) else np.asarray(key)
+        rows = np.empty((chosen.size, self._row_bytes), np.uint8)
+        for row, number in zip(rows, chosen.ravel().tolist(), strict=True):
+            if os.preadv(self._file.fileno(), [row], self._offset + number * self._row_bytes) < self._row_bytes:
+                raise UserError(f"{self._file.name} has become shorter, image {number} is missing")
+        return rows.view(self.dtype).reshape(*chosen.shape, *self.shape[1:])
 
 
 def _open(path):
     try:
         if path.suffix == ".npy":
-            return {"images": np.lib.format.open_memmap(path, mode="r")}
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            array = np.lib.format.open_memmap(path, mode="r")
+            return {"images": FileRows(array) if array.flags.c_contiguous else array}
+        return _read_npz(path)
+    except UserError:
+        raise
     except Exception as error:
         # A damaged file ends in one of many kinds of exception.
         raise UserError(
-            f"--dataset={path} cannot be read ({error}); expected plain numeric arrays, since pickled objects "
-            "are never loaded"
+            f"--dataset={path} cannot be read ({' '.join(str(error).split())}); expected plain numeric arrays, since "
+            "pickled objects are never loaded"
         ) from error
+
+
+def _read_npz(path):
+    """Return {name: array} of the archive's members, with None for those that are not read."""
+    with zipfile.ZipFile(path) as archive:
+        sizes = {
+            member.filename.removesuffix(".npy"): _size(archive, member)
+            for member in archive.infolist()
+            if member.filename.removesuffix(".npy") in {*_LABELS, *_LABELS.values()}
+        }
+    memory.require(sum(sizes.values()), f"--dataset={path}, a .npz file,", "a .npy file may be of any size")
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] if name in sizes else None for name in file.files}
+
+
+def _size(archive, member):
+    """Return the bytes of an archive's array as its header has them, which numpy would set aside unread."""
+    with archive.open(member) as file:
+        shape, _, dtype = _READ_HEADER[np.lib.format.read_magic(file)](file)
+    size = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or size > member.file_size:
+        raise ValueError(f"{member.filename} is said to be {dtype} {list(shape)} and has {member.file_size} bytes")
+    return size
 
 
 def _check(path, name, array, labels):
@@ -74,10 +139,13 @@ def _check(path, name, array, labels):
 def _check_levels(path, name, images, levels):
     if levels > 255:
         return
-    for start in range(0, len(images), 1000):
-        largest = images[start : start + 1000].max()
-        if largest >= levels:
-            raise UserError(f"--levels={levels}, but --dataset={path} ({name}) has a grey level of {largest}")
+    count = max(_CHECKED // math.prod(images.shape[1:]), 1)
+    with tqdm(total=len(images), desc="checking grey levels", unit="image", delay=2) as bar:
+        for start in range(0, len(images), count):
+            part = images[start : start + count]
+            if part.max() >= levels:
+                raise UserError(f"--levels={levels}, but --dataset={path} ({name}) has a grey level of {part.max()}")
+            bar.update(len(part))
 
 
 def _split(array, labels, indices):

@@ -1,11 +1,17 @@
 """Batches of uint8 images for training and evaluation."""
 
+import contextlib
 import functools
+import re
 
 import numpy as np
 import tensorflow as tf
 
 from flow_gan.data.dataset import SPLITS
+from flow_gan.errors import UserError
+
+# Stands before the words of a `UserError` in those of TensorFlow's.
+_MARK = "images cannot be read:"
 
 
 def epoch_order(count, seed, epoch):
@@ -92,10 +98,38 @@ def _chooser(count, shape, seed):
 def _steps(fetch, dtype, shape, first_step, last_step, replicas):
     def load(number):
         step, replica = number // len(replicas), replicas.start + number % len(replicas)
-        return tf.ensure_shape(tf.numpy_function(fetch, [step, replica], dtype, stateful=False), shape)
+        return _load(fetch, [step, replica], dtype, shape)
 
     numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
     return numbers.map(load, num_parallel_calls=1, deterministic=True).prefetch(2 * len(replicas))
+
+
+def _load(fetch, numbers, dtype, shape):
+    """Return what the Python function `fetch` returns for some numbers, as a tensor."""
+
+    def fetch_or_tell(*numbers):
+        # Raised in here, an error would be logged by TensorFlow with its traceback.
+        try:
+            return fetch(*numbers), b""
+        except UserError as error:
+            return np.zeros((), dtype.as_numpy_dtype), str(error).encode()
+
+    result, error = tf.numpy_function(fetch_or_tell, numbers, [dtype, tf.string], stateful=False)
+    with tf.control_dependencies([tf.debugging.Assert(tf.equal(error, ""), [_MARK, error])]):
+        return tf.ensure_shape(result, shape)
+
+
+@contextlib.contextmanager
+def reading_errors():
+    """Where batches are taken: raise the `UserError` of images that cannot be read as itself, not as TensorFlow's."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = re.search(rf"\[{_MARK}\] \[(.*)\]", str(error))
+        if not found:
+            raise
+        # TensorFlow puts a backslash before quotes and backslashes.
+        raise UserError(re.sub(r"\\(.)", r"\1", found[1])) from error
 
 
 def evaluation_batch_size(batch_size, fast, count):
@@ -125,10 +159,9 @@ def evaluation_batches(images, split, batch_size, count=None, replicas=range(1),
 
     def load(number):
         start = number // len(replicas) * batch_size + (replicas.start + number % len(replicas)) * size
-        batch = tf.numpy_function(fetch, [start], tf.uint8, stateful=False)
         index = tf.cast(start, tf.int32) + tf.range(size)
         return {
-            "images": tf.ensure_shape(batch, [size, *images.shape[1:]]),
+            "images": _load(fetch, [start], tf.uint8, [size, *images.shape[1:]]),
             "index": index,
             "split": tf.fill([size], SPLITS.index(split)),
             "weight": tf.cast(index < count, tf.int32),

@@ -56,6 +56,21 @@ class Dataset:
         return getattr(self, name)
 
 
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A data set that was looked up and is not read yet.
+
+    Attributes:
+      read: function without arguments that returns the `Dataset`, in any thread.
+      image_shape: (H, W, C), or None where only reading tells.
+      levels: int, number of grey levels, likewise.
+    """
+
+    read: object
+    image_shape: tuple | None = None
+    levels: int | None = None
+
+
 def bits_per_dim(nats, size, levels):
     """Return the NLL of a discrete image in bits per pixel value from that of the dequantised one in nats.
 

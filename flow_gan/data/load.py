@@ -4,6 +4,7 @@ import functools
 import os
 
 from flow_gan.data import arrays, digits, folder, public
+from flow_gan.data.dataset import Source
 from flow_gan.errors import UserError, check_choice
 
 NAMED_DATASETS = ("digits", *public.PUBLIC_DATASETS)
@@ -11,58 +12,55 @@ NAMED_DATASETS = ("digits", *public.PUBLIC_DATASETS)
 ALIASES = {"cifar": "cifar10"}
 
 
-def load(dataset="digits", data_dir=None, levels=None, validation_split="released"):
+def load(dataset="digits", data_dir=None, levels=None, validation_split="released", height=None, width=None):
     """Load a data set; arguments and errors are those of `open_dataset`.
 
     Returns:
       A `Dataset`.
     """
-    return open_dataset(dataset, data_dir, levels, validation_split)()
+    return open_dataset(dataset, data_dir, levels, validation_split, height, width).read()
 
 
-def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split="released"):
-    """Look a data set up, and return the function without arguments that reads it, in any thread.
+def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split="released", height=None, width=None):
+    """Look a data set up, to be read in any thread.
 
     What tensorflow_datasets does in Python is done here: while it imports its parts, it replaces Python's own
     `__import__`, so that another thread may be handed stand-ins for the modules that it imports.
 
     Args:
-      dataset: one of `NAMED_DATASETS` or `ALIASES`, a folder of images, or a .npy or .npz file.
+      dataset: one of `NAMED_DATASETS` or `ALIASES`, a folder of images, a .npy or .npz file, or the name of another
+        data set of tensorflow_datasets, see `public.is_name`. An existing folder comes before that last.
       data_dir: folder of tensorflow_datasets, for the public data sets; its own default if None.
       levels: number of grey levels of a folder's or a file's images, 256 if None. Named data sets know theirs.
-      validation_split: "released" or "random", for the public data sets; see `public.read`.
+      validation_split: "released" or "random", for `PUBLIC_DATASETS`; see `public.open_public`.
+      height, width: int, to which the images of a public data set are resized; others are as they are.
 
     Returns:
-      A function that returns a `Dataset`.
+      A `Source`.
 
     Raises:
-      UserError: what is wrong with the name or the path, and from the function with the data.
+      UserError: what is wrong with the name or the path, and from `read` with the data.
     """
     dataset = ALIASES.get(dataset, dataset)
     check_choice("--validation_split", validation_split, public.VALIDATION_SPLITS)
-    if validation_split != "released" and dataset not in public.PUBLIC_DATASETS:
+    if validation_split != "released" and public.known(dataset) is None:
         raise UserError(
             f"--validation_split={validation_split} cannot be set for --dataset={dataset}; it is for "
             f"{', '.join(public.PUBLIC_DATASETS)}"
         )
-    if levels is not None and dataset in NAMED_DATASETS:
+    is_file = dataset.endswith((".npy", ".npz"))
+    is_public = not is_file and (public.known(dataset) or not os.path.isdir(dataset)) and public.is_name(dataset)
+    if levels is not None and (is_public or dataset == "digits"):
         raise UserError(f"--levels={levels} cannot be set for --dataset={dataset}, whose levels are known")
     if dataset == "digits":
-        return digits.load
-    if dataset in public.PUBLIC_DATASETS:
-        return functools.partial(public.read, dataset, public.open_splits(dataset, data_dir), validation_split)
-    if dataset.endswith((".npy", ".npz")):
-        return functools.partial(arrays.load, dataset, levels_of(dataset, levels))
-    if os.sep in dataset or os.path.isdir(dataset):
-        return functools.partial(folder.load, dataset, levels_of(dataset, levels))
-    raise UserError(
-        f"--dataset={dataset} is unknown; expected one of: {', '.join(NAMED_DATASETS)}, or the path of a folder of "
-        "images, a .npy or a .npz file"
-    )
+        return Source(digits.load)
+    if is_file:
+        return Source(functools.partial(arrays.load, dataset, levels_of(dataset, levels)))
+    if is_public:
+        return public.open_public(dataset, data_dir, validation_split, height, width)
+    return Source(functools.partial(folder.load, dataset, levels_of(dataset, levels)))
 
 
 def levels_of(dataset, levels=None):
     """Return the number of grey levels of a data set, without looking for it; arguments as in `open_dataset`."""
-    if dataset == "digits":
-        return digits.LEVELS
-    return public.LEVELS if dataset in public.PUBLIC_DATASETS else levels or 256
+    return digits.LEVELS if dataset == "digits" else levels or public.LEVELS

@@ -1,15 +1,19 @@
 """Public data sets through tensorflow_datasets."""
 
+import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
+import re
 import socket
 import urllib.request
 
 import numpy as np
-import tensorflow as tf
 
-from flow_gan.data.dataset import Dataset, Split
+from flow_gan.data import memory
+from flow_gan.data.dataset import SPLITS, Dataset, Source, Split, random_split_indices
+from flow_gan.data.examples import open_examples
 from flow_gan.errors import UserError
 
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
@@ -20,13 +24,11 @@ class PublicSet:
     """What is known of a data set.
 
     Attributes:
-      image_shape: (H, W, C).
       held_out: int, number of training images that validate.
       per_class: bool, whether these are the first of each class, or the last of all.
       horizontal_flip: bool, whether training images are flipped by default.
     """
 
-    image_shape: tuple
     held_out: int
     per_class: bool
     horizontal_flip: bool = False
@@ -35,40 +37,122 @@ class PublicSet:
 # Sizes after the split, in the order of the list: 50,000 / 10,000 / 10,000 (paper, Appendix A), likewise,
 # 45,000 / 5,000 / 10,000 (paper, Appendix A) and 68,257 / 5,000 / 26,032.
 PUBLIC_DATASETS = {
-    "mnist": PublicSet((28, 28, 1), 10_000, per_class=False),
-    "fashion_mnist": PublicSet((28, 28, 1), 10_000, per_class=False),
-    "cifar10": PublicSet((32, 32, 3), 5_000, per_class=True, horizontal_flip=True),
-    "svhn_cropped": PublicSet((32, 32, 3), 5_000, per_class=True),
+    "mnist": PublicSet(10_000, per_class=False),
+    "fashion_mnist": PublicSet(10_000, per_class=False),
+    "cifar10": PublicSet(5_000, per_class=True, horizontal_flip=True),
+    "svhn_cropped": PublicSet(5_000, per_class=True),
 }
 
-# Grey levels of all of them.
+# Grey levels of all public data sets.
 LEVELS = 256
 
 VALIDATION_SPLITS = ("released", "random")
 
-# Examples that are read at once.
-_READ = 1000
+# Of a set that is none of `PUBLIC_DATASETS` and has no validation images of its own: a tenth of the training images, at
+# most so many.
+MAX_HELD_OUT = 10_000
+
+# Name, name/config and either with :version. What tensorflow_datasets would fetch from elsewhere is none of these.
+_NAME = re.compile(r"[A-Za-z_]\w*(/\w[\w.-]*)?(:[\d*]+\.[\d*]+\.[\d*]+)?")
 
 
-def read(name, splits, validation_split="released"):
-    """Return a public data set.
+def is_name(dataset):
+    """Whether this may be the name of a public data set: NAME, NAME/CONFIG, either with :VERSION."""
+    return _NAME.fullmatch(dataset) is not None
+
+
+def known(dataset):
+    """Return the `PublicSet` of a data set, or None."""
+    return PUBLIC_DATASETS.get(dataset.partition(":")[0])
+
+
+def open_public(dataset, data_dir=None, validation_split="released", height=None, width=None):
+    """Look a data set of tensorflow_datasets up, downloading it if need be; return its `Source`.
+
+    Test images are its split "test", or else "validation", or else a tenth of "train". Validation images are, for
+    `PUBLIC_DATASETS`, training images chosen by `validation_split`; for others the split "validation", or else a tenth
+    of "train", at most `MAX_HELD_OUT`. A tenth is drawn at random, always the same.
 
     Args:
-      name: one of `PUBLIC_DATASETS`.
-      splits: from `open_splits`.
-      validation_split: which training images validate. "released": for cifar10 the release's, the first 500 of each
-        class in the original files. For the others as many as there, in the order of tensorflow_datasets, since the
-        original one is not stored: for svhn_cropped the first 500 of each class, for mnist and fashion_mnist the
-        last 10,000. "random": as many, drawn at random (paper, Appendix A), the same ones in every run.
+      dataset: a name for which `is_name`.
+      data_dir: folder of tensorflow_datasets.
+      validation_split: which training images of `PUBLIC_DATASETS` validate. "released": for cifar10 the release's, the
+        first 500 of each class in the original files. For the others as many as there, in the order of
+        tensorflow_datasets, since the original one is not stored: for svhn_cropped the first 500 of each class, for
+        mnist and fashion_mnist the last 10,000. "random": as many, drawn at random (paper, Appendix A), the same ones
+        in every run.
+      height, width: int, to which images are resized; None for the data's own height, and for `height` as the width.
 
     Raises:
-      UserError: the data set cannot be read.
+      UserError: there is no such data set, it cannot be downloaded, has no fitting images, or too many for the memory.
     """
-    images, labels = _read(name, splits["train"])
-    test = Split(*_read(name, splits["test"]))
-    is_held_out = _held_out(PUBLIC_DATASETS[name], labels, validation_split)
-    train, validation = (Split(images[part], labels[part]) for part in (~is_held_out, is_held_out))
-    return Dataset(name, images.shape[1:], LEVELS, train, validation, test)
+    builder = _open_builder(dataset, data_dir)
+    shape, names = _check_features(dataset, builder.info.features, height, width)
+    # A data set that was never prepared, as in tests, knows no splits.
+    available = set(builder.info.splits or {"train", "test"})
+    if "train" not in available:
+        raise UserError(f"--dataset={dataset} has the splits {', '.join(sorted(available))}; expected train")
+    splits = {"train": "train"}
+    if available & {"test", "validation"}:
+        splits["test"] = "test" if "test" in available else "validation"
+    if known(dataset) is None and available >= {"test", "validation"}:
+        splits["validation"] = "validation"
+    with _unreadable(dataset):
+        examples = {part: open_examples(builder, split, names, shape[:2]) for part, split in splits.items()}
+    memory.require(
+        sum(part.count for part in examples.values()) * int(np.prod(shape)),
+        f"--dataset={dataset} with images of {shape[0]}x{shape[1]}",
+        "make them smaller by --input_height, or write them to a .npy file, which may be of any size",
+    )
+    return Source(functools.partial(_read, dataset, examples, validation_split), shape, LEVELS)
+
+
+def _read(dataset, examples, validation_split):
+    """Return the `Dataset` of {part: `Examples`}."""
+    orders = {part: {part: np.arange(split.count)} for part, split in examples.items()}
+    public_set = known(dataset)
+    if public_set is None:
+        orders["train"] = _hold_out(dataset, examples)
+    splits = {}
+    with _unreadable(dataset):
+        for part, within in orders.items():
+            # The parts of a split are views of one array, since two would not fit where one hardly does.
+            arrays = examples[part].read(np.concatenate([*within.values()]))
+            start = 0
+            for name, indices in within.items():
+                splits[name] = {key: array[start : start + len(indices)] for key, array in arrays.items()}
+                start += len(indices)
+    if public_set is not None:
+        splits = {part: _by_id(arrays) for part, arrays in splits.items()}
+        is_held_out = _held_out(public_set, splits["train"]["label"], validation_split)
+        parts = {"train": ~is_held_out, "validation": is_held_out}
+        train = splits["train"]
+        splits |= {part: {key: array[chosen] for key, array in train.items()} for part, chosen in parts.items()}
+    parts = {part: Split(arrays["image"], arrays.get("label")) for part, arrays in splits.items()}
+    return Dataset(dataset, parts["train"].images.shape[1:], LEVELS, **parts)
+
+
+def _by_id(arrays):
+    """Return arrays in the order of the original files, where that is known."""
+    if "id" not in arrays:
+        return arrays
+    # tensorflow_datasets shuffles what it stores; the numbers are those of the original files.
+    order = np.argsort(arrays["id"])
+    return {key: array[order] for key, array in arrays.items()}
+
+
+def _hold_out(dataset, examples):
+    """Return {part: int [n]}, which training examples make it up, at random, beside the parts that there are."""
+    count = examples["train"].count
+    if count < 3:
+        raise UserError(f"--dataset={dataset} has {count} training images; expected 3 or more")
+    if "test" not in examples:
+        return dict(zip(SPLITS, random_split_indices(count), strict=True))
+    if "validation" in examples:
+        return {"train": np.arange(count)}
+    order = np.random.default_rng(0).permutation(count)
+    held_out = min(max(count // 10, 1), MAX_HELD_OUT)
+    return {"train": order[held_out:], "validation": order[:held_out]}
 
 
 def _held_out(public_set, labels, validation_split):
@@ -85,73 +169,77 @@ def _held_out(public_set, labels, validation_split):
     return mask
 
 
-def open_splits(name, data_dir=None):
-    """Return {"train", "test": tf.data.Dataset of batches of all examples}, downloading the data set if need be.
+def _check_features(dataset, features, height, width):
+    """Return the shape (H, W, C) that images are to have, and the names of the features that are read."""
+    # What has no features by name has no image either.
+    image = dict(features).get("image")
+    if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3 or image.shape[-1] not in (1, 3, 4):
+        raise UserError(
+            f"--dataset={dataset} has {_one_line(features if image is None else image)}; expected a feature image, "
+            "uint8 [H, W, C] with 1, 3 or 4 channels"
+        )
+    height, width = height or image.shape[0], width or height or image.shape[1]
+    if height is None or width is None:
+        raise UserError(
+            f"--dataset={dataset} has images of many sizes; expected --input_height (and --input_width if they are not "
+            "to be square), to which they are resized"
+        )
+    names = ["image"]
+    if "label" in features:
+        label = features["label"]
+        if label.shape != () or not np.issubdtype(label.np_dtype, np.integer):
+            raise UserError(f"--dataset={dataset} has the label {_one_line(label)}; expected an integer")
+        names.append("label")
+    if known(dataset) is not None and "id" in features:
+        names.append("id")
+    return (height, width, image.shape[-1]), names
 
-    Args:
-      name: one of `PUBLIC_DATASETS`.
-      data_dir: folder of tensorflow_datasets.
 
-    Raises:
-      UserError: the data set is not there and cannot be downloaded.
-    """
+def _open_builder(dataset, data_dir):
     import tensorflow_datasets as tfds  # Slow to import, and most runs of the digits never need it.
 
     folder = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", DEFAULT_DATA_DIR)).expanduser()
     try:
-        builder = tfds.builder(name, data_dir=folder, try_gcs=False)
+        builder = tfds.builder(dataset, data_dir=folder, try_gcs=False)
+    except tfds.core.DatasetNotFoundError as error:
+        raise UserError(
+            f"--dataset={dataset} is unknown; expected one of: digits, {', '.join(PUBLIC_DATASETS)}, another name of "
+            f"tensorflow_datasets, or the path of a folder of images, a .npy or a .npz file"
+        ) from error
+    except Exception as error:
+        raise UserError(
+            f"--dataset={dataset} cannot be opened in --data_dir={folder} ({_one_line(error)}); expected a data set of "
+            "tensorflow_datasets: NAME or NAME/CONFIG, either with :VERSION"
+        ) from error
+    try:
         if not builder.is_prepared():
             _check_network()
             builder.download_and_prepare()
-        return {split: _batches(builder, split) for split in ("train", "test")}
     except Exception as error:
         # Whatever the reason (no network, a full disk, a broken file), the way out is the same.
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"--dataset={name} is not in --data_dir={folder} and could not be downloaded ({reason}). "
-            f"Pass the --data_dir of a prepared tensorflow_datasets folder, or prepare one on a machine with a "
-            f"network: python -c \"import tensorflow_datasets as tfds; tfds.load('{name}', data_dir='DIR')\". "
+            f"--dataset={dataset} is not in --data_dir={folder} and could not be downloaded ({_one_line(error)}). "
+            "Pass the --data_dir of a prepared tensorflow_datasets folder, or prepare one on a machine with a "
+            f"network: python -c \"import tensorflow_datasets as tfds; tfds.load('{dataset}', data_dir='DIR')\". "
             "--dataset=digits needs no download."
         ) from error
+    return builder
 
 
-def _read(name, batches):
-    """Return all images, uint8 [N, H, W, C], and labels of a split's batches."""
+def _one_line(error):
+    return " ".join(str(error).split())[:400]
+
+
+@contextlib.contextmanager
+def _unreadable(dataset):
+    """Turn whatever goes wrong with a data set's files into a `UserError`."""
     try:
-        batches = list(batches.as_numpy_iterator())
+        yield
     except Exception as error:
         raise UserError(
-            f"--dataset={name} in --data_dir cannot be read ({' '.join(str(error).split())[:200]}); delete its folder "
-            f"{name} there and let it be downloaded again"
+            f"--dataset={dataset} in --data_dir cannot be read ({_one_line(error)}); delete its folder "
+            f"{dataset.partition(':')[0]} there and let it be downloaded again"
         ) from error
-    examples = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-    images, labels = examples["image"], examples["label"]
-    if "id" in examples:
-        # tensorflow_datasets shuffles what it stores; the numbers are those of the original files.
-        order = np.argsort(examples["id"])
-        images, labels = images[order], labels[order]
-    return images, labels
-
-
-def _batches(builder, split):
-    """Return all examples of a split as a tf.data.Dataset of batches, in the stored order."""
-    files = builder.info.splits[split].filepaths if builder.info.splits else []
-    if not files or not all(".tfrecord" in pathlib.Path(file).name and pathlib.Path(file).exists() for file in files):
-        return builder.as_dataset(split=split, batch_size=_READ)
-    # As `as_dataset` does, but a thousand examples at once: reading MNIST takes 2 s instead of 10.
-    features = builder.info.features
-    stored = {name: tf.io.FixedLenFeature(i.shape, i.dtype) for name, i in features.get_serialized_info().items()}
-    channels = features["image"].shape[-1]
-
-    def parse(examples):
-        examples = tf.io.parse_example(examples, stored)
-        decoded = tf.TensorSpec(features["image"].shape, tf.uint8)
-        images = tf.map_fn(
-            lambda image: tf.io.decode_png(image, channels), examples["image"], fn_output_signature=decoded
-        )
-        return examples | {"image": images}
-
-    return tf.data.TFRecordDataset(files).batch(_READ).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _check_network():

@@ -38,7 +38,7 @@ class Recipe:
 def make_recipe(dataset):
     """Return the `Recipe` of a `data.Dataset`: about as many images seen, whatever the size of the data set."""
     is_grey = dataset.image_shape[-1] == 1
-    public = data.PUBLIC_DATASETS.get(dataset.name)
+    public = data.known_dataset(dataset.name)
     return Recipe(
         width=32 if is_grey else 64,
         epochs=min(math.ceil((200_000 if is_grey else 360_000) / len(dataset.train)), 40),

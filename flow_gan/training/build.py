@@ -31,14 +31,11 @@ def prepare(config, note=lambda stage: None):
         tf.config.experimental.enable_op_determinism()
     # Several processes must find each other before anything else uses TensorFlow.
     strategy = make_strategy(config.strategy, config.batch_size)
-    read = _open_data(config)
+    source = _open_data(config)
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
-        reading = reader.submit(lambda: _checked(config, read()))
-        public = data_module.PUBLIC_DATASETS.get(config.dataset)
-        if public is None:
-            shape, levels = reading.result().image_shape, reading.result().levels
-        else:
-            shape, levels = public.image_shape, data_module.PUBLIC_LEVELS
+        reading = reader.submit(lambda: _checked(config, source.read()))
+        known = reading.result() if source.image_shape is None else source
+        shape, levels = known.image_shape, known.levels
         resolved = resolve(config, shape)
         with strategy.scope():
             model = build_model(resolved, levels)
@@ -73,7 +70,7 @@ def resolve(config, image_shape):
     """Return the configuration with the data's sizes in place of those not given, the critic and flips chosen."""
     changes = dict(zip(SIZE_FLAGS, image_shape, strict=True))
     if config.horizontal_flip is None:
-        public = data_module.PUBLIC_DATASETS.get(config.dataset)
+        public = data_module.known_dataset(config.dataset)
         changes["horizontal_flip"] = public is not None and public.horizontal_flip
     if config.critic == "auto":
         changes["critic"] = "mnist" if image_shape[-1] == 1 else "dcgan"
@@ -82,11 +79,12 @@ def resolve(config, image_shape):
 
 def load_data(config):
     """Return the data set of a configuration, checked against its sizes."""
-    return _checked(config, _open_data(config)())
+    return _checked(config, _open_data(config).read())
 
 
 def _open_data(config):
-    return data_module.open_dataset(config.dataset, config.data_dir, config.levels, config.validation_split)
+    size = config.input_height, config.input_width
+    return data_module.open_dataset(config.dataset, config.data_dir, config.levels, config.validation_split, *size)
 
 
 def _checked(config, data):

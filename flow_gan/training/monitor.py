@@ -17,6 +17,8 @@ from flow_gan.training.run_folder import writing
 from flow_gan.training.signals import Interrupted, Stopped, StopSignals
 
 HISTOGRAM_IMAGES = 256
+# Latents of as many at most, since TensorBoard's histogram takes some 250 bytes for each.
+HISTOGRAM_VALUES = 2**20
 
 
 class Monitor(keras.callbacks.Callback):
@@ -69,7 +71,8 @@ class Monitor(keras.callbacks.Callback):
         self._scorer = scorer
         self._score_interval = score_interval
         self._signals = signals or StopSignals()
-        images = dataset.validation.images[np.arange(min(HISTOGRAM_IMAGES, len(dataset.validation)))]
+        count = min(HISTOGRAM_IMAGES, max(HISTOGRAM_VALUES // math.prod(dataset.image_shape), 1))
+        images = dataset.validation.images[np.arange(min(count, len(dataset.validation)))]
         self._histogram_images = data.dequantize(images, 0.5, dataset.levels)
         self._pending = []
         self._bar = None

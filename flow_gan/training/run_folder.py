@@ -76,7 +76,7 @@ def create(config):
             _make(f"--{name}={own[name]}", pathlib.Path(own[name]))
     path = config.run_dir
     if path is None:
-        dataset = pathlib.Path(config.dataset).stem
+        dataset = pathlib.Path(config.dataset.partition(":")[0]).stem
         path = _next_free(config, f"{dataset}_{config.model_type}_{config.objective}")
     folder = RunFolder(path, config)
     folder.lock()

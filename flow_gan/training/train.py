@@ -3,6 +3,7 @@
 import tensorflow as tf
 from absl import logging
 
+from flow_gan import data
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
@@ -165,14 +166,15 @@ def _follow(config, dataset, strategy, model, last_step):
 
 def _run_steps(config, dataset, model, first_step, last_step, callback):
     """Run `fit`, or the callback alone where only what is due after the last step is left."""
-    if first_step == last_step:
-        callback.set_model(model)
-        callback.on_train_begin()
-        return
-    batches = build.training_batches(config, model, dataset, first_step, last_step)
-    # One Keras "epoch" is the whole run: the callback counts steps, and epochs are the data's affair.
-    steps = last_step - first_step
-    model.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0, callbacks=[callback], shuffle=False)
+    with data.reading_errors():
+        if first_step == last_step:
+            callback.set_model(model)
+            callback.on_train_begin()
+            return
+        batches = build.training_batches(config, model, dataset, first_step, last_step)
+        # One Keras "epoch" is the whole run: the callback counts steps, and epochs are the data's affair.
+        steps = last_step - first_step
+        model.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0, callbacks=[callback], shuffle=False)
 
 
 def _lost(error, what=""):

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 
 import flow_gan
 from flow_gan import data
-from flow_gan.data import public
+from flow_gan.data import arrays, public
 
 TFDS = pathlib.Path(os.environ.get("FLOW_GAN_TFDS", pathlib.Path(__file__).parents[3] / "shared" / "tfds"))
 needs_tfds = pytest.mark.skipif(not TFDS.exists(), reason=f"no prepared tensorflow_datasets in {TFDS}")
@@ -92,7 +92,7 @@ def test_reading_imports_nothing_of_tensorflow_datasets():
     program = f"""
 import sys
 from flow_gan import data
-read = data.open_dataset("mnist", {str(TFDS)!r})
+read = data.open_dataset("mnist", {str(TFDS)!r}).read
 before = set(sys.modules)
 read()
 print([name for name in set(sys.modules) - before if name.startswith(("tensorflow_datasets", "etils"))])
@@ -144,12 +144,12 @@ def test_folder_with_splits_and_colour(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(20, 4, 6), (20, 4, 6, 3)])
-def test_npy_is_memory_mapped(tmp_path, shape):
+def test_npy_is_read_on_demand(tmp_path, shape):
     images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     np.save(tmp_path / "set.npy", images)
     loaded = data.load(str(tmp_path / "set.npy"))
     assert loaded.image_shape == (4, 6, 1 if len(shape) == 3 else 3)
-    assert isinstance(loaded.train.images._array, np.memmap)
+    assert isinstance(loaded.train.images._array, arrays.FileRows)
     pixels = np.concatenate([loaded.split(n).images[np.arange(k)] for n, k in (("train", 16), ("test", 2))])
     assert {p.tobytes() for p in pixels} < {i.tobytes() for i in images} and len(pixels) == 18
     np.testing.assert_array_equal(loaded.train.images[np.array([3, 1])][1], loaded.train.images[1])

@@ -1,0 +1,119 @@
+"""All examples of a split of a data set of tensorflow_datasets, read and decoded in parallel."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+# Examples that are read at once: so many, or so many bytes.
+_EXAMPLES = 1000
+_BYTES = 2**24
+# Files that are read at once.
+_FILES = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """The examples of a split, not read yet.
+
+    Attributes:
+      count: int, how many.
+      batches: tf.data.Dataset of (numbers int64 [n], {"image": uint8 [n, H, W, C], "label": int64 [n] or absent, "id":
+        string [n] or absent}) in any order; an example's number is its place in the stored order.
+    """
+
+    count: int
+    batches: tf.data.Dataset
+
+    def read(self, order):
+        """Return {name: array [count, ...]} of all examples in the order of the numbers `order`, int [count]."""
+        places = np.argsort(order)
+        spec = self.batches.element_spec[1]
+        types = {name: object if part.dtype == tf.string else part.dtype.as_numpy_dtype for name, part in spec.items()}
+        arrays = {name: np.empty((self.count, *part.shape[1:]), types[name]) for name, part in spec.items()}
+        found = 0
+        for numbers, examples in self.batches.as_numpy_iterator():
+            found += len(numbers)
+            if found > self.count:
+                break
+            for name, part in examples.items():
+                arrays[name][places[numbers]] = part
+        if found != self.count:
+            raise ValueError(f"{found} examples were found and {self.count} expected")
+        return arrays
+
+
+def open_examples(builder, split, names, image_size):
+    """Return the `Examples` of a split.
+
+    Args:
+      builder: of a prepared data set of tensorflow_datasets.
+      split: str.
+      names: the features that are read, "image" among them.
+      image_size: (H, W); of an image of another size the largest part of such sides around its centre is resized.
+    """
+    features = {name: builder.info.features[name] for name in names}
+    stored = builder.info.splits[split] if builder.info.splits else None
+    shape = (*image_size, features["image"].shape[-1])
+    if stored is not None and all(_is_records(file) for file in stored.filepaths) and _is_encoded(features["image"]):
+        size = int(np.clip(_BYTES * stored.num_examples // max(stored.num_bytes, 1), 1, _EXAMPLES))
+        return Examples(stored.num_examples, _records(stored, features, shape, size))
+
+    def resize(number, example):
+        example = {name: example[name] for name in names}
+        example["image"] = _resized(example["image"], shape)
+        return number, example
+
+    examples = builder.as_dataset(split=split)
+    count = int(examples.cardinality())
+    if count < 0:
+        raise ValueError(f"split {split} does not tell how many examples it has")
+    return Examples(count, examples.enumerate().map(resize, tf.data.AUTOTUNE).batch(_EXAMPLES))
+
+
+def _is_records(file):
+    return ".tfrecord" in pathlib.Path(file).name and pathlib.Path(file).exists()
+
+
+def _is_encoded(feature):
+    """Whether an image is stored as a PNG or JPEG file."""
+    return feature.get_serialized_info().tf_dtype == tf.string
+
+
+def _records(stored, features, shape, batch_size):
+    """Return batches of a split's TFRecord files, several of which are read at once.
+
+    It does what `as_dataset` does, but with many examples at once: reading MNIST takes 2 s instead of 10.
+    """
+    infos = {name: feature.get_serialized_info() for name, feature in features.items()}
+    infos = {name: tf.io.FixedLenFeature(info.shape, info.tf_dtype) for name, info in infos.items()}
+    lengths = np.array(stored.shard_lengths)
+    files = tf.data.Dataset.from_tensor_slices(([*map(str, stored.filepaths)], np.cumsum(lengths) - lengths))
+
+    def read(file, start):
+        return tf.data.TFRecordDataset(file).enumerate(start).batch(batch_size)
+
+    def decode(image):
+        return _resized(features["image"].decode_example(image), shape)
+
+    def parse(numbers, examples):
+        examples = tf.io.parse_example(examples, infos)
+        examples["image"] = tf.map_fn(decode, examples["image"], fn_output_signature=tf.TensorSpec(shape, tf.uint8))
+        return numbers, examples
+
+    batches = files.interleave(read, _FILES, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
+    return batches.map(parse, tf.data.AUTOTUNE, deterministic=False)
+
+
+def _resized(image, shape):
+    """Return uint8 [h, w, C] as `shape`: the largest part of such sides around its centre, resized."""
+    if image.shape != shape:
+        size, target = tf.shape(image)[:2], tf.constant(shape[:2])
+        scale = tf.reduce_min(size / target)
+        part = tf.maximum(tf.cast(tf.round(tf.cast(target, scale.dtype) * scale), tf.int32), 1)
+        corner = (size - part) // 2
+        image = tf.slice(image, [*tf.unstack(corner), 0], [*tf.unstack(part), -1])
+        image = tf.image.resize(image, shape[:2], antialias=True)
+        image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+    return tf.ensure_shape(image, shape)
