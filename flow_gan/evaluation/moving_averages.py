@@ -47,9 +47,10 @@ def reestimated_moving_averages(model, images, batch_size):
         found = []
         count = len(images) // batch_size * batch_size
         batches = data.evaluation_batches(images, "train", batch_size, count)
-        for batch in progress(batches, "moving averages"):
-            run(model.evaluation_images(batch))
-            found.append([variable.numpy() for variable in averages])
+        with data.reading_errors():
+            for batch in progress(batches, "moving averages"):
+                run(model.evaluation_images(batch))
+                found.append([variable.numpy() for variable in averages])
         for variable, value in zip(averages, _combine([v.path for v in averages], found), strict=True):
             variable.assign(value)
         yield

@@ -54,15 +54,20 @@ class Training:
 
     Attributes:
       role: str, what it is in the plan: "mle", "lambda_0.01", ...
-      title: str, for people.
+      name: str, for people, without the seed.
       config: `config.Config`, with its run folder.
       seconds: float, about how long it takes.
     """
 
     role: str
-    title: str
+    name: str
     config: object
     seconds: float
+
+    @property
+    def title(self):
+        """The name with the seed, a str."""
+        return f"{self.name}, seed {self.config.seed}"
 
     @property
     def folder(self):
@@ -200,7 +205,7 @@ def _training(config, folder, scale, role, own, steps, seed):
         title += f", lambda {trained.like_reg:g}"
     kind = role if role in IMPLICIT else trained.objective
     seconds = _START_SECONDS[config.dataset] + steps * _STEP_SECONDS[config.dataset][kind]
-    return Training(role, f"{title}, seed {seed}", trained, seconds)
+    return Training(role, title, trained, seconds)
 
 
 def _identity(config):

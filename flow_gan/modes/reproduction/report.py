@@ -15,7 +15,10 @@ from flow_gan.report.page import Cell, Page, Table
 from flow_gan.training.run_folder import write_json, write_whole
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn", "matplotlib")
-_SHOWN = ("n_critic", "like_reg", "max_steps", "batch_size", "learning_rate", "lr_decay", "beta1")
+_SHOWN = {
+    **{"n_critic": "Critic updates", "like_reg": "λ", "max_steps": "Steps", "batch_size": "Batch"},
+    **{"learning_rate": "Rate", "lr_decay": "Decay", "beta1": "β₁"},
+}
 
 
 def write(plan, journal, dataset):
@@ -67,10 +70,12 @@ def _trainings(plan, journal):
     rows = []
     for training in plan.trainings:
         config = training.config
-        values = [str(getattr(config, name)) for name in _SHOWN]
+        values = [
+            "–" if name == "like_reg" and not config.n_critic else f"{getattr(config, name):g}" for name in _SHOWN
+        ]
         outcome = journal.failure(training.key) or "finished"
         rows.append([training.title, *values, Cell(journal.seconds(training.key), None, 0), training.key, outcome])
-    header = ["Training", *_SHOWN, "Seconds", "Folder in trainings/", "Outcome"]
+    header = ["Training", *_SHOWN.values(), "Seconds", "Folder in trainings/", "Outcome"]
     return Table("trainings", "Trainings", header, rows)
 
 

@@ -54,7 +54,7 @@ def trade_off(context):
         [],
         parts,
         verdicts,
-        [line for role in roles.values() for line in checks_of_nll(context, role, "latest")],
+        checks_of_nll(context, roles.values(), "latest"),
     )
 
 
@@ -143,7 +143,7 @@ def ablation(context):
         [],
         [Table("ablation", "ADV with parts exchanged", header, rows, notes)],
         verdicts,
-        [line for role in (*names, "sweep_mle") for line in checks_of_nll(context, role, "latest")],
+        checks_of_nll(context, (*names, "sweep_mle"), "latest"),
     )
 
 

@@ -11,6 +11,8 @@ from flow_gan.modes.reproduction.plan import FLOWS
 from flow_gan.report.orderings import UNKNOWN, ascending
 from flow_gan.report.page import Cell
 
+# Sentences on single runs, above which one on all of them stands for them.
+_MANY = 4
 NAMES = {"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"}
 
 
@@ -117,25 +119,35 @@ def digits(context):
     return 2 if context.is_grey else 3
 
 
-def checks_of_nll(context, role, checkpoint=None):
-    """Return what a role's exact NLL rests on, a sentence for each seed."""
-    lines = []
-    for seed in context.findings.plan.seeds:
-        result = context.findings.result(role, "nll", checkpoint, seed)
-        if result is None:
-            why = context.findings.failure(role, seed)
-            lines.append(f"{context.roles.get(role, role)}, seed {seed}: no NLL" + (f" ({why})" if why else ""))
-            continue
-        checks = result["checks"]
-        largest = checks["round_trip_largest"]
-        line = (
-            f"{context.roles.get(role, role)}, seed {seed}, weights {result['checkpoint']} of step {result['step']}: "
-            f"round trip |x − G(f(x))| {'not finite' if largest is None else f'{largest:.2g}'} at most, "
-            f"{100 * checks['finite_fraction']:g} % of the likelihoods finite, "
-            f"{result['num_images']} of {result['num_available']} test images"
-        )
-        lines.append(line + "".join(f". (!) {warning}" for warning in result["warnings"]))
-    return lines
+def checks_of_nll(context, roles, checkpoint=None):
+    """Return what the exact NLLs of roles rest on: a sentence for each, or of many one, and one for each warning."""
+    lines, warnings, checked = [], [], []
+    for role in roles:
+        for seed in context.findings.plan.seeds:
+            name = f"{context.roles.get(role) or context.findings.plan.training(role, seed).name}, seed {seed}"
+            result = context.findings.result(role, "nll", checkpoint, seed)
+            if result is None:
+                why = context.findings.failure(role, seed)
+                warnings.append(f"{name}: no NLL" + (f" ({why})" if why else ""))
+                continue
+            checked.append(result)
+            lines.append(f"{name}, weights {result['checkpoint']} of step {result['step']}: {_checked([result])}")
+            warnings += [f"(!) {name}: {warning}" for warning in result["warnings"]]
+    if len(lines) > len(roles) or len(lines) > _MANY:
+        lines = [f"{len(checked)} runs, {checkpoint or 'best'} weights: {_checked(checked)}"]
+    return lines + warnings
+
+
+def _checked(results):
+    checks = [result["checks"] for result in results]
+    largest = [check["round_trip_largest"] for check in checks]
+    errors = "not finite" if None in largest else f"{max(largest):.2g}"
+    finite = min(check["finite_fraction"] for check in checks)
+    used = min((result["num_images"], result["num_available"]) for result in results)
+    return (
+        f"round trip |x − G(f(x))| {errors} at most, {100 * finite:g} % of the likelihoods finite, "
+        f"{used[0]} of {used[1]} test images"
+    )
 
 
 def checks_of_scores(context, roles, checkpoint=None):

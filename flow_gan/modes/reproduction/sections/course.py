@@ -87,7 +87,7 @@ def likelihood_curves(context):
         differences(context),
         parts,
         _curve_verdicts(curves),
-        [line for role in FLOWS for line in checks_of_nll(context, role)],
+        checks_of_nll(context, FLOWS),
     )
 
 

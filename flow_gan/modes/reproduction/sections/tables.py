@@ -65,8 +65,7 @@ def objectives(context):
         differences(context),
         [table],
         verdicts,
-        [line for role in FLOWS for line in checks_of_nll(context, role)]
-        + checks_of_scores(context, (*FLOWS, *IMPLICIT)),
+        checks_of_nll(context, FLOWS) + checks_of_scores(context, (*FLOWS, *IMPLICIT)),
     )
 
 
