@@ -93,7 +93,7 @@ class _Reproduction:
         print(f"{plan.config.dataset}, --scale={plan.config.scale}: {count} stages in {journal.folder}")
         pending = [(number, *stage) for number, stage in enumerate(stages, 1) if not stage[2](stage[0])]
         for i, (number, stage, work, _) in enumerate(pending):
-            ahead = sum(stage.seconds for _, stage, *_ in pending[i:])
+            ahead = sum(self._expected_of(stage) for _, stage, *_ in pending[i:])
             print(f"stage {number} of {count}: {stage.title}, {self._remaining(ahead)}", flush=True)
             self._timed(stage, work)
         print(f"stage {count} of {count}: figures and report", flush=True)
@@ -102,7 +102,12 @@ class _Reproduction:
         journal.record("report", "figures and report", time.monotonic() - start, done=True)
         return path
 
+    def _expected_of(self, stage):
+        """Return about how many seconds a stage still takes, what was spent on it before taken off."""
+        return max(stage.seconds - self._journal.seconds(stage.key), 1.0)
+
     def _timed(self, stage, work):
+        expected = self._expected_of(stage)
         start = time.monotonic()
         done = False
         try:
@@ -113,7 +118,7 @@ class _Reproduction:
             self._journal.record(stage.key, stage.title, seconds, done)
             _free_memory()
         self._spent += seconds
-        self._expected += stage.seconds
+        self._expected += expected
 
     def _remaining(self, expected):
         """Return how long what is ahead will take, by what was expected of what is done and how long it took."""

@@ -35,6 +35,7 @@ ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep")
 ABSURD = Scale(
     dict.fromkeys(ROLES, 3),
     num_seeds=1,
+    eval_every=1,
     score_every=1,
     evaluation={
         **{"score_samples": 30, "score_splits": 3, "kde_samples": 20, "jacobian_draws": 2},

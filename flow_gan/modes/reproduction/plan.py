@@ -31,7 +31,6 @@ _MATTER = {"eval_every", "log_every", "score_every", "score_samples", "score_spl
 # What the command line hands on to every training.
 _HANDED_ON = ("data_dir", "strategy", "gpu_nr", "data_on_device", "precision", "deterministic_ops", "jit_compile")
 _CLASSIFIER = ("classifier", "classifier_dir", "inception_weights")
-_VALIDATIONS = 10
 
 # Seconds on 2 cores (AMD EPYC with AVX-512), for the estimate of the remaining time alone.
 _STEP_SECONDS = {
@@ -194,7 +193,7 @@ def lambda_role(value):
 def _training(config, folder, scale, role, own, steps, seed):
     handed_on = {name: getattr(config, name) for name in (*_HANDED_ON, *_CLASSIFIER)}
     values = own | handed_on
-    values |= {"seed": seed, "max_steps": steps, "eval_every": max(steps // _VALIDATIONS, 1), "mode": "train"}
+    values |= {"seed": seed, "max_steps": steps, "eval_every": scale.eval_every, "mode": "train"}
     values |= {name: scale.evaluation[name] for name in ("score_samples", "score_splits") if name in scale.evaluation}
     values |= {"score_every": scale.score_every, "log_every": max(min(50, steps // 20), 1)}
     trained = config_module.Config(**values)

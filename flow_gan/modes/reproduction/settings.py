@@ -74,6 +74,7 @@ class Scale:
       steps: {role: generator updates}, of "mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", and "sweep" for every
         training of the trade-off and of the ablation.
       num_seeds: int, where `--num_seeds` says nothing.
+      eval_every: int, updates between validations, which there is one of after the last update, too.
       score_every: int, epochs between scores in training.
       evaluation: {setting: value} of all measures.
       of_metric: {metric: {setting: value}}, what one measure has instead.
@@ -83,6 +84,7 @@ class Scale:
 
     steps: dict
     num_seeds: int
+    eval_every: int
     score_every: int
     evaluation: dict
     of_metric: dict = dataclasses.field(default_factory=dict)
@@ -108,10 +110,11 @@ _SMALL_DCGAN = {"filters": 16, "df_dim": 16, "batch_size": 32}
 
 SCALES = {
     "digits": {
-        "tiny": Scale(_steps(600, 600, 600, 600, 900, 600), 1, 5, _measures(2000, 10, 4, 300, 64)),
+        "tiny": Scale(_steps(600, 600, 600, 600, 900, 600), 1, 60, 5, _measures(2000, 10, 4, 300, 64)),
         "small": Scale(
             _steps(2000, 2000, 2000, 2000, 3000, 2000),
             3,
+            200,
             10,
             _measures(10_000, 50, 4, 1000, 64),
             flow={"lr_decay": 0.999},
@@ -119,22 +122,28 @@ SCALES = {
         "full": Scale(
             _steps(10_000, 10_000, 10_000, 10_000, 15_000, 10_000),
             3,
+            1000,
             40,
             _measures(10_000, 250, 8, 3000, 64),
             flow={"lr_decay": 0.9998},
         ),
     },
     "mnist": {
-        "tiny": Scale(_steps(100, 100, 100, 100, 100, 100), 1, 1, _measures(2000, 10, 2, 50, 2), _FEW),
-        "small": Scale(_steps(4000, 2500, 2500, 300, 300, 250), 1, 1, _measures(5000, 10, 4, 300, 8), _FEW),
+        "tiny": Scale(_steps(100, 100, 100, 100, 100, 100), 1, 25, 1, _measures(2000, 10, 2, 50, 2), _FEW),
+        "small": Scale(_steps(4000, 2500, 2500, 300, 300, 120), 1, 250, 1, _measures(5000, 10, 4, 200, 8), _FEW),
         "full": Scale(
-            _steps(250_000, 250_000, 250_000, 25_000, 25_000, 250_000), 1, 10, _measures(10_000, 1000, 16, 10_000, 64)
+            _steps(250_000, 250_000, 250_000, 25_000, 25_000, 250_000),
+            1,
+            2500,
+            10,
+            _measures(10_000, 1000, 16, 10_000, 64),
         ),
     },
     "cifar10": {
         "tiny": Scale(
             _steps(40, 40, 40, 40, 40, 40),
             1,
+            20,
             1,
             _measures(1000, 2, 2, 20, 1),
             {metric: {"num_examples": 200} for metric in ("nll", "nll_reestimated", "gmm", "ais")},
@@ -144,6 +153,7 @@ SCALES = {
         "small": Scale(
             _steps(600, 600, 600, 300, 300, 150),
             1,
+            75,
             1,
             _measures(2000, 5, 2, 100, 2),
             _FEW,
@@ -151,7 +161,11 @@ SCALES = {
             implicit=_SMALL_DCGAN,
         ),
         "full": Scale(
-            _steps(210_900, 210_900, 351_500, 70_300, 70_300, 210_900), 1, 10, _measures(50_000, 100, 16, 10_000, 64)
+            _steps(210_900, 210_900, 351_500, 70_300, 70_300, 210_900),
+            1,
+            7030,
+            10,
+            _measures(50_000, 100, 16, 10_000, 64),
         ),
     },
 }
