@@ -345,6 +345,10 @@ class Config:
             raise UserError(
                 f"--dataset={self.dataset} with --mode=reproduce; expected one of: {', '.join(REPRODUCED_DATASETS)}"
             )
+        if self.mode == "reproduce" and self.strategy == "multi_worker":
+            raise UserError(
+                "--strategy=multi_worker with --mode=reproduce, one process of which works in a folder; expected another"
+            )
         for name in ("scale", "num_seeds"):
             value = getattr(self, name)
             if self.mode != "reproduce" and value != Config.__dataclass_fields__[name].default:
