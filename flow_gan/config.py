@@ -347,7 +347,7 @@ class Config:
             )
         if self.mode == "reproduce" and self.strategy == "multi_worker":
             raise UserError(
-                "--strategy=multi_worker with --mode=reproduce, one process of which works in a folder; expected another"
+                "--strategy=multi_worker with --mode=reproduce, which is of one process; expected another one"
             )
         for name in ("scale", "num_seeds"):
             value = getattr(self, name)
