@@ -56,8 +56,8 @@ class MetricsFile:
 
     def write(self, records):
         """Append dicts, each with "step"."""
-        text = "".join(json.dumps(_finite(record)) + "\n" for record in records)
         with writing(self._path):
+            text = "".join(json.dumps(_finite(record)) + "\n" for record in records)
             if self._kept is None:
                 self._file.write(text)
                 self._file.flush()
