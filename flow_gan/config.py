@@ -447,7 +447,7 @@ _ALWAYS_CHANGEABLE = frozenset(
     {
         *("mode", "run_dir", "runs_dir", "resume", "checkpoint", "split", "num_samples", "temperature"),
         *("data_dir", "epoch", "max_steps", "strategy", "gpu_nr", "data_on_device", "jit_compile"),
-        *("precision", "deterministic_ops"),
+        "deterministic_ops",
         *("classifier_dir", "inception_weights", "run_dirs", "scale", "num_seeds"),
         *("eval_every", "log_every", "checkpoint_dir", "log_dir", "sample_dir"),
     }
@@ -459,9 +459,9 @@ EVALUATION = (
 )
 CHANGEABLE = {
     "train": _ALWAYS_CHANGEABLE,
-    "evaluate": _ALWAYS_CHANGEABLE | {"batch_size", *EVALUATION},
-    "sample": _ALWAYS_CHANGEABLE | {"seed"},
-    "export": _ALWAYS_CHANGEABLE | {"export_dir"},
+    "evaluate": _ALWAYS_CHANGEABLE | {"batch_size", "precision", *EVALUATION},
+    "sample": _ALWAYS_CHANGEABLE | {"precision", "seed"},
+    "export": _ALWAYS_CHANGEABLE | {"precision", "export_dir"},
 }
 # What may be given with --mode=reproduce; all else the scale sets.
 REPRODUCTION = (

@@ -1,5 +1,6 @@
 """The command line: python -m flow_gan.main [--flags], see --help."""
 
+import contextlib
 import dataclasses
 import math
 import sys
@@ -29,15 +30,21 @@ def main(argv=None):
                 "export": modes.export,
             }[config.mode](config)
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        _complain(f"error: {error}")
         return 2
     except training.Stopped as stopped:
-        print(stopped, file=sys.stderr)
+        _complain(stopped)
         return 128 + stopped.signal
     except KeyboardInterrupt:
-        print("interrupted; --resume with --run_dir goes on from the latest checkpoint", file=sys.stderr)
+        _complain("interrupted; --resume with --run_dir goes on from the latest checkpoint of a run that was training")
         return 130
     return 0
+
+
+def _complain(what):
+    with contextlib.suppress(OSError):
+        # The reader of a pipe may be gone.
+        print(what, file=sys.stderr)
 
 
 def train(config):

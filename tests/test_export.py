@@ -183,7 +183,7 @@ def test_a_difference_leaves_nothing_behind(tmp_path, monkeypatch):
     ],
 )
 def test_difference(exported, own, expected):
-    difference = export._difference([np.array(exported, "f")], [np.array(own, "f")], 1)
+    difference = export._difference([np.array(exported, "f")], [np.array(own, "f")], 1, 1e-5)
     assert (difference.largest, difference.scale, difference.finite_fraction) == expected
     assert difference.is_allowed == (expected[0] == 0)
 

@@ -147,7 +147,8 @@ def stored_result(folder, config, name):
         stored = json.loads(result_path(folder, config, name).read_text())
         config_then = stored["config"]
         same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
-        same = same and all(config_then[setting] == getattr(config, setting) for setting in _DEPENDS_ON[name])
+        settings = "precision", *_DEPENDS_ON[name]
+        same = same and all(config_then[setting] == getattr(config, setting) for setting in settings)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return stored if same else None
@@ -375,7 +376,7 @@ _METRICS = {
 }
 _CHOOSE_ON_VALIDATION = ("gmm", "kde", "ais")
 _SCORING = ("classifier", "score_samples", "score_splits", "seed")
-# The settings of an evaluation that a result depends on.
+# The settings of an evaluation that a result depends on, besides the precision.
 _DEPENDS_ON = {
     "nll": ("num_examples", "noise_draws"),
     "nll_reestimated": ("num_examples", "noise_draws", "batch_size"),

@@ -22,7 +22,8 @@ def export(config):
         print(f"{name:<14} {difference}")
         print(f"{'':<14} {found[name]}")
     largest = max(difference.largest / difference.scale for difference in differences.values())
-    print(f"{'overall':<14} {largest:.2g} of a result's size at most (allowed {export_module.BOUND:g})")
+    allowed = export_module.BOUNDS[model.generator.precision]
+    print(f"{'overall':<14} {largest:.2g} of a result's size at most (allowed {allowed:g})")
     if config.has_likelihood and not model.generator.has_per_image_likelihood:
         print(f"warning: {NO_PER_IMAGE_LIKELIHOOD}")
     folder = shlex.quote(str(path))

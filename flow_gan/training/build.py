@@ -13,6 +13,7 @@ from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
 from flow_gan.networks.critics import CRITICS
 from flow_gan.training.optimizers import Adam, DecayToFloor
+from flow_gan.training.run_folder import RunFolder
 from flow_gan.training.strategy import distribute, make_strategy, select_gpu
 
 SIZE_FLAGS = ("input_height", "input_width", "c_dim")
@@ -39,7 +40,7 @@ def prepare(config, note=lambda stage: None):
         resolved = resolve(config, shape)
         with strategy.scope():
             model = build_model(resolved, levels)
-            if config.init_from_original is not None and not config.resume:
+            if config.init_from_original is not None and not _has_begun(config):
                 _load_original(model, config.init_from_original)
         note("build")
         # Replicas synchronise, which tf.distribute forbids inside a nested function.
@@ -49,6 +50,11 @@ def prepare(config, note=lambda stage: None):
         data = reading.result()
         note("data")
     return resolved, data, strategy, model
+
+
+def _has_begun(config):
+    """Whether this is a run that goes on from a checkpoint; a killed one may have none yet."""
+    return config.resume and RunFolder(config.run_dir, config).metrics_file.exists()
 
 
 def _load_original(model, path):

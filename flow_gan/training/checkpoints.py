@@ -42,7 +42,7 @@ class Checkpoints:
         self._latest = NumberedCheckpoints(
             tf.train.Checkpoint(networks=networks, **optimizers, **state), folder / "latest", KEPT
         )
-        # Those that the kept latest ones name as their best, and one that is being written.
+        # Those that the kept latest ones name as their best, and one more: a latest one follows every best one.
         self._best, self._best_score = (
             NumberedCheckpoints(tf.train.Checkpoint(networks=networks), folder / name, KEPT + 1)
             for name in ("best", "best_score")
@@ -63,24 +63,24 @@ class Checkpoints:
         """Save the networks if `nll` is below the best so far; return whether it is."""
         if not (math.isfinite(nll) and nll < float(self.best_nll)):
             return False
+        self._best.save(self.model.num_steps)
         self.best_nll.assign(nll)
         self.best_step.assign(self.model.num_steps)
-        self._best.save(self.model.num_steps)
         return True
 
     def save_if_best_score(self, score):
         """Save the networks if `score` is above the best so far; return whether it is."""
         if not (math.isfinite(score) and score > float(self.best_score)):
             return False
+        self._best_score.save(self.model.num_steps)
         self.best_score.assign(score)
         self.best_score_step.assign(self.model.num_steps)
-        self._best_score.save(self.model.num_steps)
         return True
 
     def restore(self, which, step=None):
         """Load the "latest" state, or the "best" or "best_score" networks (without optimizers).
 
-        The newest one, or that of `step`. A damaged one is passed over with a warning, and the one before it is loaded.
+        The newest one, or that of `step`. A damaged one is passed over with a warning, and the one before it loaded.
 
         Raises:
           UserError: there is no checkpoint, all are damaged, or it is one of another architecture.

@@ -1,5 +1,6 @@
 """The callback that watches, records and saves a run."""
 
+import contextlib
 import dataclasses
 import math
 import sys
@@ -85,6 +86,7 @@ class Monitor(keras.callbacks.Callback):
         key = random.key(self._config.seed, random.Stream.SAMPLE)
         self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
         self._bar = tqdm(
+            file=_Forgiving(sys.stderr),
             total=self._last_step,
             initial=self._step,
             desc="training",
@@ -93,6 +95,7 @@ class Monitor(keras.callbacks.Callback):
         )
 
         if self._checkpoints.is_step_unfinished:
+            self._signals.protect()
             self._finish([self._metrics_file.take_back()])
         if self._signals.received:
             self._stop()
@@ -252,6 +255,24 @@ class Monitor(keras.callbacks.Callback):
             "validation_nll": nll,
             "validation_nll_standard_error": float(result["nll_standard_error"]),
         }
+
+
+class _Forgiving:
+    """A stream that may be gone, as a pipe's is when Ctrl-C has ended its reader first: training must not end of it."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self):
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Numbered checkpoints in a folder, of which the newest are kept."""
 
-import functools
 import pathlib
 import shutil
 
@@ -10,13 +9,15 @@ from flow_gan.errors import UserError
 from flow_gan.training.run_folder import writing
 
 _PREFIX = "ckpt-"
+# Name of a checkpoint that is being written.
+_WRITING = "writing"
 
 
 class NumberedCheckpoints:
     """The checkpoints <folder>/ckpt-<step> of one `tf.train.Checkpoint`.
 
-    What is there is told by the files, not by TensorFlow's list of them, which a crash may leave behind the truth: the
-    index of a checkpoint is written last, so one with an index is whole.
+    One is written under another name, and its index renamed last: one with an index is whole. What is there is told by
+    the files alone. (TensorFlow's own manager writes an index in place, and keeps a list that a crash may leave wrong.)
 
     Args:
       checkpoint: `tf.train.Checkpoint`.
@@ -42,18 +43,25 @@ class NumberedCheckpoints:
         """Write a checkpoint, whole or not at all, then delete those too many.
 
         Raises:
-          UserError: it cannot be written; the older ones are then as they were.
+          UserError: it cannot be written; those that are there are then as they were.
         """
         try:
             with writing(self.path(step)):
-                self._manager.save(checkpoint_number=step)
-        except UserError:
-            if step not in self.steps:
-                self._delete(lambda found, _: found == step)
-            raise
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._checkpoint.write(str(self.folder / _WRITING))
+                index = self.folder / f"{_WRITING}.index"
+                # An earlier one of this step goes first, so that its index never stands beside the new data.
+                pathlib.Path(f"{self.path(step)}.index").unlink(missing_ok=True)
+                for path in self.folder.glob(f"{_WRITING}.data-*"):
+                    path.rename(self.path(step) + path.suffix)
+                index.rename(self.path(step) + index.suffix)
+        finally:
+            self._delete(lambda found: found is None)
+        kept = self.steps[-self._max_to_keep :]
+        self._delete(lambda found: found not in kept)
 
     def restore(self, step=None):
-        """Load the newest checkpoint that is whole, or that of `step`.
+        """Load the newest checkpoint that is whole, of those up to `step` if it is given.
 
         Returns:
           The damaged ones that were passed over, newest first: a list of sentences.
@@ -61,8 +69,11 @@ class NumberedCheckpoints:
         Raises:
           UserError: there is none, all are damaged, or it is one of another architecture.
         """
+        candidates = self.steps[::-1]
+        if step is not None:
+            candidates = [step, *(older for older in candidates if older < step)]
         damaged = []
-        for candidate in reversed(self.steps) if step is None else [step]:
+        for candidate in candidates:
             path = self.path(candidate)
             reason = _damage(path)
             if reason is None:
@@ -70,10 +81,8 @@ class NumberedCheckpoints:
             damaged.append(f"checkpoint {path} is damaged: {reason}")
         else:
             raise UserError("; ".join(damaged) or f"{self.folder} holds no checkpoint")
-        if step is not None and damaged:
-            raise UserError(damaged[0])
         try:
-            self._checkpoint.restore(path).assert_consumed()
+            self._checkpoint.read(path).assert_consumed()
         except (AssertionError, ValueError) as error:
             reason = str(error).strip().split("\n")[0][:300]
             raise UserError(f"checkpoint {path} is one of another architecture: {reason}") from error
@@ -81,25 +90,19 @@ class NumberedCheckpoints:
 
     def drop_after(self, step):
         """Delete the checkpoints after `step`, and what a crash left of one that was being written."""
-        self._delete(lambda found, is_whole: found > step or not is_whole)
+        whole = self.steps
+        self._delete(lambda found: found is None or found > step or found not in whole)
 
     def _delete(self, choose):
-        """Delete the files of the steps for which `choose(step, is it whole)`."""
-        whole = self.steps
-        for path in self.folder.glob(f"{_PREFIX}*"):
-            step = _step_of(path)
-            if step is not None and choose(step, step in whole):
+        """Delete the files of the steps for which `choose(step)`; the step of one that is being written is None."""
+        for path in self.folder.glob("*"):
+            is_being_written = path.name.startswith(_WRITING)
+            step = None if is_being_written else _step_of(path)
+            if (is_being_written or step is not None) and choose(step):
                 if path.is_dir():
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-
-    @functools.cached_property
-    def _manager(self):
-        paths = [self.path(step) for step in self.steps]
-        if paths:
-            tf.compat.v1.train.update_checkpoint_state(str(self.folder), paths[-1], paths)
-        return tf.train.CheckpointManager(self._checkpoint, self.folder, self._max_to_keep)
 
 
 def steps_in(folder):
@@ -109,11 +112,9 @@ def steps_in(folder):
 
 
 def _step_of(path):
-    """Return the step that a checkpoint's file, whole or temporary, belongs to, or None."""
-    digits = path.name.removeprefix(_PREFIX)
-    for separator in (".", "_"):
-        digits = digits.split(separator)[0]
-    return int(digits) if digits.isdigit() else None
+    """Return the step of a checkpoint's file, or None if it is none."""
+    digits = path.name.removeprefix(_PREFIX).split(".")[0]
+    return int(digits) if path.name.startswith(_PREFIX) and digits.isdigit() else None
 
 
 def _damage(path):

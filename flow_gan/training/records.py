@@ -56,8 +56,8 @@ class MetricsFile:
 
     def write(self, records):
         """Append dicts, each with "step"."""
-        text = "".join(json.dumps(_finite(record)) + "\n" for record in records)
         with writing(self._path):
+            text = "".join(json.dumps(_finite(record)) + "\n" for record in records)
             if self._kept is None:
                 self._file.write(text)
                 self._file.flush()
@@ -78,11 +78,6 @@ class MetricsFile:
         # All was written by `write`, or a failure of it has been told.
         with contextlib.suppress(OSError):
             self._file.close()
-
-
-def num_records(path):
-    """Return the number of records in a metrics.jsonl, 0 if there is none."""
-    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 def _finite(record):
@@ -107,14 +102,15 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder, bits_per_dim, last_step=0):
-        for left_by_a_crash in pathlib.Path(folder).glob(f"*/{_CUT}*"):
-            left_by_a_crash.unlink()
-        for events in pathlib.Path(folder).glob("*/events.out.tfevents.*"):
-            _cut_events(events, last_step)
         self._folder = folder
         self._bits_per_dim = bits_per_dim
-        self._train = tf.summary.create_file_writer(str(folder / "train"))
-        self._validation = tf.summary.create_file_writer(str(folder / "validation"))
+        with writing(folder):
+            for left_by_a_crash in pathlib.Path(folder).glob(f"*/{_CUT}*"):
+                left_by_a_crash.unlink()
+            for events in pathlib.Path(folder).glob("*/events.out.tfevents.*"):
+                _cut_events(events, last_step)
+            self._train = tf.summary.create_file_writer(str(folder / "train"))
+            self._validation = tf.summary.create_file_writer(str(folder / "validation"))
 
     def hparams(self, settings):
         """Write what the run is compared by, {name: value}: its row in the HParams table.
@@ -122,13 +118,13 @@ class TensorBoardLog:
         The table's metrics are the last values of the scalars beside it. It lies with the validation, not a folder
         above, since TensorBoard finds no metrics below a row that is the folder it was started on.
         """
-        with self._validation.as_default(0):
+        with writing(self._folder), self._validation.as_default(0):
             # No trial_id: a hash of the settings would put runs with the same ones into one row.
             hparams_plugin.hparams(settings, trial_id="")
 
     def train(self, step, record):
         """Write the values of a training step, {name: float}."""
-        with self._train.as_default(step):
+        with writing(self._folder), self._train.as_default(step):
             for name, tag in _TAGS.items():
                 if name in record:
                     tf.summary.scalar(tag, record[name])
@@ -137,7 +133,7 @@ class TensorBoardLog:
 
     def validation(self, step, nll, best_nll, latents):
         """Write the validation NLL, the lowest so far if there is one that is finite, and a histogram of latents."""
-        with self._validation.as_default(step):
+        with writing(self._folder), self._validation.as_default(step):
             tf.summary.scalar(_TAGS["nll"], nll)
             tf.summary.scalar(_BITS_TAG, self._bits_per_dim(nll))
             if math.isfinite(best_nll):
@@ -147,13 +143,13 @@ class TensorBoardLog:
 
     def scores(self, step, figures):
         """Write the scores of samples, {name: float}."""
-        with self._validation.as_default(step):
+        with writing(self._folder), self._validation.as_default(step):
             for name, value in figures.items():
                 tf.summary.scalar(_SCORES[name], value)
 
     def samples(self, step, grid):
         """Write a sample grid, uint8 [H, W, C]."""
-        with self._validation.as_default(step):
+        with writing(self._folder), self._validation.as_default(step):
             tf.summary.image("samples from a fixed z", grid[None])
 
     def flush(self):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from flow_gan.errors import UserError
 
 _LOCK = ".lock"
+_PROBE = ".probe"
 
 
 class RunFolder:
@@ -65,7 +66,7 @@ def create(config):
     """Make the folder of a new run, `--run_dir` or the next free name, and return it as a `RunFolder` that is locked.
 
     Raises:
-      UserError: a folder of the run exists and is not empty, or cannot be made; then none is left behind.
+      UserError: a folder of the run exists and is not empty, or cannot be made.
     """
     own = {name: getattr(config, name) for name in ("run_dir", "checkpoint_dir", "log_dir", "sample_dir")}
     for name, path in own.items():
@@ -87,16 +88,17 @@ def create(config):
 
 
 def _is_empty_folder(path):
-    return os.path.isdir(path) and set(os.listdir(path)) <= {_LOCK}
+    # What a process that begins here, or was killed as it began, may have left.
+    return os.path.isdir(path) and set(os.listdir(path)) <= {_LOCK, _PROBE, "config.json.tmp"}
 
 
 def _make(name, path):
     """Make a folder and try to write into it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".probe"
+        probe = path / _PROBE
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{name} cannot be written: {error}") from error
 

@@ -1,8 +1,8 @@
 """Signals that ask a run to stop."""
 
 import contextlib
+import os
 import signal
-import sys
 import threading
 
 _ASKING = (signal.SIGTERM, signal.SIGINT)
@@ -30,7 +30,7 @@ class Interrupted(KeyboardInterrupt):
 class StopSignals:
     """Context in which SIGTERM and Ctrl-C (SIGINT) ask the run to stop, instead of ending the process.
 
-    Until `protect` is called there is nothing to save, and a signal raises `Interrupted` at once; then it waits to
+    Until `protect` is called nothing can be lost, and a signal raises `Interrupted` at once; then it waits to
     be asked for. A second one ends the process, as KeyboardInterrupt. Only the main thread of a process has signals;
     elsewhere none is ever received.
 
@@ -74,4 +74,6 @@ class StopSignals:
         self.received = signal.Signals(number)
         if self._may_interrupt:
             raise Interrupted
-        print(f"{self.received.name}: stopping after this step; once more to leave without saving", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            # Not print: the signal may have come in the middle of one, and the reader of a pipe may be gone.
+            os.write(2, f"{self.received.name}: stopping after this step; once more to leave unsaved\n".encode())

@@ -29,14 +29,17 @@ def make_strategy(name, batch_size):
     "one_device" is TensorFlow's default: the first GPU, or the CPU. "mirrored" keeps one replica on each visible GPU
     (or logical CPU) and gives each an equal part of every batch; "auto" is that where there are several GPUs, else
     "one_device". "multi_worker" does the same over all devices of the processes that the environment variable
-    TF_CONFIG lists, and waits until they have all started; nothing may have used TensorFlow before it.
+    TF_CONFIG lists, and waits until they have all started; nothing may have used TensorFlow before it. Of one
+    process it is "auto".
 
     Raises:
       UserError: there are too few devices, TF_CONFIG is wrong, or `batch_size` cannot be divided among the replicas.
     """
-    if name == "multi_worker":
-        strategy = _multi_worker(os.environ.get("TF_CONFIG"))
+    cluster = _read_cluster(os.environ.get("TF_CONFIG")) if name == "multi_worker" else None
+    if cluster is not None and cluster[0] > 1:
+        strategy = _multi_worker(*cluster)
     else:
+        name = "auto" if name == "multi_worker" else name
         gpus = tf.config.list_logical_devices("GPU")
         if name == "one_device" or (name == "auto" and len(gpus) < 2):
             return tf.distribute.get_strategy()
@@ -63,8 +66,7 @@ def _mirrored(devices):
 
 
 @functools.cache
-def _multi_worker(tf_config):
-    workers, task, index = _read_cluster(tf_config)
+def _multi_worker(workers, task, index):
     print(f"waiting for the {workers} processes of TF_CONFIG; this is {task} {index}", flush=True)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()

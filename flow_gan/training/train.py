@@ -11,7 +11,7 @@ from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.follower import Follower
 from flow_gan.training.monitor import Monitor, Outcome
-from flow_gan.training.records import MetricsFile, TensorBoardLog, num_records
+from flow_gan.training.records import MetricsFile, TensorBoardLog
 from flow_gan.training.signals import Interrupted, Stopped, StopSignals
 from flow_gan.training.strategy import from_chief, is_chief, is_multi_worker, select_gpu
 
@@ -35,6 +35,15 @@ def train(config, make_scorer=None):
         was not finite; what cannot be written; or that another process of the run was lost.
       Stopped: SIGTERM or Ctrl-C came, and the state is saved.
     """
+    try:
+        return _train(config, make_scorer)
+    except tf.errors.OpError as error:
+        if config.strategy != "multi_worker":
+            raise
+        raise _lost(error) from error
+
+
+def _train(config, make_scorer):
     config, dataset, strategy, model = build.prepare(config)
     if model.generator.has_likelihood and not model.generator.has_per_image_likelihood:
         logging.warning(NO_PER_IMAGE_LIKELIHOOD)
@@ -54,6 +63,9 @@ def train(config, make_scorer=None):
         if config.resume:
             folder.write_config(config)
             checkpoints.drop_after(first_step)
+        if checkpoints.latest_path is None:
+            # To go on from whenever the run is killed.
+            checkpoints.save()
         if first_step < last_step or checkpoints.is_step_unfinished:
             _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer)
         if is_multi_worker(strategy):
@@ -95,11 +107,8 @@ def _open_run(config):
 
 
 def _restore(config, folder, checkpoints, last_step):
-    """Load the latest checkpoint; leave a run that was killed before its first one at its beginning."""
-    if checkpoints.latest_path is None:
-        if num_records(folder.metrics_file) > config.eval_every:
-            checkpoints.restore("latest")  # Raises: there should be one.
-        print(f"{folder.path} has no checkpoint yet, so it begins at step 0")
+    """Load the latest checkpoint; leave a run that was killed before its first one, of step 0, at its beginning."""
+    if not folder.metrics_file.exists() and checkpoints.latest_path is None:
         return
     checkpoints.restore("latest")
     step = checkpoints.model.num_steps
@@ -118,11 +127,12 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
     tensorboard.hparams(config.hparams)
     interval = config.score_every * build.steps_per_epoch(config, dataset)
     files = metrics_file, tensorboard
+    monitor = None
     with StopSignals() as signals:
-        monitor = Monitor(
-            config, dataset, folder, checkpoints, *files, first_step, last_step, scorer, interval, signals
-        )
         try:
+            monitor = Monitor(
+                config, dataset, folder, checkpoints, *files, first_step, last_step, scorer, interval, signals
+            )
             _run_steps(config, dataset, model, first_step, last_step, monitor)
         except tf.errors.OpError as error:
             if layer_not_finite(error):
@@ -133,7 +143,8 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
         except Interrupted:
             raise Stopped(signals.received, first_step, folder.path) from None
         finally:
-            monitor.close()
+            if monitor is not None:
+                monitor.close()
             metrics_file.close()
             tensorboard.close()
         if signals.received:
@@ -142,13 +153,18 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
 
 def _follow(config, dataset, strategy, model, last_step):
     """Compute with the chief, and write nothing."""
+    first_step, is_unfinished = 0, False
     with StopSignals() as signals:
         try:
             first_step = from_chief(strategy, 0)
-            is_unfinished = False
             if config.resume and first_step:
                 checkpoints = Checkpoints(model, run_folder.RunFolder(config.run_dir, config).checkpoints)
                 checkpoints.restore("latest", first_step)
+                if model.num_steps != first_step:
+                    raise UserError(
+                        f"--run_dir={config.run_dir} is not that of the chief, which goes on from step {first_step}; "
+                        "expected a folder that all processes see"
+                    )
                 is_unfinished = bool(checkpoints.is_step_unfinished)
             from_chief(strategy, 0)
             follower = Follower(config, dataset, is_unfinished, first_step, last_step, signals)
@@ -175,6 +191,8 @@ def _run_steps(config, dataset, model, first_step, last_step, callback):
         # One Keras "epoch" is the whole run: the callback counts steps, and epochs are the data's affair.
         steps = last_step - first_step
         model.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0, callbacks=[callback], shuffle=False)
+    if model.num_steps != last_step:
+        raise RuntimeError(f"training ended at step {model.num_steps} of {last_step}")
 
 
 def _lost(error, what=""):

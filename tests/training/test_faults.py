@@ -1,6 +1,9 @@
 """What befalls a run: signals, a full disk, damaged checkpoints, a second process in its folder."""
 
+import errno
+import json
 import os
+import pathlib
 import re
 import resource
 import shutil
@@ -9,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import flow_gan
 from flow_gan import training
@@ -55,7 +59,7 @@ def finished(tmp_path_factory):
     "number, owner, name, call, step",
     [
         (signal.SIGTERM, flow_gan.FlowGAN, "evaluate", 2, 8),  # The validation is broken off.
-        (signal.SIGINT, Checkpoints, "save", 1, 4),  # What is being saved is saved.
+        (signal.SIGINT, Checkpoints, "save", 2, 4),  # What is being saved is saved.
         (signal.SIGTERM, MetricsFile, "write", 2, 4),
         (signal.SIGINT, flow_gan.FlowGAN, "evaluate", 3, 10),  # After the last step.
         (signal.SIGTERM, flow_gan.FlowGAN, "make_train_function", 1, 0),  # There is nothing to save yet.
@@ -97,7 +101,7 @@ def test_a_signal_that_came_before_breaks_off_too():
 
 def test_sigterm_from_outside(tmp_path):
     process = start([f"--run_dir={tmp_path / 'run'}", "--max_steps=100000"])
-    while not list(tmp_path.glob("run/checkpoints/latest/*.index")):
+    while not list(tmp_path.glob("run/checkpoints/latest/ckpt-[1-9]*.index")):
         time.sleep(0.05)
     process.terminate()
     sent = time.monotonic()
@@ -132,6 +136,90 @@ def test_a_full_disk(tmp_path, capfd):
     assert_same_run(whole, run)
 
 
+WRITERS = {
+    "TensorBoard": (tf.summary, "scalar", 5),
+    "metrics.jsonl": (json, "dumps", 4),
+    "a picture": (flow_gan.data, "save_png", 1),
+    "a checkpoint": (tf.train.Checkpoint, "write", 2),
+    "the end of a checkpoint's write": (pathlib.Path, "rename", 3),
+}
+
+
+@pytest.mark.parametrize("what", WRITERS)
+def test_whatever_cannot_be_written(finished, tmp_path, capfd, monkeypatch, what):
+    """The disk is full at one of the writers; the run goes on from what is there and ends as another."""
+    owner, name, call = WRITERS[what]
+    original, calls = getattr(owner, name), []
+
+    def full(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == call:
+            if owner in (tf.summary, tf.train.Checkpoint):
+                raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(*args, **kwargs)
+
+    run = tmp_path / "run"
+    flags = [f"--{setting}={value}" for setting, value in SMALL.items()] + ["--max_steps=10", f"--run_dir={run}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, full)
+        assert main(flags) == 2
+    said = capfd.readouterr().err
+    assert re.search(r"error: .* cannot be written: .*No space left on device", said) and "Traceback" not in said, said
+    assert not list(run.glob("checkpoints/*/writing*"))
+    assert main(["--resume", f"--run_dir={run}"]) == 0
+    assert_same_run(finished, run)
+
+
+def test_a_step_that_is_saved_again(tmp_path, monkeypatch):
+    """What cannot be written does not harm the checkpoint of the same step that is there."""
+    model = model_of(settings(tmp_path, n_critic=0))
+    checkpoints = Checkpoints(model, tmp_path)
+    checkpoints.save(unfinished=True)
+    before = files_of(tmp_path)
+
+    def full(*args):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.Checkpoint, "write", full)
+        with pytest.raises(flow_gan.UserError, match=r"latest/ckpt-0 cannot be written: No space left"):
+            checkpoints.save()
+    assert files_of(tmp_path) == before
+    checkpoints.save()
+    Checkpoints(model, tmp_path).restore("latest")
+    assert len(files_of(tmp_path)) == 2 and files_of(tmp_path) != before
+
+
+def test_a_signal_while_a_validation_is_made_up_for(finished, tmp_path, monkeypatch):
+    """It may not come between the best NLL and the weights that have it."""
+    run = tmp_path / "run"
+    flags = [f"--{setting}={value}" for setting, value in SMALL.items()] + ["--max_steps=10", f"--run_dir={run}"]
+    with monkeypatch.context() as patch:
+        send_at(patch, flow_gan.FlowGAN, "evaluate", 1, signal.SIGTERM)
+        assert main(flags) == 143
+    with monkeypatch.context() as patch:
+        send_at(patch, Checkpoints, "save_if_best", 1, signal.SIGTERM)
+        assert main(["--resume", f"--run_dir={run}"]) == 143
+    assert training.saved_step(run / "checkpoints", "best") == 4
+    assert main(["--resume", f"--run_dir={run}"]) == 0
+    assert_same_run(finished, run)
+
+
+def test_output_that_nobody_reads_any_more(tmp_path):
+    """Ctrl-C ends the reader of a pipe first; the run saves all the same."""
+    process = start([f"--run_dir={tmp_path / 'run'}", "--max_steps=100000"])
+    while not list(tmp_path.glob("run/checkpoints/latest/ckpt-[1-9]*.index")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.stderr.close()
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    steps = len(lines_of(tmp_path / "run"))
+    assert process.returncode == 143 and steps == training.saved_step(tmp_path / "run" / "checkpoints", "latest")
+    process.stdout.close()
+
+
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog, capfd):
     whole, damaged = tmp_path / "whole", tmp_path / "damaged"
     training.train(settings(whole, n_critic=0))
@@ -152,15 +240,28 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog, capfd):
         assert_same_run(whole, damaged)
 
 
-def test_checkpoints_that_are_gone(tmp_path):
-    """A run whose checkpoints were deleted does not begin anew, which would cost its records."""
+@pytest.mark.parametrize("changes", [{}, {"eval_every": 100}, {"checkpoint_dir": "elsewhere"}])
+def test_checkpoints_that_are_gone(tmp_path, monkeypatch, changes):
+    """A run whose checkpoints were deleted, or are looked for elsewhere, does not begin anew and lose its records."""
+    monkeypatch.chdir(tmp_path)
     run = tmp_path / "run"
     training.train(settings(run, n_critic=0))
-    shutil.rmtree(run / "checkpoints" / "latest")
-    before = files_of(run)
+    if "checkpoint_dir" not in changes:
+        shutil.rmtree(run / "checkpoints" / "latest")
+    before = files_of(tmp_path)
     with pytest.raises(flow_gan.UserError, match="holds no checkpoint"):
-        training.train(settings(run, n_critic=0, resume=True))
-    assert files_of(run) == before
+        training.train(settings(run, n_critic=0, resume=True, **changes))
+    assert files_of(tmp_path) == before
+
+
+def test_a_damaged_best_checkpoint(tmp_path, caplog):
+    run = tmp_path / "run"
+    outcome = training.train(settings(run, n_critic=0))
+    steps = sorted(int(path.stem.removeprefix("ckpt-")) for path in run.glob("checkpoints/best/*.index"))
+    assert steps[-1] == outcome.best_step and len(steps) > 1
+    (run / f"checkpoints/best/ckpt-{steps[-1]}.data-00000-of-00001").write_bytes(b"")
+    again = training.train(settings(run, n_critic=0, resume=True))
+    assert again.model.num_steps == steps[-2] and "the one before it is used" in caplog.text
 
 
 def test_a_second_process_in_a_run_s_folder(tmp_path, capsys):
