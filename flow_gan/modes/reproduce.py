@@ -150,7 +150,7 @@ class _Reproduction:
         """Return [(measurement, run, name of the weights)] of what a stage has still to measure."""
         missing = []
         for measurement in stage.measurements:
-            if self._journal.failure(measurement.training.key) is not None:
+            if self._journal.failure(measurement.training.key) is not None and not measurement.training.has_weights:
                 continue
             if not self._is_trained(measurement.training):
                 missing.append((measurement, None, None))

@@ -29,9 +29,9 @@ class Findings:
         return self._journal.failure(self.plan.training(role, seed).key)
 
     def run(self, role, metric="scores", seed=None):
-        """Return the `CompletedRun` of a role with the settings of a measure, None if its training failed."""
+        """Return the `CompletedRun` of a role with the settings of a measure, None if its training left no weights."""
         training = self.plan.training(role, seed)
-        if self._journal.failure(training.key) is not None:
+        if self._journal.failure(training.key) is not None and not training.has_weights:
             return None
         settings = self._settings.get((training.key, metric), {})
         key = training.key, tuple(sorted(settings.items(), key=str))
@@ -59,9 +59,10 @@ class Findings:
         return found
 
     def warnings(self, role, metric, checkpoint=None):
-        """Return the warnings of a result of any seed, each once."""
+        """Return the warnings of a result of any seed, and why its training failed, each once."""
         results = [self.result(role, metric, checkpoint, seed) for seed in self.plan.seeds]
-        return sorted({warning for result in results if result for warning in result.get("warnings", [])})
+        failures = {self.failure(role, seed) for seed in self.plan.seeds} - {None}
+        return sorted({w for result in results if result for w in result.get("warnings", [])} | failures)
 
 
 def over_seeds(numbers):

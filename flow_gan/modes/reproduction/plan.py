@@ -8,6 +8,7 @@ import pathlib
 from flow_gan import config as config_module
 from flow_gan.errors import UserError
 from flow_gan.modes.reproduction import settings
+from flow_gan.training import saved_step
 
 # The models of the paper's tables and figures.
 FLOWS = ("mle", "adv", "hybrid")
@@ -77,6 +78,11 @@ class Training:
     def key(self):
         """What the journal calls it, a str."""
         return self.folder.name
+
+    @property
+    def has_weights(self):
+        """Whether weights of a training that failed are kept, which were good."""
+        return bool(saved_step(self.folder / "checkpoints", "latest"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,8 +187,13 @@ def _roles(dataset, scale):
         yield f"sweep_{end}", settings.flow_settings(dataset, end) | scale.flow, steps
     for value in sorted({*settings.LAMBDAS, settings.PAPER_LAMBDA[dataset]}):
         yield lambda_role(value), settings.flow_settings(dataset, "hybrid", value) | scale.flow, steps
-    for role, change in ABLATIONS.items():
+    for role, change in ablations(dataset).items():
         yield role, settings.flow_settings(dataset, "adv") | scale.flow | change, steps
+
+
+def ablations(dataset):
+    """Return {role: {setting: value}}, in what each ablation differs from the ADV end of the trade-off."""
+    return ABLATIONS | {"adv_no_norm": settings.NO_NORM.get(dataset, ABLATIONS["adv_no_norm"])}
 
 
 def lambda_role(value):

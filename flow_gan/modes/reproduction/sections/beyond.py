@@ -73,11 +73,13 @@ def _best_of_both(lambdas, nlls, scores):
 
 def ablation(context):
     """How much of ADV's bad likelihood is the batch norm or the penalty of the release."""
+    training = context.findings.plan.training
+    rate_differs = training("adv_no_norm").config.learning_rate != training("sweep_adv").config.learning_rate
     names = {
         "sweep_adv": "ADV, penalty on the whole gradient",
         "adv_column": "ADV, column-wise penalty (released)",
         "adv_released": "ADV, column-wise penalty, averages moved 6 times a step (released)",
-        "adv_no_norm": "ADV, no batch norm",
+        "adv_no_norm": "ADV, no batch norm" + (" (a tenth of the rate)" if rate_differs else ""),
     }
     findings = context.findings
     assert set(ABLATIONS) < set(names)
@@ -113,7 +115,10 @@ def ablation(context):
         "Share of the distance to MLE that this closes (%)",
         context.score,
     ]
-    notes = ["Latest weights. Re-estimated: batch norm's averages of the pass x → z over training images, no training."]
+    notes = [
+        "Latest weights; of a training that failed the last good ones. "
+        "Re-estimated: batch norm's averages of the pass x → z over training images, no training."
+    ]
     notes += [
         f"{names[role]}, seed {seed}: {findings.failure(role, seed)}"
         for role in names

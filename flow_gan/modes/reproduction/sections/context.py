@@ -126,9 +126,11 @@ def checks_of_nll(context, roles, checkpoint=None):
         for seed in context.findings.plan.seeds:
             name = f"{context.roles.get(role) or context.findings.plan.training(role, seed).name}, seed {seed}"
             result = context.findings.result(role, "nll", checkpoint, seed)
+            why = context.findings.failure(role, seed)
+            if why:
+                warnings.append(f"(!) {name}: {why}")
             if result is None:
-                why = context.findings.failure(role, seed)
-                warnings.append(f"{name}: no NLL" + (f" ({why})" if why else ""))
+                warnings.append(f"{name}: no NLL")
                 continue
             checked.append(result)
             lines.append(f"{name}, weights {result['checkpoint']} of step {result['step']}: {_checked([result])}")
