@@ -40,8 +40,8 @@ class Verdict:
       claim: str, what the paper says, in words.
       status: `HOLDS`, `FAILS` or `UNKNOWN`.
       detail: str, the numbers that decide it, or what is missing.
-      is_clear: bool, whether all numbers in the order are apart by more than twice their errors, as far as these are
-        known.
+      is_clear: bool, whether more than the errors, as far as they are known, would have to change for another verdict:
+        False where numbers that decide it are apart by less than twice their error.
     """
 
     claim: str
@@ -68,7 +68,10 @@ def ascending(claim, values, digits=2):
     close = [f"{a} and {b}" for (a, low), (b, high) in itertools.pairwise(ranked) if _are_close(low, high)]
     if close:
         detail += f"; not beyond twice the error: {', '.join(close)}"
-    return Verdict(claim, HOLDS if holds else FAILS, detail, is_clear=not close)
+    if holds:
+        return Verdict(claim, HOLDS, detail, is_clear=not close)
+    against = [(low, high) for (_, low), (_, high) in itertools.combinations(values, 2) if low.number >= high.number]
+    return Verdict(claim, FAILS, detail, is_clear=not all(_are_close(high, low) for low, high in against))
 
 
 def _are_close(low, high):

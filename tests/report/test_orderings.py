@@ -52,6 +52,9 @@ def test_what_is_not_beyond_the_error_is_named():
     assert near.detail.endswith("; not beyond twice the error: a and b")
     assert ascending("", values(1, 4, 9, error=1.0)).is_clear
     assert ascending("", values(1, 1.1)).is_clear  # No error is known.
+    # What fails by one pair that is far apart fails clearly, whatever the others are.
+    assert not ascending("", values(2, 1, 9, error=1.0)).is_clear
+    assert ascending("", values(5, 6, 1, error=1.0)).is_clear
 
 
 def test_same_ranking():

@@ -41,11 +41,11 @@ _STEP_SECONDS = {
 }
 _START_SECONDS = {"digits": 6, "mnist": 15, "cifar10": 30}
 _METRIC_SECONDS = {
-    "digits": {"ais": 60, "jacobian": 8, "gmm": 20},
+    "digits": {"ais": 30, "jacobian": 5, "gmm": 6},
     "mnist": {"ais": 300, "jacobian": 60, "gmm": 90},
     "cifar10": {"ais": 300, "jacobian": 60, "gmm": 200},
 }
-_OTHER_METRIC_SECONDS = {"digits": 4, "mnist": 10, "cifar10": 30}
+_OTHER_METRIC_SECONDS = {"digits": 2, "mnist": 10, "cifar10": 30}
 
 
 @dataclasses.dataclass(frozen=True)
