@@ -6,7 +6,7 @@ import tensorflow as tf
 from flow_gan import objectives, random
 from flow_gan.bijectors import dequantize
 from flow_gan.errors import UserError, check_choice
-from flow_gan.networks.replicas import mean_over_replicas, num_replicas
+from flow_gan.networks.replicas import has_several_processes, mean_over_replicas, num_replicas
 
 BATCH_NORM_UPDATES = ("objective", "released")
 CRITIC_BATCHES = ("shared", "fresh")
@@ -151,7 +151,7 @@ class FlowGAN(keras.Model):
 
     def make_train_function(self, force=False):
         """Keras's, but over several processes, where it cannot average scalars: a step's results are equal already."""
-        if not self._has_several_processes:
+        if not has_several_processes(self.distribute_strategy):
             return super().make_train_function(force)
         if self.train_function is None or force:
             self.train_function = self._over_processes(self.train_step)
@@ -159,15 +159,11 @@ class FlowGAN(keras.Model):
 
     def make_test_function(self, force=False):
         """As `make_train_function`."""
-        if not self._has_several_processes:
+        if not has_several_processes(self.distribute_strategy):
             return super().make_test_function(force)
         if self.test_function is None or force:
             self.test_function = self._over_processes(self.test_step)
         return self.test_function
-
-    @property
-    def _has_several_processes(self):
-        return isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
     def _over_processes(self, step):
         strategy = self.distribute_strategy

@@ -13,6 +13,11 @@ def mean_over_replicas(values):
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)
 
 
+def has_several_processes(strategy):
+    """Whether the tf.distribute strategy has replicas in other processes."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
 def num_replicas():
     """Return the number of replicas that compute the step at hand together, 1 outside of one."""
     context = tf.distribute.get_replica_context()

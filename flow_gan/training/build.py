@@ -135,6 +135,11 @@ def training_batches(config, model, data, first_step, last_step):
     return distribute(model.distribute_strategy, lambda *replicas: source(images, *steps, *replicas))
 
 
+def is_validation_due(config, step, last_step):
+    """Whether a validation follows the step number `step`; all processes of a run take part in it together."""
+    return step % config.eval_every == 0 or step == last_step
+
+
 def validation_batches(config, model, data):
     """Return what `model.evaluate` takes for the validation NLL, and the number of its batches."""
     images = data.validation.images

@@ -4,7 +4,7 @@ import time
 
 import keras
 
-from flow_gan.training.build import validation_batches
+from flow_gan.training.build import is_validation_due, validation_batches
 from flow_gan.training.signals import Stopped
 
 # Seconds that a process asked to stop leaves the chief to save.
@@ -50,7 +50,7 @@ class Follower(keras.callbacks.Callback):
                 raise Stopped(self._signals.received, self._step, None)
 
     def _validate(self):
-        is_due = self._step % self._config.eval_every == 0 or self._step == self._last_step
+        is_due = is_validation_due(self._config, self._step, self._last_step)
         if is_due and self.model.generator.has_likelihood:
             batches, steps = self._validation
             self.model.evaluate(batches, steps=steps, verbose=0)

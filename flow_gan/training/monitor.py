@@ -13,7 +13,7 @@ from tqdm import tqdm
 from flow_gan import data, random
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.training.build import validation_batches
+from flow_gan.training.build import is_validation_due, validation_batches
 from flow_gan.training.run_folder import writing
 from flow_gan.training.signals import Interrupted, Stopped, StopSignals
 
@@ -113,7 +113,7 @@ class Monitor(keras.callbacks.Callback):
 
     @property
     def _is_validation_due(self):
-        return self._step % self._config.eval_every == 0 or self._step == self._last_step
+        return is_validation_due(self._config, self._step, self._last_step)
 
     @property
     def _is_score_due(self):

@@ -7,6 +7,7 @@ import os
 import tensorflow as tf
 
 from flow_gan.errors import UserError
+from flow_gan.networks.replicas import has_several_processes
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 _TASKS = ("chief", "worker")
@@ -116,14 +117,9 @@ def is_chief(strategy):
     return strategy.extended.should_checkpoint
 
 
-def is_multi_worker(strategy):
-    """Whether the strategy has replicas in other processes."""
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-
-
 def from_chief(strategy, value):
     """Return the integer that the chief gave, once every process is here."""
-    if not is_multi_worker(strategy):
+    if not has_several_processes(strategy):
         return value
 
     @tf.function(autograph=False)

@@ -7,13 +7,14 @@ from flow_gan import data
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
+from flow_gan.networks.replicas import has_several_processes
 from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.follower import Follower
 from flow_gan.training.monitor import Monitor, Outcome
 from flow_gan.training.records import MetricsFile, TensorBoardLog
 from flow_gan.training.signals import Interrupted, Stopped, StopSignals
-from flow_gan.training.strategy import from_chief, is_chief, is_multi_worker, select_gpu
+from flow_gan.training.strategy import from_chief, is_chief, select_gpu
 
 
 def train(config, make_scorer=None):
@@ -68,7 +69,7 @@ def _train(config, make_scorer):
             checkpoints.save()
         if first_step < last_step or checkpoints.is_step_unfinished:
             _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer)
-        if is_multi_worker(strategy):
+        if has_several_processes(strategy):
             # The other processes have left, and this one goes on alone.
             alone = build.build_model(config, dataset.levels)
             checkpoints = Checkpoints(alone, folder.checkpoints)
@@ -137,7 +138,7 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
         except tf.errors.OpError as error:
             if layer_not_finite(error):
                 raise monitor.failure_in_step(layer_not_finite(error)) from error
-            if is_multi_worker(model.distribute_strategy):
+            if has_several_processes(model.distribute_strategy):
                 raise _lost(error, f", with {checkpoints.latest_path or 'no checkpoint'} saved last") from error
             raise
         except Interrupted:
@@ -175,7 +176,7 @@ def _follow(config, dataset, strategy, model, last_step):
         except tf.errors.OpError as error:
             if signals.received:
                 raise Stopped(signals.received, model.num_steps, None) from error
-            raise _lost(error) from error
+            raise
         if signals.received:
             raise Stopped(signals.received, model.num_steps, None)
 

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import flow_gan
 from flow_gan.training.strategy import make_strategy
@@ -120,6 +121,7 @@ def test_one_process_is_no_cluster(monkeypatch):
 
 
 def test_several_processes_must_be_told_first(monkeypatch):
+    tf.constant(0)
     cluster = {"worker": ["localhost:1", "localhost:2"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
     with pytest.raises(flow_gan.UserError, match="cannot start as worker 0 of TF_CONFIG: Collective ops must be"):

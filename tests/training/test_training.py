@@ -16,6 +16,7 @@ from flow_gan.training import build
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.records import MetricsFile, TensorBoardLog
 from flow_gan.training.strategy import select_gpu
+from tests.training.same_run import events_of, lines_of
 
 SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
 REAL_NVP = {"model_type": "real_nvp", "filters": 3, "no_of_layers": 1, "prior": "gaussian", "batch_size": 20}
@@ -31,20 +32,6 @@ def settings(folder, **changes):
 def model_of(config_):
     dataset = build.load_data(config_)
     return build.build_model(build.resolve(config_, dataset.image_shape), dataset.levels)
-
-
-def lines_of(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def events_of(folder):
-    """Return {tag: [(step, event value)]} of a folder of TensorBoard events."""
-    found = {}
-    for path in sorted(folder.glob("events.out.tfevents.*")):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                found.setdefault(value.tag, []).append((event.step, tf.make_ndarray(value.tensor)))
-    return found
 
 
 @pytest.fixture(scope="module")
