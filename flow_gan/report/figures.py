@@ -3,6 +3,7 @@
 Where several runs are drawn together, they come as {name: values} and keep their order and colour.
 """
 
+import math
 import os
 
 import matplotlib
@@ -117,17 +118,21 @@ def trade_off(path, points, unit, score):
 
 
 def sample_panels(path, grids):
-    """Draw grids of samples side by side, each under its name (Figures 1 and 7).
+    """Draw grids of samples, at most three side by side, each under its name (Figures 1 and 7).
 
     Args:
       path: file to write.
       grids: {name: uint8 image [H, W] or [H, W, 3]}.
     """
-    figure = Figure((3.1 * len(grids), 3.5), layout="constrained")
-    for axes, (name, grid) in zip(figure.subplots(1, len(grids), squeeze=False)[0], grids.items(), strict=True):
+    columns = min(len(grids), 3)
+    rows = math.ceil(len(grids) / columns)
+    figure = Figure((9.0, rows * (9.0 / columns + 0.4)), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in places:
+        axes.axis("off")
+    for axes, (name, grid) in zip(places, grids.items(), strict=False):
         axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(name, fontsize="medium")
-        axes.axis("off")
     _save(figure, path)
 
 

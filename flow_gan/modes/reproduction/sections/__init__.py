@@ -7,9 +7,9 @@ from flow_gan.modes.reproduction.sections.jacobians import jacobians
 from flow_gan.modes.reproduction.sections.mixture import mixture, mixture_samples
 from flow_gan.modes.reproduction.sections.tables import estimators, objectives
 
-# In the order of the page.
+# In the order of the page: that of the paper, its appendix last, and then what the paper has not.
 SECTIONS = (
-    *(samples, likelihood_curves, score_curves, mixture, mixture_samples, objectives, estimators, jacobians),
+    *(samples, likelihood_curves, objectives, mixture, estimators, jacobians, score_curves, mixture_samples),
     *(trade_off, ablation),
 )
 
