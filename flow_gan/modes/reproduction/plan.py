@@ -187,13 +187,8 @@ def _roles(dataset, scale):
         yield f"sweep_{end}", settings.flow_settings(dataset, end) | scale.flow, steps
     for value in sorted({*settings.LAMBDAS, settings.PAPER_LAMBDA[dataset]}):
         yield lambda_role(value), settings.flow_settings(dataset, "hybrid", value) | scale.flow, steps
-    for role, change in ablations(dataset).items():
+    for role, change in ABLATIONS.items():
         yield role, settings.flow_settings(dataset, "adv") | scale.flow | change, steps
-
-
-def ablations(dataset):
-    """Return {role: {setting: value}}, in what each ablation differs from the ADV end of the trade-off."""
-    return ABLATIONS | {"adv_no_norm": settings.NO_NORM.get(dataset, ABLATIONS["adv_no_norm"])}
 
 
 def lambda_role(value):

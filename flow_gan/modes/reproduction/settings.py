@@ -8,24 +8,25 @@ import dataclasses
 
 # The lambda of the paper's Tables 1 and 2. The digits are taken for a small MNIST.
 PAPER_LAMBDA = {"digits": 0.1, "mnist": 0.1, "cifar10": 1.0}
-# Without batch norm ADV's NICE on the digits has gradients that are not finite at step 12, at the rate of the others.
-NO_NORM = {"digits": {"batch_norm": False, "learning_rate": 1e-4}}
 # The trade-off between MLE, which is lambda without end, and ADV, which is lambda 0.
 LAMBDAS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 
 _MLE, _ADV = {"n_critic": 0, "like_reg": 1.0}, {"n_critic": 5, "like_reg": 0.0}
 _PENALTY = {"f_div": "wgan", "reg": 10.0}
 
-_NICE = {"model_type": "nice", "prior": "logistic", "alpha": 1e-7, "beta1": 0.5, "batch_size": 100, "df_dim": 64}
+_NICE = {"model_type": "nice", "prior": "logistic", "alpha": 1e-7, "beta1": 0.5, "batch_size": 100}
 _REAL_NVP = {
     **{"model_type": "real_nvp", "prior": "gaussian", "alpha": 1e-7, "batch_norm_adaptive": 1},
-    **{"scales": 2, "no_of_layers": 8, "filters": 64, "df_dim": 64, "batch_size": 64},
+    **{"scales": 2, "no_of_layers": 8, "filters": 64, "batch_size": 64},
 }
 _FLOW = {
     "digits": _NICE | {"no_of_layers": 1, "hidden_layers": 384, "learning_rate": 1e-3, "lr_decay": 0.997},
     "mnist": _NICE | {"no_of_layers": 5, "hidden_layers": 1000, "learning_rate": 1e-4, "lr_decay": 1.0},
     "cifar10": _REAL_NVP,
 }
+# Against the release's critic for MNIST ADV learns no digits of 8x8 pixels: its MODE score stays below 1.3 for 600 steps.
+# Against the one for colour images it is 5.4 after 480.
+_CRITICS = {"digits": {"critic": "dcgan", "df_dim": 16}, "mnist": {"df_dim": 64}, "cifar10": {"df_dim": 64}}
 # The original commands for CIFAR-10 train each objective at rates of its own.
 _RATES = {
     "cifar10": {
@@ -57,6 +58,8 @@ def flow_settings(dataset, objective, like_reg=None):
       like_reg: float, lambda of a hybrid; the paper's if None.
     """
     own = {"mle": _MLE, "adv": _ADV, "hybrid": {"n_critic": 5}}[objective]
+    if objective != "mle":
+        own = own | _CRITICS[dataset]
     if objective == "hybrid":
         own = own | {"like_reg": PAPER_LAMBDA[dataset] if like_reg is None else like_reg}
     return {"dataset": dataset} | _FLOW[dataset] | _PENALTY | _RATES.get(dataset, {}).get(objective, {}) | own
