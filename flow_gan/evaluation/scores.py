@@ -120,7 +120,8 @@ def _check_distributions(name, values):
     values = np.asarray(values, np.float64)
     if values.ndim != 2 or not values.size:
         raise UserError(f"{name} are {list(values.shape)}; expected [n, K]")
-    # Written so that NaN fails.
+    if not np.all(np.isfinite(values)):
+        raise NotFiniteError(f"{name} hold values that are not finite; expected distributions")
     if not (np.all(values >= 0) and np.all(np.abs(values.sum(1) - 1) < 1e-4)):
         raise UserError(f"{name} hold rows that are no distributions; expected values of 0 or more that add up to 1")
     return values

@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from flow_gan import config as config_module
 from flow_gan import training
 from flow_gan.errors import UserError
@@ -34,13 +32,16 @@ def compare(config, given):
         # Now, not after the measuring.
         check_free("run_dir", config.run_dir)
     shared = {name: given[name] for name in config_module.COMPARISON if name in given}
-    runs = [open_run(folder.strip(), shared, "--run_dirs") for folder in config.run_dirs.split(",")]
+    runs = [open_run(folder.strip(), shared) for folder in config.run_dirs.split(",")]
     if len({run.name for run in runs}) < len(runs):
         raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")
     for setting in _SAME_DATA:
         values = {str(getattr(run.config, setting)) for run in runs}
         if len(values) > 1:
             raise UserError(f"--run_dirs are of different data, --{setting} {', '.join(sorted(values))}; expected one")
+    # What is not readable should be known before anything is measured.
+    for run in runs:
+        run.read_records()
     dataset = training.load_data(runs[0].config)
     # What a run cannot have is left out of its row, as is the NLL of a model without a likelihood.
     metrics = config.metrics.split(",")
@@ -180,8 +181,7 @@ def _draw(runs, dataset, folder):
     unit = (lambda nats: nats) if grey else dataset.bits_per_dim
     curves = {run.name: run.curve(unit) for run in runs if run.config.has_likelihood}
     if curves:
-        values = [v for curve in curves.values() for v in (*curve["nll"], *curve["validation_nll"]) if v is not None]
-        wide = bool(values) and max(values) > 10 * max(abs(float(np.median(values))), 1)
+        wide = figures.is_wide([v for curve in curves.values() for v in (*curve["nll"], *curve["validation_nll"])])
         figures.learning_curves(path("nll"), curves, "nats" if grey else "bits/dim", log_scale=wide)
     name = score_name(dataset)
     points = {run.name: run.scores(name) for run in runs}

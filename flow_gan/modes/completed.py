@@ -21,13 +21,22 @@ class CompletedRun:
       name: str, its folder's name.
       config: its `config.Config`, with the settings of the evaluation.
       folder: its `RunFolder`.
-      records: list of dicts, metrics.jsonl.
     """
 
     name: str
     config: object
     folder: RunFolder
-    records: list
+
+    def read_records(self):
+        """Return what it recorded, metrics.jsonl, a list of dicts; read anew each time, since it may be long.
+
+        Raises:
+          UserError: it cannot be read.
+        """
+        try:
+            return [json.loads(line) for line in self.folder.metrics_file.read_text().splitlines()]
+        except (OSError, ValueError) as error:
+            raise UserError(f"the run {self.folder.path} has no readable metrics.jsonl ({error})") from error
 
     def checkpoint(self, metric):
         """Return the name of the weights that a measure is of.
@@ -56,22 +65,29 @@ class CompletedRun:
         return stored_result(self.folder, self.configured(metric, checkpoint), metric)
 
     def curve(self, unit):
-        """Return what `figures.learning_curves` draws; `unit` is a function from nats."""
-        watched, validated = ([r for r in self.records if name in r] for name in ("nll", "validation_nll"))
+        """Return what `figures.learning_curves` draws; `unit` is a function from nats.
+
+        The critic's loss is that without its gradient penalty, as the paper draws it. "validation_error" are the
+        standard errors of the validation NLLs.
+        """
+        records = self.read_records()
+        watched, validated = ([r for r in records if name in r] for name in ("nll", "validation_nll"))
         curve = {
             "step": [record["step"] for record in watched],
             "nll": [_converted(record["nll"], unit) for record in watched],
             "validation_step": [record["step"] for record in validated],
             "validation_nll": [_converted(record["validation_nll"], unit) for record in validated],
+            "validation_error": [_spread(record["validation_nll_standard_error"], unit) for record in validated],
         }
         if self.config.n_critic:
-            curve["critic_step"] = [record["step"] for record in self.records]
-            curve["critic_loss"] = [record["critic_loss"] for record in self.records]
+            parts = [(r["step"], r["critic_loss_real"], r["critic_loss_fake"]) for r in records]
+            curve["critic_step"] = [step for step, *_ in parts]
+            curve["critic_loss"] = [None if None in losses else sum(losses) for _, *losses in parts]
         return curve
 
     def scores(self, name):
         """Return what `figures.score_curves` draws of the scores in training, None where there were none."""
-        records = [record for record in self.records if name in record]
+        records = [record for record in self.read_records() if name in record]
         if not records:
             return None
         return {
@@ -85,21 +101,20 @@ def _converted(nats, unit):
     return None if nats is None else unit(nats)
 
 
-def open_run(folder, settings, flag):
+def _spread(nats, unit):
+    return None if nats is None else unit(nats) - unit(0.0)
+
+
+def open_run(folder, settings):
     """Return the `CompletedRun` of a folder.
 
     Args:
       folder: path of the run.
       settings: {setting: value} with which it is measured.
-      flag: str, the flag that names the run, for errors.
 
     Raises:
-      UserError: the folder is no run, or holds no records.
+      UserError: the folder is no run.
     """
     config = effective_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
     place = RunFolder(folder, config)
-    try:
-        records = [json.loads(line) for line in place.metrics_file.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise UserError(f"{flag}: {folder} has no readable metrics.jsonl ({error})") from error
-    return CompletedRun(place.path.name, config, place, records)
+    return CompletedRun(place.path.name, config, place)

@@ -240,12 +240,15 @@ def _gmm(run):
     mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)
     search = _search_bandwidth(run, mixture)
     sweep = {"bandwidths": search.bandwidths, "nll": search.validation_nll}
-    result = search.to_dict() | {"run_validation_nll": None, "run_score": None, "score": score_name(dataset)}
+    result = search.to_dict() | {"run_validation_nll": None, "run_validation_standard_error": None, "run_score": None}
+    result["score"] = score_name(dataset)
     if config.has_likelihood:
         nll = evaluation.evaluate_nll(
             run.model, dataset, "validation", config.batch_size, num_examples=config.num_examples
         )
         result["run_validation_nll"] = nll.nats
+        result["run_validation_standard_error"] = nll.nats_standard_error
+        result["warnings"] += [f"the run's own NLL: {warning}" for warning in nll.warnings]
     if _can_score(config, dataset):
         score = make_judge(config, dataset)
         kind = result["score"]

@@ -5,6 +5,7 @@ import gc
 import os
 import pathlib
 import shutil
+import signal
 import time
 
 import keras
@@ -17,7 +18,7 @@ from flow_gan.modes.evaluate import Run, check_metrics, make_scorer, measure
 from flow_gan.modes.reproduction import report
 from flow_gan.modes.reproduction.journal import Journal
 from flow_gan.modes.reproduction.plan import make_plan
-from flow_gan.training.signals import Interrupted, StopSignals
+from flow_gan.training.signals import StopSignals
 
 # What a run's folder holds before its configuration is written.
 _BEGUN = {".lock", ".probe", "config.json.tmp"}
@@ -55,7 +56,8 @@ def reproduce(config, given, scale=None):
     unused = sorted(given.keys() - set(config_module.REPRODUCTION))
     if unused:
         raise UserError(
-            f"--{unused[0]}={given[unused[0]]} has no use in --mode=reproduce, whose --scale sets it; leave it out"
+            f"--{unused[0]}={given[unused[0]]} has no use in --mode=reproduce; leave it out. --scale sets all but "
+            f"{', '.join(f'--{name}' for name in config_module.REPRODUCTION if name not in ('mode', 'scale'))}"
         )
     folder = config.run_dir or pathlib.Path(config.runs_dir) / f"reproduce_{config.dataset}_{config.scale}"
     plan = make_plan(config, folder, scale)
@@ -70,10 +72,11 @@ def reproduce(config, given, scale=None):
         with StopSignals() as signals:
             try:
                 return _Reproduction(plan, journal, dataset).run()
-            except Interrupted:
-                raise ReproductionStopped(signals.received, journal.command()) from None
             except training.Stopped as stopped:
                 raise ReproductionStopped(stopped.signal, journal.command()) from stopped
+            except KeyboardInterrupt:
+                # While nothing had to be saved, or a second signal, which leaves at once.
+                raise ReproductionStopped(signals.received or signal.SIGINT, journal.command()) from None
     finally:
         journal.close()
 
@@ -83,18 +86,19 @@ class _Reproduction:
         self._plan = plan
         self._journal = journal
         self._dataset = dataset
-        self._spent = self._expected = 0.0
 
     def run(self):
         plan, journal = self._plan, self._journal
+        for training_ in plan.trainings:
+            if journal.failure(training_.key) is not None and not training_.folder.exists():
+                journal.forget_failure(training_.key)
         stages = [(stage, self._train, self._is_trained) for stage in plan.trainings]
         stages += [(stage, self._measure, self._is_measured) for stage in plan.stages]
         count = len(stages) + 1
         print(f"{plan.config.dataset}, --scale={plan.config.scale}: {count} stages in {journal.folder}")
         pending = [(number, *stage) for number, stage in enumerate(stages, 1) if not stage[2](stage[0])]
         for i, (number, stage, work, _) in enumerate(pending):
-            ahead = sum(self._expected_of(stage) for _, stage, *_ in pending[i:])
-            print(f"stage {number} of {count}: {stage.title}, {self._remaining(ahead)}", flush=True)
+            print(f"stage {number} of {count}: {stage.title}, {self._remaining(pending[i:])}", flush=True)
             self._timed(stage, work)
         print(f"stage {count} of {count}: figures and report", flush=True)
         start = time.monotonic()
@@ -102,27 +106,29 @@ class _Reproduction:
         journal.record("report", "figures and report", time.monotonic() - start, done=True)
         return path
 
-    def _expected_of(self, stage):
-        """Return about how many seconds a stage still takes, what was spent on it before taken off."""
-        return max(stage.seconds - self._journal.seconds(stage.key), 1.0)
-
     def _timed(self, stage, work):
-        expected = self._expected_of(stage)
         start = time.monotonic()
         done = False
         try:
             work(stage)
             done = True
         finally:
-            seconds = time.monotonic() - start
-            self._journal.record(stage.key, stage.title, seconds, done)
+            self._journal.record(stage.key, stage.title, time.monotonic() - start, done)
             _free_memory()
-        self._spent += seconds
-        self._expected += expected
 
-    def _remaining(self, expected):
-        """Return how long what is ahead will take, by what was expected of what is done and how long it took."""
-        seconds = expected * (self._spent / self._expected if self._expected else 1)
+    def _remaining(self, pending):
+        """Return how long the pending stages will take, by how long those took that are done.
+
+        Of a stage that was broken off what was spent on it is taken off; one that is made once more takes all its time.
+        """
+        journal, plan = self._journal, self._plan
+        done = [stage for stage in (*plan.trainings, *plan.stages) if journal.is_done(stage.key)]
+        expected, spent = sum(stage.seconds for stage in done), sum(journal.seconds(stage.key) for stage in done)
+        pace = spent / expected if expected else 1.0
+        seconds = 0.0
+        for _, stage, *_ in pending:
+            begun = 0.0 if journal.is_done(stage.key) else journal.seconds(stage.key)
+            seconds += max(stage.seconds * pace - begun, 1.0)
         return f"about {_duration(seconds)} left"
 
     def _is_trained(self, stage):
@@ -159,14 +165,14 @@ class _Reproduction:
             checkpoint = measurement.checkpoint
             if checkpoint == "chosen":
                 checkpoint = run.checkpoint(measurement.metric)
-            failed = self._journal.failure(failure_key(measurement, checkpoint))
+            failed = self._journal.failure(measurement.failure_key(checkpoint))
             if failed is None and run.result(measurement.metric, checkpoint) is None:
                 missing.append((measurement, run, checkpoint))
         return missing
 
     def _open(self, measurement):
         settings = {name: value for name, value in measurement.settings.items() if value is not None}
-        return open_run(measurement.training.folder, settings, "--run_dir")
+        return open_run(measurement.training.folder, settings)
 
     def _measure(self, stage):
         loaded, model, folder = None, None, None
@@ -180,12 +186,7 @@ class _Reproduction:
                 print(measure(Run(config, self._dataset, model, folder), measurement.metric))
             except NotFiniteError as error:
                 print(f"{measurement.metric}: {error}")
-                self._journal.fail(failure_key(measurement, checkpoint), str(error))
-
-
-def failure_key(measurement, checkpoint):
-    """Return what the journal calls a measure that failed."""
-    return f"{measurement.training.key}/{measurement.metric}/{checkpoint}"
+                self._journal.fail(measurement.failure_key(checkpoint), str(error))
 
 
 def _free_memory():

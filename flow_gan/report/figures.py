@@ -26,7 +26,7 @@ def learning_curves(path, runs, unit, log_scale=False):
       log_scale: bool, NLL on a log axis, as the paper has it where adversarial training lets it grow over decades; a
         symmetric one, since an NLL may be negative.
     """
-    figure, axes = _axes("step", f"NLL ({unit})")
+    figure, axes = _axes("generator updates", f"NLL ({unit})")
     critic_axes = None
     for i, (name, run) in enumerate(runs.items()):
         colour = f"C{i}"
@@ -59,6 +59,13 @@ def learning_curves(path, runs, unit, log_scale=False):
         handles, labels = handles + more, labels + names
     _legend_above(figure, handles, labels)
     _save(figure, path)
+
+
+def is_wide(values):
+    """Whether values, of which some may be None, grow over decades, so that a log axis shows them better."""
+    known = _finite(values)
+    known = known[np.isfinite(known)]
+    return known.size > 0 and bool(np.ptp(known) > 20 * max(abs(np.median(known)), 1))
 
 
 def objective_curves(path, panels, unit, wide=()):
@@ -96,22 +103,27 @@ def objective_curves(path, panels, unit, wide=()):
 def trade_off(path, points, unit, score):
     """Draw NLL against sample score, a point for each lambda, joined in their order, with MLE and ADV as the ends.
 
+    The NLL is drawn as what it is above the lowest, on an axis that is linear near it and logarithmic beyond: hybrids
+    and MLE lie close together, ADV far away.
+
     Args:
       path: file to write.
-      points: [(name, (nll, error), (score, error))] from ADV to MLE; an error may be None. Points with a number that is
-        None are left out.
+      points: [(name, NLL, score)] from ADV to MLE, finite `orderings.Value`s.
       unit: str, of the NLL.
       score: str, name of the score.
     """
-    figure, axes = _axes(f"test NLL ({unit}), lower is better", f"{score}, higher is better")
-    known = [point for point in points if None not in (point[1][0], point[2][0])]
-    nlls = [nll for _, (nll, _), _ in known]
-    if nlls and max(nlls) - min(nlls) > 20 * max(abs(float(np.median(nlls))), 1):
-        axes.set_xscale("symlog", linthresh=1.0)
-    axes.plot(nlls, [score for _, _, (score, _) in known], color="0.7", linewidth=1, zorder=1)
-    for i, (name, (nll, nll_error), (value, score_error)) in enumerate(known):
+    lowest = min(nll.number for _, nll, _ in points)
+    figure, axes = _axes(
+        f"test NLL above the lowest, {lowest:.2f} ({unit}); lower is better", f"{score}, higher is better"
+    )
+    above = [nll.number - lowest for _, nll, _ in points]
+    if max(above) > 0:
+        axes.set_xscale("symlog", linthresh=max(above) / 50)
+    axes.plot(above, [value.number for *_, value in points], color="0.7", linewidth=1, zorder=1)
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.95, len(points)))
+    for x, (name, nll, value), colour in zip(above, points, colours, strict=True):
         axes.errorbar(
-            nll, value, yerr=score_error, xerr=nll_error, color=f"C{i % 10}", marker="o", capsize=2, label=name
+            *(x, value.number), yerr=value.error, xerr=nll.error, color=colour, marker="o", capsize=2, label=name
         )
     axes.legend(fontsize="small", ncols=2)
     _save(figure, path)
@@ -136,35 +148,39 @@ def sample_panels(path, grids):
     _save(figure, path)
 
 
-def score_curves(path, runs, score):
+def score_curves(path, runs, score, colours=None):
     """Draw a sample score over steps (Figure 5).
 
     Args:
       path: file to write.
       runs: {name: {"step": [n], "score": [n], "std": [n]}}.
       score: str, name of the score.
+      colours: {name: colour}; in their order if None.
     """
-    figure, axes = _axes("step", score)
+    figure, axes = _axes("generator updates", score)
     for i, (name, run) in enumerate(runs.items()):
-        axes.errorbar(run["step"], run["score"], yerr=run["std"], color=f"C{i}", marker=".", capsize=2, label=name)
+        colour = colours[name] if colours else f"C{i}"
+        axes.errorbar(run["step"], run["score"], yerr=run["std"], color=colour, marker=".", capsize=2, label=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize="small")
     _save(figure, path)
 
 
-def singular_value_cdf(path, runs):
+def singular_value_cdf(path, runs, colours=None):
     """Draw the cumulative distribution of singular values of dG/dz on a log axis (Figures 4 and 8).
 
     Args:
       path: file to write.
       runs: {name: singular values, any shape}. Zeros stand at the left edge.
+      colours: {name: colour}; in their order if None.
     """
     figure, axes = _axes("singular value s", "fraction of singular values less than s")
     positive = [np.ravel(values)[np.ravel(values) > 0] for values in runs.values()]
     lowest = min((float(values.min()) for values in positive if values.size), default=1e-12)
     for i, (name, values) in enumerate(runs.items()):
         values = np.sort(np.maximum(np.ravel(values), lowest))
-        axes.plot(*_thinned(values, np.arange(1, len(values) + 1) / len(values)), color=f"C{i}", label=name)
+        colour = colours[name] if colours else f"C{i}"
+        axes.plot(*_thinned(values, np.arange(1, len(values) + 1) / len(values)), color=colour, label=name)
     axes.set_xscale("log")
     axes.set_ylim(0, 1)
     axes.legend(fontsize="small")

@@ -122,6 +122,8 @@ class Page:
     Attributes:
       title, subtitle: str.
       lead: list of str, paragraphs at the beginning.
+      terms: list of (str, str), words that the page uses and their meaning.
+      differs: list of str, what is otherwise than in the paper everywhere.
       sections: list of `Section`.
       appendix: list of `Table`: trainings, stages, versions.
     """
@@ -129,6 +131,8 @@ class Page:
     title: str
     subtitle: str
     lead: list
+    terms: list
+    differs: list
     sections: list
     appendix: list
 
@@ -154,6 +158,11 @@ def to_html(page):
     for paragraph in page.lead:
         _add(main, "p", paragraph)
     _summary(main, page)
+    _list(main, "What differs from the paper everywhere", page.differs)
+    words = _add(main, "dl")
+    for term, meaning in page.terms:
+        _add(words, "dt", term)
+        _add(words, "dd", meaning)
     for section in page.sections:
         _section(main, section)
     appendix = _add(main, "section", id="appendix")
@@ -233,12 +242,16 @@ def _section(main, section):
     for verdict in section.verdicts:
         line = _add(place, "p", **{"class": f"verdict {_CLASSES[verdict.status]}"})
         _add(line, "strong", f"{_status(verdict)}: {verdict.claim}.").tail = f" {verdict.detail}."
-    for title, lines in (("What differs from the paper", section.differs), ("Checks", section.checks)):
-        if lines:
-            _add(place, "h3", title)
-            items = _add(place, "ul")
-            for line in lines:
-                _add(items, "li", line)
+    _list(place, "What differs from the paper here", section.differs)
+    _list(place, "Checks", section.checks)
+
+
+def _list(place, title, lines):
+    if lines:
+        _add(place, "h3", title)
+        items = _add(place, "ul")
+        for line in lines:
+            _add(items, "li", line)
 
 
 def _picture(place, picture):

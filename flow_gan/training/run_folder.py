@@ -120,8 +120,8 @@ def writing(path):
     except (OSError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"{path} cannot be written: {reason}. What was written before is as it was: make room, then --resume a run "
-            "that was training"
+            f"{path} cannot be written: {reason}. What was written before is as it was: make room, then go on: with "
+            "--resume if a run was training, with the same command if a reproduction was"
         ) from error
 
 

@@ -5,46 +5,30 @@ import importlib
 import json
 import os
 import pathlib
+import shutil
 import signal
-import types
 
 import filelock
 import pytest
 
 from flow_gan import config as config_module
-from flow_gan import data, training
+from flow_gan import training
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.main import main
 from flow_gan.modes import reproduce
 from flow_gan.modes.evaluate import result_path
-from flow_gan.modes.reproduction.findings import over_seeds
+from flow_gan.modes.reproduction.journal import Journal
 from flow_gan.modes.reproduction.plan import ABLATIONS, make_plan
-from flow_gan.modes.reproduction.sections.context import ascending_over_seeds
-from flow_gan.modes.reproduction.settings import PAPER_LAMBDA, SCALES, Scale, flow_settings, implicit_settings
-from flow_gan.report.orderings import Value
+from flow_gan.modes.reproduction.settings import PAPER_LAMBDA, SCALES, flow_settings, implicit_settings
 from flow_gan.training.run_folder import write_json
+from tests.modes.made_up import ABSURD
 from tests.modes.test_modes import judge
-from tests.report.test_page import check_html
+from tests.modes.test_reproduction_report import check_report
 from tests.test_main import assert_refused
 from tests.test_project import ROOT
 
 # The package has the function of the same name.
 MODULE = importlib.import_module("flow_gan.modes.reproduce")
-ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep")
-# Trainings of three steps of tiny models, each measured by next to nothing.
-ABSURD = Scale(
-    dict.fromkeys(ROLES, 3),
-    num_seeds=1,
-    eval_every=1,
-    score_every=1,
-    evaluation={
-        **{"score_samples": 30, "score_splits": 3, "kde_samples": 20, "jacobian_draws": 2},
-        **{"ais_images": 2, "ais_chains": 2, "ais_temperatures": 3, "ais_leapfrog": 1},
-    },
-    of_metric={"gmm": {"num_examples": 20}},
-    flow={"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2},
-    implicit={"filters": 2, "df_dim": 2, "critic": "mnist"},
-)
 
 
 def configured(**settings):
@@ -113,8 +97,7 @@ def test_settings_are_the_presets(preset, own):
 
 
 def test_the_paper_s_number_of_steps():
-    for dataset, steps in (("mnist", {"mle": 250_000, "adv": 250_000, "hybrid": 250_000}),):
-        assert SCALES[dataset]["full"].steps.items() >= steps.items()
+    assert {SCALES["mnist"]["full"].steps[role] for role in ("mle", "adv", "hybrid")} == {250_000}
     assert SCALES["cifar10"]["full"].steps["hybrid"] == 500 * (45_000 // 64)
 
 
@@ -131,6 +114,8 @@ class StandIns:
         role = folder.name.split("-")[0]
         self.done.append(("resume" if config.resume else "train", role))
         if role in self.fail and role not in self.fail_late:
+            if isinstance(self.fail[role], NotFiniteError):
+                folder.mkdir(parents=True, exist_ok=True)
             raise self.fail[role]
         folder.mkdir(parents=True, exist_ok=True)
         resolved = dataclasses.replace(config, resume=False, input_height=8, input_width=8, c_dim=1)
@@ -256,8 +241,18 @@ def test_what_is_not_finite_is_recorded_and_not_tried_again(tmp_path, stand_ins)
     stand_ins.done.clear()
     run(tmp_path / "r")
     assert stand_ins.done == [("report",)]
+    # A measure that failed is tried again with other settings, a training once its folder is gone.
+    fewer = dataclasses.replace(ABSURD, of_metric={"gmm": {"num_examples": 10}})
+    given = {"mode": "reproduce", "run_dir": str(tmp_path / "r")}
+    reproduce(config_module.Config(**given), given, fewer)
+    assert stand_ins.done == [("report",), ("gmm", "adv", "best_score"), ("report",)]
+    (gone,) = (tmp_path / "r" / "trainings").glob("adv_no_norm-*")
+    shutil.rmtree(gone)
+    stand_ins.done.clear()
+    run(tmp_path / "r")
+    assert stand_ins.done == [("train", "adv_no_norm"), ("report",)]
     failed = json.loads((tmp_path / "r" / "reproduction.json").read_text())["failed"]
-    assert sorted(failed.values()) == ["no samples", "step 2: nll is nan"]
+    assert sorted(failed.values()) == ["no samples", "no samples", "step 2: nll is nan"]
 
 
 def test_the_last_good_weights_of_a_failed_training_are_measured(tmp_path, stand_ins):
@@ -268,6 +263,26 @@ def test_the_last_good_weights_of_a_failed_training_are_measured(tmp_path, stand
     stand_ins.done.clear()
     run(tmp_path / "r")
     assert stand_ins.done == [("report",)]
+
+
+def test_without_its_journal_the_trainings_are_found_again(tmp_path, stand_ins):
+    run(tmp_path / "r")
+    (tmp_path / "r" / "reproduction.json").unlink()
+    stand_ins.done.clear()
+    run(tmp_path / "r")
+    assert stand_ins.count("resume") == 13 and {entry[0] for entry in stand_ins.done} == {"resume", "report"}
+
+
+def test_time_left(tmp_path, stand_ins, capsys):
+    """A stage that was begun is shorter by what was spent on it; the pace is that of what is done."""
+    plan = make_plan(configured(), tmp_path / "r", ABSURD)
+    journal = Journal(tmp_path / "r")
+    first, second, third = plan.trainings[:3]
+    journal.record(first.key, "first", 2 * first.seconds, done=True)
+    journal.record(second.key, "second", 1.5 * second.seconds, done=False)
+    reproduction = MODULE._Reproduction(plan, journal, None)
+    left = reproduction._remaining([(2, second), (3, third)])
+    assert left == f"about {0.5 * second.seconds + 2 * third.seconds:.0f} s left"
 
 
 def test_signals_stop_it_and_it_says_how_to_go_on(tmp_path, stand_ins, capsys):
@@ -282,7 +297,6 @@ def test_signals_stop_it_and_it_says_how_to_go_on(tmp_path, stand_ins, capsys):
     def interrupted(run_, name):
         os.kill(os.getpid(), signal.SIGINT)
 
-    stand_ins.measure = interrupted
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MODULE, "measure", interrupted)
         assert main(["--mode=reproduce", "--num_seeds=1", f"--run_dir={folder}"]) == 130
@@ -310,7 +324,10 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
         (["--scale=huge"], "--scale='huge' is unknown; expected one of: tiny, small, full"),
         (["--num_seeds=0"], "--num_seeds=0; expected 1 or more"),
         (["--seed=2147483647", "--num_seeds=2"], "--seed=2147483647 with 2 seeds comes to 2147483648"),
-        (["--max_steps=5"], "--max_steps=5 has no use in --mode=reproduce, whose --scale sets it"),
+        (
+            ["--max_steps=5"],
+            "--max_steps=5 has no use in --mode=reproduce; leave it out. --scale sets all but --run_dir",
+        ),
         (["--resume"], "--resume goes with --mode=train, not with --mode=reproduce"),
         (["--dataset=mnist", f"--data_dir={tmp_path / 'none'}"], "mnist"),
     ):
@@ -325,62 +342,15 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
     )
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     (tmp_path / "r").mkdir()
-    (tmp_path / "r" / "reproduction.json").write_text("{")
-    assert_refused(folder, "reproduction.json cannot be read", capsys)
-
-
-def test_over_seeds():
-    assert over_seeds([(3.0, 0.5)]) == Value(3.0, 0.5)
-    assert over_seeds([(1.0, 9.0), (3.0, 9.0)]) == Value(2.0, 2**0.5)
-    assert over_seeds([(1.0, 9.0), (None, None)]) == over_seeds([(float("inf"), None)]) == Value()
-
-
-def test_orders_over_seeds():
-    low, high = ("low", [(1.0, 0.1), (2.0, 0.1)]), ("high", [(5.0, 0.1), (1.5, 0.1)])
-    verdict = ascending_over_seeds("claim", [low, high])
-    assert verdict.status == "holds" and verdict.detail.endswith("the claim holds in 1 of 2 seeds")
-    assert ascending_over_seeds("claim", [high, low]).status == "does not hold"
-    alone = ascending_over_seeds("claim", [(name, numbers[:1]) for name, numbers in (low, high)])
-    assert alone.status == "holds" and "seeds" not in alone.detail
-    assert ascending_over_seeds("claim", [low, ("high", [(5.0, 0.1), (None, None)])]).status == "cannot be told"
+    for damaged in ("{", "[]", '{"stages": {"a": 3}, "failed": {}}', '{"stages": {}}'):
+        (tmp_path / "r" / "reproduction.json").write_text(damaged)
+        assert_refused(folder, "reproduction.json cannot be read", capsys)
 
 
 def tiny_report(tmp_path, monkeypatch, scale, **settings):
     monkeypatch.setattr("flow_gan.evaluation.load_classifier", judge)
     given = {"mode": "reproduce", "run_dir": str(tmp_path / "r")} | settings
     return reproduce(config_module.Config(**given), given, scale)
-
-
-def check_report(path):
-    """Assert that a report has all that it should have."""
-    reader = check_html(path.read_text())
-    figures = {f"figure-{number}" for number in range(1, 9)}
-    tables = {"table-1", "table-2", "table-3", "trade-off", "ablation", "trainings", "stages", "machine", "settings"}
-    assert figures | tables <= set(reader.ids)
-    said = " ".join(reader.text)
-    for number in ("−3334.56", "9.37", "26350.30", "−15588.34"):
-        assert number in said, number
-    stored = json.loads((path.parent / "tables.json").read_text())
-    assert {"table-1", "estimators", "trade-off", "ablation", "stages"} <= stored["tables"].keys()
-    assert (path.parent / "tables.csv").read_text().startswith("table,row,column,value,error,text\n")
-    verdicts = [verdict for section in stored["orderings"].values() for verdict in section]
-    assert len(verdicts) > 20
-    assert {verdict["status"] for verdict in verdicts} <= {"holds", "does not hold", "cannot be told"}
-    return reader, stored, verdicts
-
-
-def test_a_report_of_nothing_but_failures(tmp_path, stand_ins, monkeypatch):
-    """Every number is missing, and the page says so."""
-    monkeypatch.undo()
-    failing = StandIns(fail=dict.fromkeys([*ROLES, *ABLATIONS], NotFiniteError("step 1: nll is nan")))
-    failing.fail |= {f"lambda_{value:g}": NotFiniteError("nan") for value in (0.001, 0.01, 0.1, 1, 10, 100)}
-    monkeypatch.setattr("flow_gan.training.train", failing.train)
-    monkeypatch.setattr(MODULE, "_free_memory", lambda: None)
-    path = tiny_report(tmp_path, monkeypatch, ABSURD)
-    reader, _, verdicts = check_report(path)
-    assert {verdict["status"] for verdict in verdicts} == {"cannot be told"}
-    assert "img" not in {tag for tag, _ in reader.elements}
-    assert "step 1: nll is nan" in " ".join(reader.text)
 
 
 @pytest.mark.slow
@@ -396,5 +366,3 @@ def test_end_to_end(tmp_path, monkeypatch):
     row = stored["tables"]["table-1"]["rows"][0]
     (result,) = (tmp_path / "r").glob("trainings/mle-*/evaluation/nll-test-best.json")
     assert row["Test NLL (nats)"]["value"] == json.loads(result.read_text())["nats"]
-    assert types.SimpleNamespace(**row["Paper: test NLL"]).value == -3334.56
-    assert len(data.load("digits").test) == 250

@@ -105,3 +105,22 @@ def test_largest_distance():
     assert largest_distance([[1, 2], [3, 4]], [1, 2, 3, 4]) == 0
     assert largest_distance([1, 2], [3, 4]) == 1
     assert largest_distance([1, 2, 3, 4], [3, 4, 5, 6]) == 0.5
+
+
+def test_rankings_are_clear_beyond_the_errors_alone():
+    names = "xy"
+
+    def clear(low, high, differ):
+        return same_ranking("", names, low, high, differ).is_clear
+
+    apart, swapped = [Value(1, 0.1), Value(2, 0.1)], [Value(2, 0.1), Value(1, 0.1)]
+    near, near_swapped = [Value(1, 5.0), Value(2, 5.0)], [Value(2, 5.0), Value(1, 5.0)]
+    assert clear(apart, swapped, True) and clear(apart, apart, False)
+    assert not clear(apart, near_swapped, True) and not clear(near, apart, False)
+
+
+def test_a_deviation_over_parts_is_no_error_of_the_mean():
+    assert Value(1.0, 3.0, 9).standard_error == 1.0 and Value(1.0).standard_error is None
+    far = [("a", Value(0.0, 3.0, 9)), ("b", Value(4.0, 3.0, 9))]
+    assert ascending("", far).is_clear
+    assert not ascending("", [(name, Value(value.number, 3.0)) for name, value in far]).is_clear

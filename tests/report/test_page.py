@@ -74,7 +74,15 @@ def made_up(tmp_path):
     section = Section(
         ["figure-1", "figure-3"], "Figure 1: x", "it is so", ["less"], [figure, table], verdicts, ["sound"]
     )
-    return Page("Title", "Subtitle", ["Lead."], [section], [Table("end", "End", ["a", "b"], [["x", "y"]])])
+    return Page(
+        "Title",
+        "Subtitle",
+        ["Lead."],
+        [("NLL", "meaning")],
+        ["fewer steps"],
+        [section],
+        [Table("end", "End", ["a", "b"], [["x", "y"]])],
+    )
 
 
 def test_html(made_up):

@@ -1,6 +1,5 @@
 """The numbers of a reproduction, by role and measure, from what its runs have stored."""
 
-import math
 import statistics
 
 from flow_gan.modes.completed import open_run
@@ -18,10 +17,8 @@ class Findings:
     def __init__(self, plan, journal):
         self.plan = plan
         self._journal = journal
-        self._settings = {}
-        for stage in plan.stages:
-            for measurement in stage.measurements:
-                self._settings[measurement.training.key, measurement.metric] = measurement.settings
+        measurements = [measurement for stage in plan.stages for measurement in stage.measurements]
+        self._measurements = {(m.training.key, m.metric): m for m in measurements}
         self._runs = {}
 
     def failure(self, role, seed=None):
@@ -33,11 +30,12 @@ class Findings:
         training = self.plan.training(role, seed)
         if self._journal.failure(training.key) is not None and not training.has_weights:
             return None
-        settings = self._settings.get((training.key, metric), {})
+        measurement = self._measurements.get((training.key, metric))
+        settings = measurement.settings if measurement else {}
         key = training.key, tuple(sorted(settings.items(), key=str))
         if key not in self._runs:
             given = {name: value for name, value in settings.items() if value is not None}
-            self._runs[key] = open_run(training.folder, given, "--run_dir")
+            self._runs[key] = open_run(training.folder, given)
         return self._runs[key]
 
     def result(self, role, metric, checkpoint=None, seed=None):
@@ -45,34 +43,47 @@ class Findings:
         run = self.run(role, metric, seed)
         return run and run.result(metric, checkpoint)
 
-    def each(self, role, metric, pick, checkpoint=None):
-        """Return [(number or None, its own error or None)], for each seed.
+    def values(self, role, metric, pick, checkpoint=None):
+        """Return a list of `Value`, one for each seed.
 
         Args:
           role, metric, checkpoint: see `result`.
-          pick: function from the result to (number, error).
+          pick: function from a stored result to its `Value`.
         """
+        results = [self.result(role, metric, checkpoint, seed) for seed in self.plan.seeds]
+        return [pick(result) if result else Value() for result in results]
+
+    def warnings(self, role, metric, checkpoint=None, seeds=None):
+        """Return what stands against a measure, of all seeds if none are given: sentences, each once.
+
+        They are the warnings of its results, and why a training or the measure itself failed.
+        """
+        found = set()
+        for seed in self.plan.seeds if seeds is None else seeds:
+            training = self.plan.training(role, seed)
+            run, measurement = self.run(role, metric, seed), self._measurements.get((training.key, metric))
+            found.add(self._journal.failure(training.key))
+            if run and measurement:
+                found.add(self._journal.failure(measurement.failure_key(checkpoint or run.checkpoint(metric))))
+            result = run and run.result(metric, checkpoint)
+            found |= set(result.get("warnings", [])) if result else set()
+        return sorted(found - {None})
+
+    def versions(self):
+        """Return the versions of packages with which results were made, a list of dicts, each once."""
         found = []
-        for seed in self.plan.seeds:
-            result = self.result(role, metric, checkpoint, seed)
-            found.append((None, None) if result is None else pick(result))
+        for role, seed in self.plan.roles:
+            for checkpoint in (None, "latest"):
+                result = self.result(role, "scores", checkpoint, seed)
+                if result and result["versions"] not in found:
+                    found.append(result["versions"])
         return found
 
-    def warnings(self, role, metric, checkpoint=None):
-        """Return the warnings of a result of any seed, and why its training failed, each once."""
-        results = [self.result(role, metric, checkpoint, seed) for seed in self.plan.seeds]
-        failures = {self.failure(role, seed) for seed in self.plan.seeds} - {None}
-        return sorted({w for result in results if result for w in result.get("warnings", [])} | failures)
 
-
-def over_seeds(numbers):
-    """Return the `Value` of [(number, error)]: of several their mean and standard deviation, of one itself.
-
-    Where one is missing or not finite there is none.
-    """
-    if any(number is None or not math.isfinite(number) for number, _ in numbers):
-        return Value()
-    if len(numbers) == 1:
-        return Value(*numbers[0])
-    values = [number for number, _ in numbers]
-    return Value(statistics.fmean(values), statistics.stdev(values))
+def over_seeds(values):
+    """Return one `Value` of those of several seeds: mean and standard deviation of the finite ones; of one itself."""
+    known = [value for value in values if value.is_known]
+    if len(known) < 2:
+        return known[0] if known else Value()
+    numbers = [value.number for value in known]
+    return Value(statistics.fmean(numbers), statistics.stdev(numbers), len(numbers))

@@ -37,7 +37,7 @@ class Journal:
         if self.folder.exists() and not self.folder.is_dir():
             raise UserError(f"--run_dir={folder} is no folder; expected one, or the path of a new one")
         found = set(os.listdir(self.folder)) if self.folder.exists() else set()
-        if found - {_LOCK, f"{_FILE}.tmp"} and _FILE not in found:
+        if found - {_LOCK, f"{_FILE}.tmp", "trainings", "report"} and _FILE not in found:
             raise UserError(
                 f"--run_dir={folder} exists already, is no reproduction and is left as it is; pass another one"
             )
@@ -56,12 +56,17 @@ class Journal:
             return {}
         try:
             content = json.loads(self._file.read_text())
-            if isinstance(content, dict) and all(isinstance(part, dict) for part in content.values()):
+            stages = content["stages"].values()
+            stages_ok = all({"title", "seconds", "done"} <= stage.keys() for stage in stages)
+            if stages_ok and isinstance(content["failed"], dict):
                 return content
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass
         self.close()
-        raise UserError(f"{self._file} cannot be read; without it the finished trainings are known no more: remove it")
+        raise UserError(
+            f"{self._file} cannot be read as what a reproduction writes; remove that file, and the trainings are found "
+            "again, but not how long they took"
+        )
 
     def close(self):
         """Let other processes work in the folder."""
@@ -92,6 +97,12 @@ class Journal:
     def fail(self, key, why):
         """Record that a training or a measure failed, which it would again."""
         self._content["failed"][key] = why
+        self._write()
+
+    def forget_failure(self, key):
+        """Let a training that failed be tried again, with its measures."""
+        failed = self._content["failed"]
+        self._content["failed"] = {k: why for k, why in failed.items() if k != key and not k.startswith(f"{key}/")}
         self._write()
 
     def _write(self):

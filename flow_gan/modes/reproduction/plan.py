@@ -101,6 +101,11 @@ class Measurement:
     checkpoint: str
     settings: dict
 
+    def failure_key(self, checkpoint):
+        """Return what the journal calls it when it failed at the weights called `checkpoint`, a str."""
+        settings = _digest(sorted(self.settings.items()))
+        return f"{self.training.key}/{self.metric}/{checkpoint}/{settings}"
+
 
 @dataclasses.dataclass(frozen=True)
 class MeasuringStage:

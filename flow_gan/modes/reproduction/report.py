@@ -9,8 +9,11 @@ import psutil
 import tensorflow as tf
 
 from flow_gan.modes.reproduction.findings import Findings
+from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.modes.reproduction.sections import SECTIONS, Context
+from flow_gan.modes.reproduction.sections.context import cell, differences, digits
 from flow_gan.report import page
+from flow_gan.report.orderings import Value
 from flow_gan.report.page import Cell, Page, Table
 from flow_gan.training.run_folder import write_json, write_whole
 
@@ -40,8 +43,10 @@ def write(plan, journal, dataset):
         f"Grover, Dhar, Ermon (AAAI 2018) on {dataset.name}, scale {config.scale}, "
         f"{'seed' if len(plan.seeds) == 1 else 'seeds'} {seeds}",
         _lead(plan, dataset),
+        _terms(context),
+        differences(context),
         sections,
-        [_trainings(plan, journal), _stages(plan, journal), _evaluation(plan), _machine()],
+        [*_seeds(context), _trainings(plan, journal), _stages(plan, journal), _evaluation(plan), _machine(context)],
     )
     write_whole(folder / "index.html", page.to_html(result))
     write_whole(folder / "tables.csv", page.to_csv(result.tables))
@@ -61,9 +66,61 @@ def _lead(plan, dataset):
     return [
         f"Every number and every statement below is computed from {len(plan.trainings)} trainings on {dataset.name}, "
         f"made by one command. Scale {scale}: {meaning}. The paper's values stand beside ours wherever it gives any.",
-        "NLL is the negative log-likelihood, exact for a flow; lower is better. (!) marks a number with a failed "
-        "check, which is named below it.",
     ]
+
+
+def _terms(context):
+    """Return [(term, what it means here)]."""
+    several = len(context.findings.plan.seeds) > 1
+    return [
+        (
+            "MLE, ADV, hybrid",
+            "one flow, trained by maximum likelihood; against a critic (WGAN) alone; by both, V / λ + NLL.",
+        ),
+        (
+            "DCGAN",
+            "an implicit model, which has no likelihood, trained as WGAN or by the Jensen-Shannon divergence (JS).",
+        ),
+        ("NLL", f"negative log-likelihood in {context.unit}, exact for a flow; lower is better."),
+        (
+            context.score,
+            "quality and variety of samples by a classifier's opinion of them (Section 3.2); higher is better.",
+        ),
+        ("AIS, KDE", "estimates of the NLL for models without one: annealed importance sampling, kernel density."),
+        (
+            "Weights",
+            "best: of the lowest validation NLL; best_score: of the highest score in training; latest: the last.",
+        ),
+        (
+            "±",
+            "mean and standard deviation over seeds."
+            if several
+            else "of an NLL the standard error over images; of a score the deviation over its splits.",
+        ),
+        (
+            "within the error",
+            "two numbers that decide are apart by less than twice the standard error of their difference.",
+        ),
+        ("(!)", "a number against which something stands, named under “Checks”."),
+    ]
+
+
+def _seeds(context):
+    """The numbers of each seed, where there are several."""
+    plan = context.findings.plan
+    if len(plan.seeds) == 1:
+        return []
+    rows = []
+    for role in dict.fromkeys(role for role, _ in plan.roles):
+        checkpoint = None if role in (*FLOWS, *IMPLICIT) else "latest"
+        nlls = [Value()] * len(plan.seeds) if role in IMPLICIT else context.nlls(role, checkpoint)
+        for seed, nll, score in zip(plan.seeds, nlls, context.scores(role, checkpoint), strict=True):
+            name = plan.training(role).name
+            weights = checkpoint or "best, best_score"
+            rows.append([name, str(seed), weights, cell(nll, digits(context)), cell(score)])
+    header = ["Training", "Seed", "Weights", f"Test NLL ({context.unit})", context.score]
+    notes = ["± of an NLL: standard error over images; of a score: deviation over its splits."]
+    return [Table("seeds", "Each seed", header, rows, notes)]
 
 
 def _trainings(plan, journal):
@@ -84,7 +141,10 @@ def _stages(plan, journal):
     rows = [[stage.title, Cell(journal.seconds(stage.key), None, 1)] for stage in stages]
     total = sum(journal.seconds(stage.key) for stage in stages)
     rows.append(["Together", Cell(total, None, 1)])
-    notes = ["Wall time over all sessions of the reproduction, without the time to start the process."]
+    notes = [
+        "Wall time of all processes that worked on it, without the time to start them and without the last stage of "
+        "one that was killed outright."
+    ]
     return Table("stages", "Wall time of each stage", ["Stage", "Seconds"], rows, notes)
 
 
@@ -100,7 +160,7 @@ def _evaluation(plan):
     return Table("settings", f"What scale {plan.config.scale} sets", ["Setting", "Value"], rows)
 
 
-def _machine():
+def _machine(context):
     devices = [f"{device.device_type} {device.name}" for device in tf.config.list_physical_devices()]
     rows = [
         ["Processor", _processor()],
@@ -111,7 +171,12 @@ def _machine():
         ["Python", platform.python_version()],
         *([package, importlib.metadata.version(package)] for package in _PACKAGES),
     ]
-    return Table("machine", "Machine and versions", ["What", "Value"], rows)
+    versions = context.findings.versions()
+    notes = ["Of the process that wrote this page."]
+    if len(versions) > 1:
+        texts = (", ".join(f"{name} {version}" for name, version in each.items()) for each in versions)
+        notes.append("Results were made with different versions: " + "; ".join(texts))
+    return Table("machine", "Machine and versions", ["What", "Value"], rows, notes)
 
 
 def _processor():

@@ -8,11 +8,13 @@ from flow_gan.modes.evaluate import score_label, score_name
 from flow_gan.modes.reproduction import settings
 from flow_gan.modes.reproduction.findings import over_seeds
 from flow_gan.modes.reproduction.plan import FLOWS
-from flow_gan.report.orderings import UNKNOWN, ascending
+from flow_gan.report.orderings import UNKNOWN, Value, ascending
 from flow_gan.report.page import Cell
 
 # Sentences on single runs, above which one on all of them stands for them.
 _MANY = 4
+# One colour for each model in all figures, the first three those of the paper's Figure 4.
+COLOURS = {"mle": "C1", "adv": "C2", "hybrid": "C0", "dcgan_wgan": "C3", "dcgan_ce": "C4"}
 NAMES = {"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"}
 
 
@@ -66,22 +68,44 @@ class Context:
         return NAMES | {"hybrid": hybrid}
 
     def nlls(self, role, checkpoint=None, metric="nll"):
-        """Return a role's test NLLs in `unit`, [(number or None, standard error)], one for each seed."""
+        """Return a role's test NLLs in `unit` with their standard errors, a `Value` for each seed."""
         name = "nats" if self.is_grey else "bits_per_dim"
-        return self.findings.each(role, metric, lambda r: (r[name], r[f"{name}_standard_error"]), checkpoint)
+
+        def pick(result):
+            return Value(result[name], result[f"{name}_standard_error"])
+
+        return self.findings.values(role, metric, pick, checkpoint)
 
     def nll(self, role, checkpoint=None, metric="nll"):
         """Return the `Value` of a role's test NLL in `unit`."""
         return over_seeds(self.nlls(role, checkpoint, metric))
 
+    def nll_cell(self, role, checkpoint=None, metric="nll"):
+        """Return its `Cell`, marked where something stands against it."""
+        marked = bool(self.findings.warnings(role, metric, checkpoint))
+        return cell(self.nll(role, checkpoint, metric), digits(self), marked)
+
     def scores(self, role, checkpoint=None):
-        """Return a role's sample scores, [(number or None, deviation over splits)], one for each seed."""
+        """Return a role's sample scores, means over the splits with their deviation, a `Value` for each seed."""
         name = score_name(self.dataset)
-        return self.findings.each(role, "scores", lambda r: (r[name], r[f"{name}_std"]), checkpoint)
+
+        def pick(result):
+            return Value(result[name], result[f"{name}_std"], result["splits"])
+
+        return self.findings.values(role, "scores", pick, checkpoint)
 
     def scored(self, role, checkpoint=None):
         """Return the `Value` of a role's sample score."""
         return over_seeds(self.scores(role, checkpoint))
+
+    def score_cell(self, role, checkpoint=None):
+        """Return its `Cell`, marked where something stands against it."""
+        marked = bool(self.findings.warnings(role, "scores", checkpoint))
+        return cell(self.scored(role, checkpoint), 2, marked)
+
+    def first_seed_warnings(self, role, metric, checkpoint=None):
+        """Return what stands against a measure that is of the first seed alone, sentences."""
+        return self.findings.warnings(role, metric, checkpoint, self.findings.plan.seeds[:1])
 
     def draw(self, stem, draw, vector=True):
         """Draw a figure as PNG and SVG; return the path of what the page embeds."""
@@ -96,16 +120,14 @@ def ascending_over_seeds(claim, models, decimals=2):
 
     Args:
       claim: str.
-      models: [(name, [(number or None, error), one for each seed])] in the claim's order.
+      models: [(name, list of `Value`, one for each seed)] in the claim's order.
       decimals: int, of the numbers in the detail.
     """
-    verdict = ascending(claim, [(name, over_seeds(numbers)) for name, numbers in models], decimals)
-    of_seeds = list(zip(*(numbers for _, numbers in models), strict=True))
-    if len(of_seeds) == 1 or verdict.status == UNKNOWN:
+    verdict = ascending(claim, [(name, over_seeds(values)) for name, values in models], decimals)
+    of_seeds = [seed for seed in zip(*(values for _, values in models), strict=True) if all(v.is_known for v in seed)]
+    if len(of_seeds) < 2 or verdict.status == UNKNOWN:
         return verdict
-    held = sum(
-        all(low < high for low, high in itertools.pairwise(number for number, _ in numbers)) for numbers in of_seeds
-    )
+    held = sum(all(low.number < high.number for low, high in itertools.pairwise(seed)) for seed in of_seeds)
     return dataclasses.replace(verdict, detail=f"{verdict.detail}; the claim holds in {held} of {len(of_seeds)} seeds")
 
 
@@ -119,25 +141,23 @@ def digits(context):
     return 2 if context.is_grey else 3
 
 
-def checks_of_nll(context, roles, checkpoint=None):
+def checks_of_nll(context, roles, checkpoint=None, metric="nll"):
     """Return what the exact NLLs of roles rest on: a sentence for each, or of many one, and one for each warning."""
+    findings = context.findings
     lines, warnings, checked = [], [], []
     for role in roles:
-        for seed in context.findings.plan.seeds:
-            name = f"{context.roles.get(role) or context.findings.plan.training(role, seed).name}, seed {seed}"
-            result = context.findings.result(role, "nll", checkpoint, seed)
-            why = context.findings.failure(role, seed)
-            if why:
-                warnings.append(f"(!) {name}: {why}")
+        for seed in findings.plan.seeds:
+            name = f"{context.roles.get(role) or findings.plan.training(role, seed).name}, seed {seed}"
+            warnings += [f"(!) {name}: {why}" for why in findings.warnings(role, metric, checkpoint, [seed])]
+            result = findings.result(role, metric, checkpoint, seed)
             if result is None:
                 warnings.append(f"{name}: no NLL")
                 continue
             checked.append(result)
             lines.append(f"{name}, weights {result['checkpoint']} of step {result['step']}: {_checked([result])}")
-            warnings += [f"(!) {name}: {warning}" for warning in result["warnings"]]
     if len(lines) > len(roles) or len(lines) > _MANY:
         lines = [f"{len(checked)} runs, {checkpoint or 'best'} weights: {_checked(checked)}"]
-    return lines + warnings
+    return [f"Test NLL of {line}" for line in lines] + warnings
 
 
 def _checked(results):
@@ -177,7 +197,7 @@ def steps_text(context):
 
 
 def differences(context):
-    """Return what is otherwise than in the paper for every figure and table, sentences."""
+    """Return what is otherwise than in the paper for all figures and tables, sentences."""
     plan = context.findings.plan
     lines = [steps_text(context)]
     if plan.config.dataset == "digits":
@@ -194,10 +214,16 @@ def differences(context):
     config = plan.training("mle").config
     if config.model_type == "real_nvp" and (config.no_of_layers, config.filters) != (8, 64):
         lines.append(
-            f"Real-NVP has {config.no_of_layers} residual blocks of {config.filters} filters, the paper's 8 of 64."
+            f"Real-NVP has {config.no_of_layers} residual blocks of {config.filters} filters, the release's 8 of 64."
         )
     if config.model_type == "real_nvp":
         lines.append(
             "MLE has batch norm with moving averages; the original command's has an NLL that is none per image."
         )
     return lines
+
+
+def first_seed_alone(context):
+    """Return, where there are several seeds, that a section is of the first alone: a list of one sentence, or none."""
+    seeds = context.findings.plan.seeds
+    return [f"Of seed {seeds[0]} alone."] if len(seeds) > 1 else []

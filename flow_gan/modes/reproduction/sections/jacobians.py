@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.modes.reproduction.sections.context import NAMES, cell, differences
+from flow_gan.modes.reproduction.sections.context import COLOURS, NAMES, cell, first_seed_alone
 from flow_gan.report import figures, orderings, paper
 from flow_gan.report.orderings import Value, ascending
 from flow_gan.report.page import Cell, Picture, Section, Table
@@ -18,11 +18,10 @@ def jacobians(context):
     known = {role: result for role, result in spectra.items() if result}
     parts, checks, rows = [], [], []
     if known:
-        # In this order their colours are the paper's.
-        order = ("hybrid", "mle", "adv", *IMPLICIT)
-        values = {context.roles[role]: known[role]["singular_values"] for role in order if role in known}
+        values = {context.roles[role]: result["singular_values"] for role, result in known.items()}
+        colours = {context.roles[role]: COLOURS[role] for role in known}
         draws = len(next(iter(known.values()))["singular_values"])
-        path = context.draw("figure-4-and-8", lambda p: figures.singular_value_cdf(p, values))
+        path = context.draw("figure-4-and-8", lambda p: figures.singular_value_cdf(p, values, colours))
         parts.append(
             Picture(
                 "picture-4",
@@ -35,7 +34,14 @@ def jacobians(context):
     measured = {role: _spectrum(result) for role, result in spectra.items()}
     for role, (determinant, spread, condition, median) in measured.items():
         own = Cell(stated[role]) if role in stated else Cell()
-        numbers = (cell(determinant), Cell(spread.number), Cell(condition.number), Cell(median.number, None, 4), own)
+        marked = bool(context.first_seed_warnings(role, "jacobian"))
+        numbers = (
+            cell(determinant, 2, marked),
+            Cell(spread.number),
+            Cell(condition.number),
+            Cell(median.number, None, 4),
+            own,
+        )
         rows.append([context.roles[role], *numbers])
         result = spectra[role]
         if result:
@@ -44,7 +50,7 @@ def jacobians(context):
                 "" if gap is None else f", sum of log singular values and the flow's formula {gap:.2g} nats apart"
             )
             checks.append(f"{NAMES[role]}: computed in float64, weights {result['checkpoint']}{own_formula}")
-            checks += [f"(!) {NAMES[role]}: {warning}" for warning in result["warnings"]]
+        checks += [f"(!) {NAMES[role]}: {warning}" for warning in context.first_seed_warnings(role, "jacobian")]
     header = [
         *("Model", "Mean log |det dG/dz| (nats)", "Spread of log₁₀ s", "Median log₁₀ condition number"),
         *("Median singular value", f"Paper: log-determinant, {context.paper_name}"),
@@ -70,7 +76,7 @@ def jacobians(context):
         "MLE's singular values lie in a narrow range, ADV's are spread widely, the hybrid's match MLE's, and the "
         f"DCGANs' are shifted to lower values (Figure 4 on MNIST, Figure 8 on CIFAR-10). Here: on "
         f"{context.dataset.name}.",
-        differences(context),
+        first_seed_alone(context),
         parts,
         verdicts,
         checks,
