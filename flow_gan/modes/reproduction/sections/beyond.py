@@ -126,8 +126,8 @@ def ablation(context):
         ["ablation-section"],
         "Ablation: batch norm and penalty of the release",
         "ADV's bad likelihood comes from an ill-conditioned Jacobian (Section 5.1). The paper says nothing of two "
-        "things in its release that might add to it: batch norm's moving averages are filled from the sampling path, and "
-        "the gradient penalty takes its norm column by column.",
+        "things in its release that might add to it: batch norm's moving averages are filled from the sampling path, "
+        "and the gradient penalty takes its norm column by column.",
         [],
         [Table("ablation", "ADV with parts exchanged", header, rows, notes)],
         verdicts,
