@@ -39,7 +39,7 @@ def jacobians(context):
             cell(determinant, 2, marked),
             Cell(spread.number),
             Cell(condition.number),
-            Cell(median.number, None, 4),
+            Cell(median.number, None, 6),
             own,
         )
         rows.append([context.roles[role], *numbers])
@@ -69,7 +69,7 @@ def jacobians(context):
     ]
     for role in IMPLICIT:
         values = [(NAMES[r], measured[r][3]) for r in (role, "mle")]
-        verdicts.append(ascending(f"{NAMES[role]} has lower singular values than MLE (medians)", values, 4))
+        verdicts.append(ascending(f"{NAMES[role]} has lower singular values than MLE (medians)", values, 6))
     return Section(
         ["figure-4", "figure-8"],
         "Figures 4 and 8: singular values of the Jacobian",
