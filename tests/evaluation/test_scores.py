@@ -116,7 +116,7 @@ UNIFORM = np.full((4, 5), 0.2)
         (lambda: scores.inception_score(UNIFORM, 0), "splits=0 of 4 samples"),
         (lambda: scores.inception_score(2 * UNIFORM, 1), "probabilities hold rows that are no distributions"),
         (lambda: scores.inception_score([[1.5, -0.5]], 1), "probabilities hold rows that are no distributions"),
-        (lambda: scores.inception_score(np.nan * UNIFORM, 1), "probabilities hold rows that are no distributions"),
+        (lambda: scores.inception_score(np.nan * UNIFORM, 1), "probabilities hold values that are not finite"),
         (lambda: scores.inception_score(UNIFORM[0], 1), r"probabilities are \[5\]; expected \[n, K\]"),
         (lambda: scores.mode_score(UNIFORM, [1.0, 0, 0, 0, 0], 1), "expected one probability above 0 for each class"),
         (lambda: scores.mode_score(UNIFORM, np.full(4, 0.25), 1), r"for probabilities \[4, 5\]; expected one"),
