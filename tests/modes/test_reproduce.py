@@ -358,7 +358,7 @@ def test_end_to_end(tmp_path, monkeypatch):
     """Every stage in earnest, with models and trainings too small to learn; about 3 minutes."""
     path = tiny_report(tmp_path, monkeypatch, ABSURD)
     reader, stored, verdicts = check_report(path)
-    assert not [verdict for verdict in verdicts if verdict["status"] == "cannot be told"]
+    assert not [verdict for verdict in verdicts.values() if verdict["status"] == "cannot be told"]
     shown = [attributes for tag, attributes in reader.elements if tag == "img"]
     assert len(shown) == 7
     for stem in ("figure-1", "figure-2", "figure-3-and-6", "figure-4-and-8", "figure-5", "figure-7", "trade-off"):
