@@ -77,7 +77,9 @@ class CompletedRun:
             "nll": [_converted(record["nll"], unit) for record in watched],
             "validation_step": [record["step"] for record in validated],
             "validation_nll": [_converted(record["validation_nll"], unit) for record in validated],
-            "validation_error": [_spread(record["validation_nll_standard_error"], unit) for record in validated],
+            "validation_error": [
+                converted_error(record["validation_nll_standard_error"], unit) for record in validated
+            ],
         }
         if self.config.n_critic:
             parts = [(r["step"], r["critic_loss_real"], r["critic_loss_fake"]) for r in records]
@@ -101,7 +103,8 @@ def _converted(nats, unit):
     return None if nats is None else unit(nats)
 
 
-def _spread(nats, unit):
+def converted_error(nats, unit):
+    """Return the error of an NLL in another unit, None where it is none; `unit` is an affine function from nats."""
     return None if nats is None else unit(nats) - unit(0.0)
 
 

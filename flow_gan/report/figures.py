@@ -62,7 +62,7 @@ def learning_curves(path, runs, unit, log_scale=False):
 
 
 def is_wide(values):
-    """Whether values, of which some may be None, grow over decades, so that a log axis shows them better."""
+    """Whether values, of which some may be None, range over 20 times their median, so that a log axis shows more."""
     known = _finite(values)
     known = known[np.isfinite(known)]
     return known.size > 0 and bool(np.ptp(known) > 20 * max(abs(np.median(known)), 1))
@@ -158,9 +158,11 @@ def score_curves(path, runs, score, colours=None):
       colours: {name: colour}; in their order if None.
     """
     figure, axes = _axes("generator updates", score)
-    for i, (name, run) in enumerate(runs.items()):
-        colour = colours[name] if colours else f"C{i}"
-        axes.errorbar(run["step"], run["score"], yerr=run["std"], color=colour, marker=".", capsize=2, label=name)
+    colours = colours or _in_order(runs)
+    for name, run in runs.items():
+        axes.errorbar(
+            run["step"], run["score"], yerr=run["std"], color=colours[name], marker=".", capsize=2, label=name
+        )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize="small")
     _save(figure, path)
@@ -177,10 +179,10 @@ def singular_value_cdf(path, runs, colours=None):
     figure, axes = _axes("singular value s", "fraction of singular values less than s")
     positive = [np.ravel(values)[np.ravel(values) > 0] for values in runs.values()]
     lowest = min((float(values.min()) for values in positive if values.size), default=1e-12)
-    for i, (name, values) in enumerate(runs.items()):
+    colours = colours or _in_order(runs)
+    for name, values in runs.items():
         values = np.sort(np.maximum(np.ravel(values), lowest))
-        colour = colours[name] if colours else f"C{i}"
-        axes.plot(*_thinned(values, np.arange(1, len(values) + 1) / len(values)), color=colour, label=name)
+        axes.plot(*_thinned(values, np.arange(1, len(values) + 1) / len(values)), color=colours[name], label=name)
     axes.set_xscale("log")
     axes.set_ylim(0, 1)
     axes.legend(fontsize="small")
@@ -234,6 +236,11 @@ def mixture_sweep(path, sweep, run_name, run_nll, run_score, score, unit):
     _legend_above(figure, handles, labels)
     _save(figure, path)
     return bandwidths[wins].tolist()
+
+
+def _in_order(runs):
+    """Return {name: colour}, in the order of the runs."""
+    return {name: f"C{i}" for i, name in enumerate(runs)}
 
 
 def _axes(x_label, y_label):

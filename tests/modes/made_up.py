@@ -73,7 +73,11 @@ def leave_training(training, nll):
         record = {"step": step, "mode_score": 3.0, "inception_score": 3.0} if step % 2 == 0 else {"step": step}
         record |= {"mode_score_std": 0.1, "inception_score_std": 0.1} if step % 2 == 0 else {}
         if config.n_critic:
-            record |= {"critic_loss_real": -step, "critic_loss_fake": step + 0.1 * (-1) ** step, "critic_loss": 7.0}
+            record |= {
+                "critic_loss_real": -step,
+                "critic_loss_fake": step + 0.1 * (-1) ** step,
+                "critic_loss": float(step),
+            }
         if config.has_likelihood:
             rise = step if config.objective == "adv" else -step
             record |= {"nll": nll + rise - 0.5 * step}

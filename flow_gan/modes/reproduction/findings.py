@@ -19,7 +19,7 @@ class Findings:
         self._journal = journal
         measurements = [measurement for stage in plan.stages for measurement in stage.measurements]
         self._measurements = {(m.training.key, m.metric): m for m in measurements}
-        self._runs = {}
+        self._runs, self._results = {}, {}
 
     def failure(self, role, seed=None):
         """Return why a training failed, a sentence, or None."""
@@ -40,8 +40,11 @@ class Findings:
 
     def result(self, role, metric, checkpoint=None, seed=None):
         """Return a stored result, a dict, or None; of the weights that the paper's tables take by default."""
-        run = self.run(role, metric, seed)
-        return run and run.result(metric, checkpoint)
+        key = self.plan.training(role, seed).key, metric, checkpoint
+        if key not in self._results:
+            run = self.run(role, metric, seed)
+            self._results[key] = run and run.result(metric, checkpoint)
+        return self._results[key]
 
     def values(self, role, metric, pick, checkpoint=None):
         """Return a list of `Value`, one for each seed.
@@ -65,7 +68,7 @@ class Findings:
             found.add(self._journal.failure(training.key))
             if run and measurement:
                 found.add(self._journal.failure(measurement.failure_key(checkpoint or run.checkpoint(metric))))
-            result = run and run.result(metric, checkpoint)
+            result = self.result(role, metric, checkpoint, seed)
             found |= set(result.get("warnings", [])) if result else set()
         return sorted(found - {None})
 

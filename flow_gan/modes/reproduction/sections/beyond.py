@@ -34,7 +34,7 @@ def trade_off(context):
     header = ["Objective", f"Test NLL ({context.unit})", context.score]
     notes = [f"After {steps:,} updates, latest weights; {over}. The objective is V / λ + NLL."]
     parts.append(Table("trade-off", "The trade-off over λ", header, rows, notes))
-    verdicts = [_best_of_both(nlls, scores)] if context.is_grey else _interpolation(context, nlls, scores)
+    verdicts = [_best_of_both(plan.lambdas, nlls, scores)] if context.is_grey else _interpolation(context, nlls, scores)
     return Section(
         ["trade-off-section"],
         "Trade-off: likelihood against sample quality over λ",
@@ -62,7 +62,7 @@ def _interpolation(context, nlls, scores):
     ]
 
 
-def _best_of_both(nlls, scores):
+def _best_of_both(lambdas, nlls, scores):
     """What the paper finds on MNIST."""
     claim = "Some hybrid has both a lower NLL and a higher score than either MLE or ADV"
     ends = ("ADV (λ = 0)", "MLE")
@@ -70,12 +70,11 @@ def _best_of_both(nlls, scores):
         return orderings.some(claim, None, "ends of the trade-off")
     lowest = min((nlls[end] for end in ends), key=lambda value: value.number)
     highest = max((scores[end] for end in ends), key=lambda value: value.number)
-    hybrids = [name for name in nlls if name not in ends and nlls[name].is_known and scores[name].is_known]
-    better = [n for n in hybrids if nlls[n].number < lowest.number and scores[n].number > highest.number]
-    clear = [n for n in better if not (are_close(nlls[n], lowest) or are_close(scores[n], highest))]
-    return orderings.some(
-        claim, [float(n.split()[-1]) for n in clear or better], "values of λ", bool(clear or not better)
-    )
+    hybrids = [(v, nlls[f"λ = {v:g}"], scores[f"λ = {v:g}"]) for v in lambdas]
+    known = [hybrid for hybrid in hybrids if hybrid[1].is_known and hybrid[2].is_known]
+    better = [hybrid for hybrid in known if hybrid[1].number < lowest.number and hybrid[2].number > highest.number]
+    clear = [hybrid for hybrid in better if not (are_close(hybrid[1], lowest) or are_close(hybrid[2], highest))]
+    return orderings.some(claim, [v for v, *_ in clear or better], "values of λ", bool(clear or not better))
 
 
 def ablation(context):

@@ -103,9 +103,9 @@ class Context:
         marked = bool(self.findings.warnings(role, "scores", checkpoint))
         return cell(self.scored(role, checkpoint), 2, marked)
 
-    def first_seed_warnings(self, role, metric, checkpoint=None):
+    def first_seed_warnings(self, role, metric):
         """Return what stands against a measure that is of the first seed alone, sentences."""
-        return self.findings.warnings(role, metric, checkpoint, self.findings.plan.seeds[:1])
+        return self.findings.warnings(role, metric, seeds=self.findings.plan.seeds[:1])
 
     def draw(self, stem, draw, vector=True):
         """Draw a figure as PNG and SVG; return the path of what the page embeds."""
@@ -141,15 +141,15 @@ def digits(context):
     return 2 if context.is_grey else 3
 
 
-def checks_of_nll(context, roles, checkpoint=None, metric="nll"):
+def checks_of_nll(context, roles, checkpoint=None):
     """Return what the exact NLLs of roles rest on: a sentence for each, or of many one, and one for each warning."""
     findings = context.findings
     lines, warnings, checked = [], [], []
     for role in roles:
         for seed in findings.plan.seeds:
             name = f"{context.roles.get(role) or findings.plan.training(role, seed).name}, seed {seed}"
-            warnings += [f"(!) {name}: {why}" for why in findings.warnings(role, metric, checkpoint, [seed])]
-            result = findings.result(role, metric, checkpoint, seed)
+            warnings += [f"(!) {name}: {why}" for why in findings.warnings(role, "nll", checkpoint, [seed])]
+            result = findings.result(role, "nll", checkpoint, seed)
             if result is None:
                 warnings.append(f"{name}: no NLL")
                 continue

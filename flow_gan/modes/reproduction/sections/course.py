@@ -154,7 +154,8 @@ def score_curves(context):
     """Figure 5."""
     findings, name = context.findings, score_name(context.dataset)
     runs = {role: findings.run(role) for role in (*FLOWS, *IMPLICIT)}
-    found = {role: run.scores(name) for role, run in runs.items() if run and run.scores(name)}
+    found = {role: run.scores(name) for role, run in runs.items() if run}
+    found = {role: curve for role, curve in found.items() if curve}
     curves = {context.roles[role]: curve for role, curve in found.items()}
     colours = {context.roles[role]: COLOURS[role] for role in found}
     parts = []

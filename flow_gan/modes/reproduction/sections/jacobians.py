@@ -34,9 +34,9 @@ def jacobians(context):
     measured = {role: _spectrum(result) for role, result in spectra.items()}
     for role, (determinant, spread, condition, median) in measured.items():
         own = Cell(stated[role]) if role in stated else Cell()
-        marked = bool(context.first_seed_warnings(role, "jacobian"))
+        warnings = context.first_seed_warnings(role, "jacobian")
         numbers = (
-            cell(determinant, 2, marked),
+            cell(determinant, 2, bool(warnings)),
             Cell(spread.number),
             Cell(condition.number),
             Cell(median.number, None, 6),
@@ -50,7 +50,7 @@ def jacobians(context):
                 "" if gap is None else f", sum of log singular values and the flow's formula {gap:.2g} nats apart"
             )
             checks.append(f"{NAMES[role]}: computed in float64, weights {result['checkpoint']}{own_formula}")
-        checks += [f"(!) {NAMES[role]}: {warning}" for warning in context.first_seed_warnings(role, "jacobian")]
+        checks += [f"(!) {NAMES[role]}: {warning}" for warning in warnings]
     header = [
         *("Model", "Mean log |det dG/dz| (nats)", "Spread of log₁₀ s", "Median log₁₀ condition number"),
         *("Median singular value", f"Paper: log-determinant, {context.paper_name}"),

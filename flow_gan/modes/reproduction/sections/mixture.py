@@ -5,6 +5,7 @@ import math
 import numpy as np
 import PIL.Image
 
+from flow_gan.modes.completed import converted_error
 from flow_gan.modes.evaluate import result_path
 from flow_gan.modes.reproduction.sections.context import cell, digits, first_seed_alone
 from flow_gan.report import figures, orderings
@@ -18,7 +19,7 @@ def mixture(context):
     run, sweep = findings.run("adv", "gmm"), findings.result("adv", "gmm")
     parts, checks = [], [f"(!) {warning}" for warning in context.first_seed_warnings("adv", "gmm")]
     if sweep:
-        nll = _own_nll(context, sweep)
+        nll = _in_unit(context, sweep["run_validation_nll"], sweep["run_validation_standard_error"])
         in_unit = [context.convert(v) for v in sweep["validation_nll"]]
         curve = {"bandwidths": sweep["bandwidths"], "nll": in_unit, "score": sweep.get("scores")}
 
@@ -65,11 +66,7 @@ def _in_unit(context, nats, error):
     """Return the `Value` of an NLL of nats with its standard error, in the data set's unit."""
     if nats is None:
         return Value()
-    return Value(context.convert(nats), None if error is None else context.convert(error) - context.convert(0.0))
-
-
-def _own_nll(context, sweep):
-    return _in_unit(context, sweep["run_validation_nll"], sweep["run_validation_standard_error"])
+    return Value(context.convert(nats), converted_error(error, context.convert))
 
 
 def _table(context, sweep, nll, is_marked):
@@ -81,16 +78,11 @@ def _table(context, sweep, nll, is_marked):
     scores = sweep.get("scores")
     score = Cell(scores[sweep["bandwidths"].index(sweep["best_bandwidth"])] if scores else None)
     decimals = digits(context)
+    numbers = [Cell(sweep["best_bandwidth"], None, 3), *(cell(value, decimals) for value in best), score]
     rows = [
-        [
-            "Mixture of lowest validation NLL",
-            Cell(sweep["best_bandwidth"], None, 3),
-            *(cell(v, decimals) for v in best),
-        ],
-        ["ADV", Cell(), cell(nll, decimals, is_marked), Cell()],
+        ["Mixture of lowest validation NLL", *numbers],
+        ["ADV", Cell(), cell(nll, decimals, is_marked), Cell(), Cell(sweep["run_score"])],
     ]
-    rows[0].append(score)
-    rows[1].append(Cell(sweep["run_score"]))
     header = ["Model", "Bandwidth σ", f"Validation NLL ({context.unit})", f"Test NLL ({context.unit})", context.score]
     return Table("mixture", "The mixture and ADV", header, rows)
 
