@@ -104,6 +104,20 @@ def test_another_number_is_another_verdict(tmp_path, undrawn):
     assert verdicts["ADV has a higher best MODE score than MLE"]["status"] == FAILS
 
 
+@pytest.mark.parametrize("own", [{"nats": -60.0}, {"mode_score": 5.2}])
+def test_a_hybrid_that_beats_one_end_alone_does_not_beat_both(tmp_path, undrawn, own):
+    """MLE has -80 nats and a score of 5.0, ADV 40 and 5.5; the hybrid is between them on one count, best on the other."""
+
+    def change(role, seed, metric, result):
+        return result | {
+            k: v for k, v in own.items() if k in result and role == "hybrid" and metric in ("nll", "scores")
+        }
+
+    _, _, verdicts = write(tmp_path / "r", change=change)
+    claim = "Some hybrid has both a lower NLL and a higher score than either MLE or ADV"
+    assert verdicts[claim]["status"] == FAILS
+
+
 def test_colour_images_are_compared_with_cifar10(tmp_path, undrawn):
     reader, stored, verdicts = write(tmp_path / "r", dataset="cifar10")
     table = rows(stored, "table-2")
@@ -112,6 +126,7 @@ def test_colour_images_are_compared_with_cifar10(tmp_path, undrawn):
     assert abs(table["MLE"]["Test NLL (bits/dim)"]["value"] - bits) < 1e-9
     mixture = rows(stored, "mixture")
     assert abs(mixture["ADV"]["Validation NLL (bits/dim)"]["value"] - (40 / (192 * 0.6931471805599453) + 8)) < 1e-9
+    assert mixture["ADV"]["Validation NLL (bits/dim)"]["error"] == pytest.approx(1 / (192 * 0.6931471805599453))
     # The hybrid lies between the two in the paper; here it has the lowest NLL.
     assert verdicts["Test NLL: MLE < Hybrid < ADV"]["status"] == FAILS
     assert verdicts["NLL falls from ADV over growing λ to MLE"]["status"] == HOLDS
