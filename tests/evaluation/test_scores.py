@@ -9,6 +9,7 @@ import scipy.linalg
 
 import flow_gan
 from flow_gan import data
+from flow_gan.errors import NotFiniteError
 from flow_gan.evaluation import classifier, scores
 
 
@@ -129,6 +130,11 @@ UNIFORM = np.full((4, 5), 0.2)
 def test_bad_arguments(call, message):
     with pytest.raises(flow_gan.UserError, match=message):
         call()
+
+
+def test_probabilities_that_are_not_finite_are_told_from_bad_arguments():
+    with pytest.raises(NotFiniteError, match="probabilities hold values that are not finite"):
+        scores.inception_score(np.nan * UNIFORM, 1)
 
 
 def corner_classifier(**settings):

@@ -144,7 +144,7 @@ def leave_all(plan, journal, change=lambda role, seed, metric, result: result, f
     Args:
       plan: `plan.Plan`.
       journal: `journal.Journal`.
-      change: function (role, seed, metric, result) to the result that is stored, or None for none.
+      change: function (role, seed, metric, result) to the result that is stored, or a str, why the measure failed.
       failed: {(role, seed)}, trainings that left no weights.
     """
     roles = {}
@@ -162,10 +162,10 @@ def leave_all(plan, journal, change=lambda role, seed, metric, result: result, f
         for measurement in stage.measurements:
             role, seed = roles[measurement.training.key]
             if (role, seed) not in failed:
-                _leave_result(measurement, role, seed, change)
+                _leave_result(measurement, role, seed, change, journal)
 
 
-def _leave_result(measurement, role, seed, change):
+def _leave_result(measurement, role, seed, change, journal):
     training = measurement.training
     run = open_run(training.folder, {k: v for k, v in measurement.settings.items() if v is not None})
     config = run.configured(measurement.metric, None if measurement.checkpoint == "chosen" else "latest")
@@ -174,7 +174,8 @@ def _leave_result(measurement, role, seed, change):
     result = change(
         role, seed, measurement.metric, result_of(measurement.metric, nll, score + 0.01 * seed, size, levels)
     )
-    if result is None:
+    if isinstance(result, str):
+        journal.fail(measurement.failure_key(config.checkpoint), result)
         return
     about = {"step": config.max_steps, "checkpoint": config.checkpoint, "versions": {"numpy": "2"}}
     write_json(

@@ -1,7 +1,7 @@
 """What the paper has not: the trade-off curve and the ablation."""
 
 from flow_gan.modes.reproduction.plan import ABLATIONS, lambda_role
-from flow_gan.modes.reproduction.sections.context import checks_of_nll
+from flow_gan.modes.reproduction.sections.context import checks_of_nll, marks
 from flow_gan.report import figures, orderings
 from flow_gan.report.orderings import Value, are_close, ascending
 from flow_gan.report.page import Cell, Picture, Section, Table
@@ -43,7 +43,8 @@ def trade_off(context):
         [],
         parts,
         verdicts,
-        checks_of_nll(context, roles.values(), "latest"),
+        checks_of_nll(context, roles.values(), "latest")
+        + marks(context, roles.values(), "scores", context.score, "latest"),
     )
 
 
@@ -130,18 +131,10 @@ def ablation(context):
         [],
         [Table("ablation", "ADV with parts exchanged", header, rows, notes)],
         verdicts,
-        checks_of_nll(context, (*names, "sweep_mle"), "latest") + _marks_of_reestimated(context, again),
+        checks_of_nll(context, (*names, "sweep_mle"), "latest")
+        + marks(context, again, "nll_reestimated", "moving averages re-estimated", "latest")
+        + marks(context, (*names, "sweep_mle"), "scores", context.score, "latest"),
     )
-
-
-def _marks_of_reestimated(context, roles):
-    """Return what stands against the NLLs with moving averages re-estimated, sentences."""
-    warnings = [
-        (context.findings.plan.training(role).name, warning)
-        for role in roles
-        for warning in context.findings.warnings(role, "nll_reestimated", "latest")
-    ]
-    return [f"(!) {name}, moving averages re-estimated: {warning}" for name, warning in warnings]
 
 
 def _share(plain, again, reference):

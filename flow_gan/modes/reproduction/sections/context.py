@@ -172,18 +172,32 @@ def _checked(results):
     )
 
 
-def checks_of_scores(context, roles, checkpoint=None):
+def marks(context, roles, metric, what, checkpoint=None):
+    """Return what stands against a measure of roles but that their training failed, sentences; `what` names it."""
+    findings = context.findings
+    return [
+        f"(!) {findings.plan.training(role, seed).title}, {what}: {warning}"
+        for role in roles
+        for seed in findings.plan.seeds
+        for warning in findings.warnings(role, metric, checkpoint, [seed])
+        if warning != findings.failure(role, seed)
+    ]
+
+
+def checks_of_scores(context, roles):
     """Return what the scores of roles rest on, sentences."""
-    results = [context.findings.result(role, "scores", checkpoint) for role in roles]
+    results = [context.findings.result(role, "scores") for role in roles]
     results = [result for result in results if result]
+    against = marks(context, roles, "scores", context.score)
     if not results:
-        return ["No samples could be scored."]
+        return ["No samples could be scored.", *against]
     first = results[0]
     accuracy = first["classifier_test_accuracy"]
     known = "" if accuracy is None else f", whose test accuracy is {100 * accuracy:.2f} %"
     return [
         f"Scores are of {first['num_samples']} samples in {first['splits']} splits by {first['classifier']}{known}. "
-        f"{first['note'][:1].upper()}{first['note'][1:]}"
+        f"{first['note'][:1].upper()}{first['note'][1:]}",
+        *against,
     ]
 
 
