@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import shutil
 
 import numpy as np
@@ -97,6 +98,7 @@ def test_evaluate(runs, capsys):
     assert gmm["num_centres"] == 1297 and gmm["num_validation"] == gmm["num_test"] == 40
     assert len(gmm["scores"]) == len(gmm["bandwidths"]) == len(gmm["validation_nll"])
     assert gmm["run_score"] == stored(folder, "scores-test-best")["mode_score"]
+    assert math.isfinite(gmm["run_validation_nll"]) and gmm["run_validation_standard_error"] > 0
     assert gmm["num_available"] == [250, 250]
     config, dataset, _ = model_of(runs, "mle", score_samples=60, score_splits=3)
     mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)

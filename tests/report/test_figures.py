@@ -7,6 +7,7 @@ import PIL.Image
 import pytest
 
 from flow_gan.report import figures, tables
+from flow_gan.report.orderings import Value
 
 
 def looks_like_a_figure(path):
@@ -85,3 +86,40 @@ def test_markdown():
         "| 1   | 2    |",
         "| 345 | 6    |",
     ]
+
+
+def test_trade_off_is_drawn_above_the_lowest_nll(tmp_path, drawn):
+    points = [
+        ("ADV", Value(40.0), Value(5.5, 0.1)),
+        ("λ = 1", Value(-80.0, 0.5), Value(6.0)),
+        ("MLE", Value(-81), Value(5)),
+    ]
+    figures.trade_off(tmp_path / "t.png", points, "nats", "MODE score")
+    assert looks_like_a_figure(tmp_path / "t.png")
+    (axes,) = drawn[0].axes
+    assert list(axes.lines[0].get_xdata()) == [121.0, 1.0, 0.0] and list(axes.lines[0].get_ydata()) == [5.5, 6.0, 5.0]
+    assert axes.get_xscale() == "symlog" and "above the lowest, -81.00 (nats)" in axes.get_xlabel()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ADV", "λ = 1", "MLE"]
+    figures.trade_off(tmp_path / "one.png", points[:1], "nats", "MODE score")
+
+
+def test_objective_curves(tmp_path, drawn):
+    run = {"step": [1, 2], "nll": [5.0, None], "validation_step": [2], "validation_nll": [4.0]}
+    panels = {"MLE": run, "ADV": run | {"critic_step": [1, 2], "critic_loss": [1.0, 2.0]}}
+    figures.objective_curves(tmp_path / "c.png", panels, "nats", wide=["ADV"])
+    assert looks_like_a_figure(tmp_path / "c.png")
+    mle, adv, critic = drawn[0].axes
+    assert (mle.get_yscale(), adv.get_yscale()) == ("linear", "symlog") and critic.get_ylabel() == "critic's loss"
+    assert list(critic.lines[0].get_ydata()) == [1.0, 2.0] and list(adv.lines[1].get_ydata()) == [4.0]
+
+
+@pytest.mark.parametrize("count, shape", [(1, (1, 1)), (2, (1, 2)), (5, (2, 3))])
+def test_sample_panels(tmp_path, drawn, count, shape):
+    figures.sample_panels(tmp_path / "p.png", {f"model {i}": np.full((20, 20), 9, np.uint8) for i in range(count)})
+    titles = [axes.get_title() for axes in drawn[0].axes]
+    assert titles[:count] == [f"model {i}" for i in range(count)] and len(titles) == shape[0] * shape[1]
+
+
+def test_what_is_wide():
+    assert figures.is_wide([-80.0, None, -70.0, 5000.0]) and not figures.is_wide([-80.0, -70.0, math.inf])
+    assert not figures.is_wide([]) and not figures.is_wide([None])
