@@ -7,11 +7,15 @@ import tensorflow as tf
 
 from flow_gan.networks.convolution import convolve
 
+# A filter of a smaller norm is divided by this instead of its own, so that one of zeros has a gradient.
+_SMALLEST_NORM = 1e-6
+
 
 def weight_norm_conv(x, kernel, scale, bias=None, dtype=None):
     """Convolve with stride 1, zero padding and the kernel w / |w| * scale, and add the bias if there is one.
 
-    There are one Euclidean norm over height, width and input channels, and one scale, for each filter. No epsilon.
+    There are one Euclidean norm over height, width and input channels, and one scale, for each filter. A norm below
+    1e-6 is taken for 1e-6.
 
     Args:
       x: [batch, H, W, channels].
@@ -24,7 +28,7 @@ def weight_norm_conv(x, kernel, scale, bias=None, dtype=None):
       [batch, H, W, filters].
     """
     square_norm = tf.reduce_sum(tf.square(kernel), [0, 1, 2])
-    kernel = kernel * (scale * tf.math.rsqrt(square_norm))
+    kernel = kernel * (scale * tf.math.rsqrt(tf.maximum(square_norm, _SMALLEST_NORM**2)))
     y = tf.cast(convolve(*(tf.cast(value, dtype or x.dtype) for value in (x, kernel))), x.dtype)
     return y if bias is None else tf.nn.bias_add(y, bias)
 
