@@ -11,6 +11,7 @@ from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstru
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.sampling import Sampler
 from flow_gan.evaluation.scores import SampleScores, make_reference, score_samples
+from flow_gan.evaluation.statistics import mean_and_error
 
 __all__ = [
     "AIS",
@@ -32,6 +33,7 @@ __all__ = [
     "jacobian_spectrum",
     "load_classifier",
     "make_reference",
+    "mean_and_error",
     "progress",
     "reconstructions",
     "reestimated_moving_averages",

@@ -8,7 +8,7 @@ from scipy import optimize
 
 from flow_gan.errors import UserError
 from flow_gan.evaluation.mixture import Distances, check_bandwidths
-from flow_gan.evaluation.statistics import mean_and_error
+from flow_gan.evaluation.statistics import kept_per_image, mean_and_error
 
 # (0, 1] of the paper's line search on a log axis, six steps to the decade. Below lies the spread of the dequantisation
 # noise of 256 grey levels, 1 / (256 sqrt(12)) = 0.0011.
@@ -29,6 +29,10 @@ class BandwidthSearch:
       num_available: [int, int], validation and test images that there are; more than were used where the figures are of
         a part.
       size: int, D.
+      best_validation_nll_per_image, best_test_nll_per_image: lists of float, the NLL of each image at the best
+        bandwidth; see `kept_per_image` for their length.
+      validation_nll_per_image: float64 [K, n], that of each validation image at each bandwidth. It is no part of
+        `to_dict`, for its size.
     """
 
     bandwidths: list
@@ -41,6 +45,9 @@ class BandwidthSearch:
     num_test: int
     size: int
     num_available: list
+    best_validation_nll_per_image: list
+    best_test_nll_per_image: list
+    validation_nll_per_image: np.ndarray = dataclasses.field(repr=False, compare=False)
 
     @property
     def best(self):
@@ -76,7 +83,8 @@ class BandwidthSearch:
     def to_dict(self):
         """Return all figures by name."""
         i = self.best
-        return dataclasses.asdict(self) | {
+        kept = {name: value for name, value in vars(self).items() if name != "validation_nll_per_image"}
+        return kept | {
             "best_bandwidth": self.best_bandwidth,
             "best_validation_nll": self.validation_nll[i],
             "best_validation_standard_error": self.validation_standard_error[i],
@@ -107,9 +115,11 @@ def search_bandwidth(mixture, validation_images, test_images, grid=COARSE_GRID, 
         raise UserError(f"grid={grid.tolist()}; expected two bandwidths or more")
     validation = _validate(mixture, validation_images, grid)
     bandwidths = sorted(validation)
-    log_prob = Distances(mixture, test_images).log_prob(bandwidths, "bandwidth, test")
-    validation_nll, validation_error = zip(*(validation[b] for b in bandwidths), strict=True)
-    test_nll, test_error = zip(*map(mean_and_error, -log_prob), strict=True)
+    validation = np.stack([validation[bandwidth] for bandwidth in bandwidths])
+    test = -Distances(mixture, test_images).log_prob(bandwidths, "bandwidth, test")
+    validation_nll, validation_error = zip(*map(mean_and_error, validation), strict=True)
+    test_nll, test_error = zip(*map(mean_and_error, test), strict=True)
+    best = int(np.argmin(validation_nll))
     return BandwidthSearch(
         bandwidths,
         list(validation_nll),
@@ -121,21 +131,24 @@ def search_bandwidth(mixture, validation_images, test_images, grid=COARSE_GRID, 
         len(test_images),
         mixture.size,
         num_available or [len(validation_images), len(test_images)],
+        kept_per_image(validation[best]),
+        kept_per_image(test[best]),
+        validation,
     )
 
 
 def _validate(mixture, images, grid):
-    """Return {bandwidth: (NLL, standard error)} of all bandwidths that the search tries."""
+    """Return {bandwidth: NLL of each image, [n]} of all bandwidths that the search tries."""
     distances = Distances(mixture, images, keep=True)
     log_prob = distances.log_prob(grid, "bandwidth, coarse grid")
-    found = dict(zip(grid.tolist(), map(mean_and_error, -log_prob), strict=True))
+    found = dict(zip(grid.tolist(), -log_prob, strict=True))
 
     def nll(log_bandwidth):
         bandwidth = math.exp(log_bandwidth)
-        found[bandwidth] = mean_and_error(-distances.log_prob([bandwidth], "bandwidth, refinement")[0])
-        return found[bandwidth][0]
+        found[bandwidth] = -distances.log_prob([bandwidth], "bandwidth, refinement")[0]
+        return np.mean(found[bandwidth])
 
-    best = min(range(len(grid)), key=lambda i: found[grid[i]][0])
+    best = min(range(len(grid)), key=lambda i: np.mean(found[grid[i]]))
     bounds = np.log([grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]])
     optimize.minimize_scalar(nll, bounds=bounds, method="bounded", options={"xatol": _TOLERANCE})
     return found

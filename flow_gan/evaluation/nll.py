@@ -10,7 +10,7 @@ from flow_gan import data
 from flow_gan.errors import UserError
 from flow_gan.evaluation.checks import ROUND_TRIP_LIMIT_LEVELS, Checks, batch_dependence, round_trip_errors
 from flow_gan.evaluation.progress import progress
-from flow_gan.evaluation.statistics import mean_and_error
+from flow_gan.evaluation.statistics import kept_per_image, mean_and_error
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 
 # Images whose round trip is made; each costs twice a likelihood.
@@ -38,6 +38,8 @@ class NLL:
         standard error; None for one draw. It is at most `nats`, and nearer to the NLL of the discrete image.
       num_available: int, images in the split; more than `num_images` says that the figure is of a part. None: all.
       checks: `Checks`, or None where none were made.
+      nats_per_image: list of float, the value of each image whose mean `nats` is; see `kept_per_image` for its length.
+      bound_nats_per_image: the same of `bound_nats`, None for one draw.
     """
 
     nats: float
@@ -51,6 +53,8 @@ class NLL:
     bound_standard_error: float | None = None
     num_available: int | None = None
     checks: Checks | None = None
+    nats_per_image: list | None = None
+    bound_nats_per_image: list | None = None
 
     @property
     def bits_per_dim(self):
@@ -149,19 +153,22 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
         len(largest),
     )
     with np.errstate(invalid="ignore"):
-        bound = (None, None) if noise_draws == 1 else mean_and_error(-_log_mean_exp(values))
-        nats = mean_and_error(-np.mean(values, axis=0))
+        nats = -np.mean(values, axis=0)
+        bound = None if noise_draws == 1 else -_log_mean_exp(values)
+    bound_mean, bound_error = (None, None) if bound is None else mean_and_error(bound)
     return NLL(
-        *nats,
+        *mean_and_error(nats),
         num_images=count,
         size=generator.size,
         levels=dataset.levels,
         is_per_image=generator.has_per_image_likelihood,
         noise_draws=noise_draws,
-        bound_nats=bound[0],
-        bound_standard_error=bound[1],
+        bound_nats=bound_mean,
+        bound_standard_error=bound_error,
         num_available=available,
         checks=checks,
+        nats_per_image=kept_per_image(nats),
+        bound_nats_per_image=None if bound is None else kept_per_image(bound),
     )
 
 

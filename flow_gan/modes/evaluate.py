@@ -240,24 +240,35 @@ def _gmm(run):
     mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)
     search = _search_bandwidth(run, mixture)
     sweep = {"bandwidths": search.bandwidths, "nll": search.validation_nll}
-    result = search.to_dict() | {"run_validation_nll": None, "run_validation_standard_error": None, "run_score": None}
-    result["score"] = score_name(dataset)
+    result = search.to_dict() | {"score": score_name(dataset)}
+    result |= dict.fromkeys(("run_validation_nll", "run_validation_standard_error", "run_validation_nll_per_image"))
+    result |= dict.fromkeys(("run_minus_mixture", "run_minus_mixture_standard_error", "run_score", "run_score_std"))
     if config.has_likelihood:
         nll = evaluation.evaluate_nll(
             run.model, dataset, "validation", config.batch_size, num_examples=config.num_examples
         )
         result["run_validation_nll"] = nll.nats
         result["run_validation_standard_error"] = nll.nats_standard_error
+        result["run_validation_nll_per_image"] = nll.nats_per_image
+        # Of the same images, so that their difference is known better than either.
+        differences = np.array(nll.nats_per_image) - search.validation_nll_per_image[:, : len(nll.nats_per_image)]
+        pairs = [evaluation.mean_and_error(values) for values in differences]
+        result["run_minus_mixture"], result["run_minus_mixture_standard_error"] = map(list, zip(*pairs, strict=True))
         result["warnings"] += [f"the run's own NLL: {warning}" for warning in nll.warnings]
     if _can_score(config, dataset):
-        score = make_judge(config, dataset)
-        kind = result["score"]
-        result["run_score"] = getattr(score(run.samples(config.score_samples)), kind)
-        sweep["score"] = [
-            getattr(score(mixture.sample(config.score_samples, bandwidth, config.seed).numpy()), kind)
+        judge, kind = make_judge(config, dataset), result["score"]
+
+        def score(samples):
+            scores = judge(samples)
+            return getattr(scores, kind), getattr(scores, f"{kind}_std")
+
+        result["run_score"], result["run_score_std"] = score(run.samples(config.score_samples))
+        scores = [
+            score(mixture.sample(config.score_samples, bandwidth, config.seed).numpy())
             for bandwidth in evaluation.progress(search.bandwidths, "scores of the mixture")
         ]
-        result["scores"] = sweep["score"]
+        result["scores"], result["scores_std"] = map(list, zip(*scores, strict=True))
+        sweep["score"] = result["scores"]
     result["bandwidths_that_win"] = figures.mixture_sweep(
         run.path("gmm", "png"),
         sweep,

@@ -55,6 +55,9 @@ def test_every_figure_is_the_mean_over_images_at_its_bandwidth():
         log_prob = gaussians.log_prob(images, result.bandwidths)
         np.testing.assert_allclose(nll, -log_prob.mean(1), 1e-6)
         np.testing.assert_allclose(errors, log_prob.std(1, ddof=1) / 10, 1e-6)
+        best = {"validation": result.best_validation_nll_per_image, "test": result.best_test_nll_per_image}
+        np.testing.assert_allclose(best["validation" if images is validation else "test"], -log_prob[result.best], 1e-6)
+    np.testing.assert_allclose(result.validation_nll_per_image.mean(1), result.validation_nll, 1e-12)
 
 
 def test_the_distances_of_the_validation_images_are_computed_once(monkeypatch):
@@ -75,7 +78,8 @@ def test_a_best_bandwidth_at_an_end_is_said():
 
 def test_the_figures_as_text_and_as_a_dictionary():
     result = BandwidthSearch(
-        [0.1, 0.2, 0.3], [5.0, -7.0, 6.0], [0.1, 0.2, 0.3], [8.0, -9.0, 7.0], [0.4, 0.5, 0.6], 4, 10, 20, 3, [10, 50]
+        *([0.1, 0.2, 0.3], [5.0, -7.0, 6.0], [0.1, 0.2, 0.3], [8.0, -9.0, 7.0], [0.4, 0.5, 0.6], 4, 10, 20, 3),
+        *([10, 50], [-8.0, -6.0], [-9.0], np.zeros([3, 10])),
     )
     assert str(result) == (
         "bandwidth 0.2: validation NLL -7.00 +- 0.20 nats (10 images), "
@@ -90,6 +94,8 @@ def test_the_figures_as_text_and_as_a_dictionary():
         "best_validation_standard_error": 0.2,
         "best_test_nll": -9.0,
         "best_test_standard_error": 0.5,
+        "best_validation_nll_per_image": [-8.0, -6.0],
+        "best_test_nll_per_image": [-9.0],
     }
 
 

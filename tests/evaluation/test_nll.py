@@ -34,6 +34,15 @@ def test_the_bound_is_the_log_of_the_mean_likelihood(monkeypatch):
     np.testing.assert_allclose(nll.bound_bits_per_dim, bound.mean() / (64 * math.log(2)) + math.log2(17), rtol=1e-6)
     assert nll.bound_nats < nll.nats - 1e-4  # By far more than rounding.
     assert nll.to_dict()["bound_bits_per_dim"] == nll.bound_bits_per_dim
+    np.testing.assert_allclose(nll.nats_per_image, -np.mean(log_prob, axis=0), rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(nll.bound_nats_per_image, bound, rtol=1e-5, atol=1e-4)
+
+
+def test_the_values_of_the_first_images_are_kept(monkeypatch):
+    monkeypatch.setattr(evaluation.statistics, "KEPT_PER_IMAGE", 3)
+    values = np.array([-85.123456789, math.inf, -3297.80012345, 1.0])
+    # Float32's digits, which a JSON file of thousands of them has no need to exceed.
+    assert evaluation.statistics.kept_per_image(values) == [-85.12346, math.inf, -3297.8]
 
 
 def test_what_is_wrong_shows(monkeypatch):

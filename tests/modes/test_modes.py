@@ -100,11 +100,20 @@ def test_evaluate(runs, capsys):
     assert gmm["run_score"] == stored(folder, "scores-test-best")["mode_score"]
     assert math.isfinite(gmm["run_validation_nll"]) and gmm["run_validation_standard_error"] > 0
     assert gmm["num_available"] == [250, 250]
-    config, dataset, _ = model_of(runs, "mle", score_samples=60, score_splits=3)
+    own = np.array(gmm["run_validation_nll_per_image"])
+    assert len(nll["nats_per_image"]) == len(own) == 40 and np.mean(own) == pytest.approx(gmm["run_validation_nll"])
+    assert np.mean(nll["nats_per_image"]) == pytest.approx(nll["nats"])
+    config, dataset, model = model_of(runs, "mle", score_samples=60, score_splits=3)
     mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)
+    images = evaluation.dequantized_images(model, dataset, "validation", 40)
     for i in (0, 10):
         samples = mixture.sample(60, gmm["bandwidths"][i], config.seed).numpy()
-        np.testing.assert_allclose(gmm["scores"][i], make_judge(config, dataset)(samples).mode_score)
+        scores = make_judge(config, dataset)(samples)
+        np.testing.assert_allclose([gmm["scores"][i], gmm["scores_std"][i]], [scores.mode_score, scores.mode_score_std])
+        differences = own + mixture.log_prob(images, [gmm["bandwidths"][i]])[0]
+        expected = differences.mean(), differences.std() / math.sqrt(39)
+        measured = gmm["run_minus_mixture"][i], gmm["run_minus_mixture_standard_error"][i]
+        np.testing.assert_allclose(measured, expected, rtol=1e-4)
     kde = stored(folder, "kde-test-best")
     assert kde["num_centres"] == 50 and kde["num_test"] == 40
     for name in ("gmm", "gmm-samples-best", "samples", "temperatures", "reconstructions", "interpolations"):
@@ -157,8 +166,12 @@ def test_estimators_of_the_same_images(runs):
     images = evaluation.dequantized_images(model, dataset, "test", 4)
     np.testing.assert_allclose(ais["nll"]["nats"], -np.mean(model.generator.log_prob(images)), rtol=1e-5)
     window = evaluation.IsotropicMixture(evaluation.Sampler(model.generator).draw(50, config.seed))
-    kde = -window.log_prob(images, [ais["kde"]["best_bandwidth"]]).mean()
-    np.testing.assert_allclose(ais["kde"]["best_test_nll"], kde, rtol=1e-5)
+    kde = -window.log_prob(images, [ais["kde"]["best_bandwidth"]])[0]
+    np.testing.assert_allclose(ais["kde"]["best_test_nll"], kde.mean(), rtol=1e-5)
+    # The values of each image, by which models are compared in pairs.
+    np.testing.assert_allclose(ais["kde"]["best_test_nll_per_image"], kde, rtol=1e-5)
+    np.testing.assert_allclose(ais["nll"]["nats_per_image"], -model.generator.log_prob(images), rtol=1e-5)
+    np.testing.assert_allclose(-np.mean(ais["log_prob"]), ais["nats"])
     # That of a mixture of images at least this far from the four; their own would be far lower.
     assert abs(ais["nats"] - ais["nll"]["nats"]) > 1
 
