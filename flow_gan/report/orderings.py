@@ -7,37 +7,14 @@ import math
 import numpy as np
 import scipy.stats
 
+from flow_gan.report.values import LEVEL, Value, difference
+
 HOLDS = "holds"
 FAILS = "does not hold"
+UNDECIDED = "undecided"
 UNKNOWN = "cannot be told"
-# Two numbers nearer than so many errors of their difference are called close.
-_CLOSE = 2.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Value:
-    """A number with its error.
-
-    Attributes:
-      number: float, or None where there is none.
-      error: float, or None where it is not known: a standard error, or the deviation of `parts` values whose mean the
-        number is.
-      parts: int, how many values of deviation `error` the number is the mean of.
-    """
-
-    number: float | None = None
-    error: float | None = None
-    parts: int = 1
-
-    @property
-    def standard_error(self):
-        """The error of the number itself, None where it is not known."""
-        return None if self.error is None else self.error / math.sqrt(self.parts)
-
-    @property
-    def is_known(self):
-        """Whether there is a finite number."""
-        return self.number is not None and math.isfinite(self.number)
+# Orders in which a curve's points could stand, that are tried for a p-value; all of them where there are no more.
+_PERMUTATIONS = 9_999
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,20 +23,28 @@ class Verdict:
 
     Attributes:
       claim: str, what the paper says, in words.
-      status: `HOLDS`, `FAILS` or `UNKNOWN`.
-      detail: str, the numbers that decide it, or what is missing.
-      is_clear: bool, whether more than the errors, as far as they are known, would have to change for another verdict:
-        False where numbers that decide it are apart by less than twice their error.
+      status: `HOLDS` or `FAILS` beyond the errors, as far as they are known; `UNDECIDED`, the errors allow both; or
+        `UNKNOWN`, a number is missing.
+      detail: str, the numbers that decide it with their errors, or what is missing.
+      is_clear: bool, whether it is decided about the objectives, by the spread over several seeds. Otherwise it is
+        about the weights at hand, and another seed's may differ by more.
     """
 
     claim: str
     status: str
     detail: str
-    is_clear: bool = True
+    is_clear: bool = False
 
 
-def ascending(claim, values, digits=2):
+def _decide(claim, holds, fails, detail, values):
+    status = HOLDS if holds else FAILS if fails else UNDECIDED
+    return Verdict(claim, status, detail, status != UNDECIDED and all(value.over == "seeds" for value in values))
+
+
+def ascending(claim: str, values: list, digits: int = 2) -> Verdict:
     """Return the `Verdict` on a strictly ascending order.
+
+    It holds where every difference of neighbours is above 0 beyond its error, and fails where that of any two is below.
 
     Args:
       claim: str.
@@ -69,34 +54,19 @@ def ascending(claim, values, digits=2):
     missing = [name for name, value in values if not value.is_known]
     if missing:
         return Verdict(claim, UNKNOWN, f"no finite number of {', '.join(missing)}")
-    pairs = list(itertools.pairwise(values))
-    holds = all(low.number < high.number for (_, low), (_, high) in pairs)
+    steps = [(f"{b} − {a}", difference(high, low)) for (a, low), (b, high) in itertools.pairwise(values)]
+    fails = any(difference(high, low).is_below() for (_, low), (_, high) in itertools.combinations(values, 2))
     ranked = sorted(values, key=lambda item: item[1].number)
     detail = " < ".join(f"{name} {value.number:.{digits}f}" for name, value in ranked)
-    close = [f"{a} and {b}" for (a, low), (b, high) in itertools.pairwise(ranked) if are_close(low, high)]
-    if close:
-        detail += f"; not beyond twice the error: {', '.join(close)}"
-    if holds:
-        return Verdict(claim, HOLDS, detail, is_clear=not close)
-    against = [(low, high) for (_, low), (_, high) in itertools.combinations(values, 2) if low.number >= high.number]
-    return Verdict(claim, FAILS, detail, is_clear=not all(are_close(high, low) for low, high in against))
+    detail += "".join(f"; {name} = {step}" for name, step in steps)
+    return _decide(claim, all(step.is_above() for _, step in steps), fails, detail, [value for _, value in values])
 
 
-def are_close(first, second):
-    """Whether two known `Value`s are apart by less than twice the error of their difference, as far as it is known.
-
-    Their errors are taken as independent, which those of two models on the same images are not: they are apart more
-    clearly than this says.
-    """
-    errors = [value.standard_error for value in (first, second) if value.standard_error is not None]
-    return bool(errors) and abs(first.number - second.number) < _CLOSE * math.hypot(*errors)
-
-
-def same_ranking(claim, names, values, reference, differ=False):
+def same_ranking(claim: str, names: list, values: list, reference: list, differ: bool = False) -> Verdict:
     """Return the `Verdict` on whether two measures rank models alike, or, with `differ`, on whether they do not.
 
-    It is clear where they do not if one pair has one order in one of them and the other in the other, both beyond the
-    error; where they do, if every pair is apart in both.
+    They do not where one pair has one order in one of them and the other in the other, both beyond the error; they do
+    where every pair has the same order in both, beyond the error.
 
     Args:
       claim: str.
@@ -108,19 +78,28 @@ def same_ranking(claim, names, values, reference, differ=False):
     if missing:
         return Verdict(claim, UNKNOWN, f"no finite number of {', '.join(missing)}")
     ranks = [[names[i] for i in np.argsort([v.number for v in part])] for part in (values, reference)]
-    alike = ranks[0] == ranks[1]
-    pairs = list(itertools.combinations(range(len(names)), 2))
-    apart = [not any(are_close(part[i], part[j]) for part in (values, reference)) for i, j in pairs]
-    swapped = [
-        (values[i].number - values[j].number) * (reference[i].number - reference[j].number) < 0 for i, j in pairs
+    signs = [
+        [_sign(difference(part[i], part[j])) for part in (values, reference)]
+        for i, j in itertools.combinations(range(len(names)), 2)
     ]
-    is_clear = all(apart) if alike else any(a and s for a, s in zip(apart, swapped, strict=True))
+    differs, alike = any(a * b < 0 for a, b in signs), all(a * b > 0 for a, b in signs)
     detail = f"{' < '.join(ranks[0])} against {' < '.join(ranks[1])}"
-    return Verdict(claim, HOLDS if alike != differ else FAILS, detail, is_clear)
+    unsure = sum(a * b == 0 for a, b in signs)
+    if unsure:
+        detail += f"; of {unsure} of {len(signs)} pairs the order is within the error in one of them"
+    holds, fails = (differs, alike) if differ else (alike, differs)
+    return _decide(claim, holds, fails, detail, [*values, *reference])
 
 
-def trend(claim, steps, values, falls=False, least=0.5, names=None):
-    """Return the `Verdict` on whether a curve rises, or falls: its rank correlation with the step is `least` or more.
+def _sign(step):
+    return 1 if step.is_above() else -1 if step.is_below() else 0
+
+
+def trend(claim: str, steps: list, values: list, falls: bool = False, least: float = 0.5, names=None) -> Verdict:
+    """Return the `Verdict` on whether a curve rises, or falls, by its rank correlation with the step.
+
+    It holds where the correlation is `least` or more with a p-value below 0.05, and fails where the upper end of its
+    95 % interval is below `least`. The p-value, two-sided, is that of exchangeable points.
 
     Args:
       claim: str.
@@ -136,41 +115,105 @@ def trend(claim, steps, values, falls=False, least=0.5, names=None):
     ]
     if len(known) < 3:
         return Verdict(claim, UNKNOWN, f"{len(known)} points, at least 3 are needed")
-    correlation = rank_correlation(*zip(*(point[:2] for point in known), strict=True))
+    x, y, _ = zip(*known, strict=True)
+    correlation, p_value = rank_correlation(x, y), rank_correlation_p_value(x, y)
+    towards = -correlation if falls else correlation
     first, last = known[0], known[-1]
     bound = f"at most {-least:g}" if falls else f"at least {least:g}"
     detail = (
-        f"rank correlation {correlation:.2f} over {len(known)} points ({bound} is asked for), from {first[1]:.2f} at "
-        f"{first[2]} to {last[1]:.2f} at {last[2]}"
+        f"rank correlation {correlation:.2f}, p {p_value:.2g}, over {len(known)} points ({bound} and p below {LEVEL} "
+        f"are asked for), from {first[1]:.2f} at {first[2]} to {last[1]:.2f} at {last[2]}"
     )
-    return Verdict(claim, HOLDS if (-correlation if falls else correlation) >= least else FAILS, detail)
+    fails = rank_correlation_interval(towards, len(known))[1] < least
+    return _decide(claim, towards >= least and p_value < LEVEL, fails, detail, [Value()])
 
 
-def rank_correlation(x, y):
+def uncorrelated(claim: str, x: list, y: list, limit: float = 0.5) -> Verdict:
+    """Return the `Verdict` on whether two series tell little of each other: |rank correlation| of `limit` at most.
+
+    It holds where the whole 95 % interval of the correlation lies within +-limit, and fails where all of it is outside.
+    """
+    if len(x) < 3:
+        return Verdict(claim, UNKNOWN, f"{len(x)} points, at least 3 are needed")
+    correlation = rank_correlation(x, y)
+    low, high = rank_correlation_interval(correlation, len(x))
+    detail = (
+        f"rank correlation {correlation:.2f}, 95 % interval {low:.2f} to {high:.2f}, over {len(x)} points; limit "
+        f"±{limit:g}"
+    )
+    return _decide(claim, -limit <= low and high <= limit, high < -limit or low > limit, detail, [Value()])
+
+
+def rank_correlation(x, y) -> float:
     """Return Spearman's rank correlation, 0 where one of them is constant."""
     if any(len(set(values)) == 1 for values in (x, y)):
         return 0.0
     return float(scipy.stats.spearmanr(x, y).statistic)
 
 
-def at_most(claim, value, limit, what):
+def rank_correlation_p_value(x, y) -> float:
+    """Return the two-sided p-value of Spearman's rank correlation: exact, or of random orders of more than 7 points."""
+    ranks, others = scipy.stats.rankdata(x), scipy.stats.rankdata(y)
+    result = scipy.stats.permutation_test(
+        (ranks,),
+        lambda ranks, axis: np.sum((ranks - ranks.mean(axis, keepdims=True)) * others, axis),
+        permutation_type="pairings",
+        n_resamples=_PERMUTATIONS,
+        rng=0,
+    )
+    return float(result.pvalue)
+
+
+def rank_correlation_interval(correlation: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a rank correlation of `count` points, by Fieller's error of its arctanh."""
+    if count <= 3:
+        return -1.0, 1.0
+    if abs(correlation) == 1:
+        return correlation, correlation
+    reach = scipy.stats.norm.ppf(1 - LEVEL / 2) * 1.03 / math.sqrt(count - 3)
+    return tuple(float(np.tanh(np.arctanh(correlation) + sign * reach)) for sign in (-1, 1))
+
+
+def at_most(claim: str, value: Value, limit: Value, what: str) -> Verdict:
     """Return the `Verdict` on whether a number is at most a limit; `what` names it in the detail."""
     if not (value.is_known and limit.is_known):
         return Verdict(claim, UNKNOWN, f"no finite {what}")
-    detail = f"{what} {value.number:.3g}, limit {limit.number:.3g}"
-    return Verdict(claim, HOLDS if value.number <= limit.number else FAILS, detail)
+    step = difference(limit, value)
+    detail = f"{what} {value.number:.3g}, limit {limit.number:.3g}; limit − {what} = {step}"
+    exact = step.margin() == 0
+    return _decide(claim, step.is_above() or (exact and step.number == 0), step.is_below(), detail, [value, limit])
 
 
-def some(claim, values, what, is_clear=True):
-    """Return the `Verdict` on whether there is any of what is named `what`; None: it was not measured."""
-    if values is None:
+def some(claim: str, candidates: dict | None, what: str) -> Verdict:
+    """Return the `Verdict` on whether any candidate passes all of its comparisons.
+
+    It holds where one has every difference above 0 beyond its error, at a level divided by the number of candidates,
+    since the luckiest of many is looked for; it fails where each has one that is below.
+
+    Args:
+      claim: str.
+      candidates: {number: [(high, low)]}, pairs of known `Value`s of which the first is to be above the second; None:
+        they were not measured.
+      what: str, what the candidates are.
+    """
+    if candidates is None:
         return Verdict(claim, UNKNOWN, f"{what}: not measured")
-    if not values:
-        return Verdict(claim, FAILS, f"none of the {what} that were tried", is_clear)
-    return Verdict(claim, HOLDS, f"{what}: {len(values)}, from {min(values):.3g} to {max(values):.3g}", is_clear)
+    steps = {name: [difference(*pair) for pair in pairs] for name, pairs in candidates.items()}
+    level = LEVEL / max(len(steps), 1)
+    better = [name for name, parts in steps.items() if all(part.number > 0 for part in parts)]
+    winners = [name for name, parts in steps.items() if all(part.is_above(level) for part in parts)]
+    losers = [name for name, parts in steps.items() if any(part.is_below() for part in parts)]
+    if not better:
+        detail = f"none of the {len(steps)} {what} that were tried"
+    else:
+        shown = winners or better
+        detail = f"{what}: {len(shown)} of {len(steps)}, from {min(shown):.3g} to {max(shown):.3g}"
+        detail += f", beyond the error at level {LEVEL:g} / {len(steps)}" if winners else ", all within the error"
+    values = [value for pairs in candidates.values() for pair in pairs for value in pair]
+    return _decide(claim, winners, len(losers) == len(steps), detail, values or [Value()])
 
 
-def largest_distance(first, second):
+def largest_distance(first, second) -> float:
     """Return the largest difference of two empirical distribution functions (Kolmogorov and Smirnov), 0 to 1."""
     first, second = np.sort(np.ravel(first)), np.sort(np.ravel(second))
     points = np.concatenate([first, second])

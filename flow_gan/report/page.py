@@ -12,8 +12,11 @@ from flow_gan.report import orderings
 
 _STYLE = (pathlib.Path(__file__).parent / "page.css").read_text()
 _MIME = {".svg": "image/svg+xml", ".png": "image/png"}
-_SYMBOLS = {orderings.HOLDS: "✓", orderings.FAILS: "✗", orderings.UNKNOWN: "?"}
-_CLASSES = {orderings.HOLDS: "holds", orderings.FAILS: "fails", orderings.UNKNOWN: "unknown"}
+_SYMBOLS = {orderings.HOLDS: "✓", orderings.FAILS: "✗", orderings.UNDECIDED: "≈", orderings.UNKNOWN: "?"}
+_CLASSES = {
+    **{orderings.HOLDS: "holds", orderings.FAILS: "fails"},
+    **{orderings.UNDECIDED: "undecided", orderings.UNKNOWN: "unknown"},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,7 +211,8 @@ def _summary(main, page):
         summary,
         "p",
         f"Of {len(verdicts)} statements, the paper's and at the end ours, {counts[0]} hold in this run, {counts[1]} do "
-        f"not hold, and of {counts[2]} it cannot be told. Each is computed from the numbers below it.",
+        f"not hold, {counts[2]} are within the error, and of {counts[3]} it cannot be told. Each is computed from the "
+        "numbers below it.",
     )
     table = _add(_add(summary, "div", **{"class": "wide"}), "table", **{"class": "verdicts"})
     head = _add(_add(table, "thead"), "tr")
@@ -227,7 +231,8 @@ def _short(section):
 
 
 def _status(verdict):
-    return f"{_SYMBOLS[verdict.status]} {verdict.status}{'' if verdict.is_clear else ', within the error'}"
+    is_of_weights = verdict.status in (orderings.HOLDS, orderings.FAILS) and not verdict.is_clear
+    return f"{_SYMBOLS[verdict.status]} {verdict.status}{', of these weights' if is_of_weights else ''}"
 
 
 def _section(main, section):

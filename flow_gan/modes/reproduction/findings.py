@@ -1,9 +1,7 @@
 """The numbers of a reproduction, by role and measure, from what its runs have stored."""
 
-import statistics
-
 from flow_gan.modes.completed import open_run
-from flow_gan.report.orderings import Value
+from flow_gan.report.values import Value
 
 
 class Findings:
@@ -81,12 +79,3 @@ class Findings:
                 if result and result["versions"] not in found:
                     found.append(result["versions"])
         return found
-
-
-def over_seeds(values):
-    """Return one `Value` of those of several seeds: mean and standard deviation of the finite ones; of one itself."""
-    known = [value for value in values if value.is_known]
-    if len(known) < 2:
-        return known[0] if known else Value()
-    numbers = [value.number for value in known]
-    return Value(statistics.fmean(numbers), statistics.stdev(numbers), len(numbers))

@@ -13,8 +13,8 @@ from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.modes.reproduction.sections import SECTIONS, Context
 from flow_gan.modes.reproduction.sections.context import cell, differences, digits
 from flow_gan.report import page
-from flow_gan.report.orderings import Value
 from flow_gan.report.page import Cell, Page, Table
+from flow_gan.report.values import Value
 from flow_gan.training.run_folder import write_json, write_whole
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn", "matplotlib")
@@ -98,8 +98,14 @@ def _terms(context):
             else "of an NLL the standard error over images; of a score the deviation over its splits.",
         ),
         (
-            "within the error",
-            "two numbers that decide are apart by less than twice the standard error of their difference.",
+            "undecided",
+            "the numbers that decide are not beyond the error of their difference (p 0.05, Student's factor), which is "
+            "taken in pairs where two models have values of the same images, z or seeds.",
+        ),
+        (
+            "of these weights",
+            "decided by the error over images, samples, z or validations of one seed's training; another seed's may "
+            "differ by more. Without this the spread over seeds decides.",
         ),
         ("(!)", "a number against which something stands, named under “Checks”."),
     ]

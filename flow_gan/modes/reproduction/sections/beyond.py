@@ -3,8 +3,9 @@
 from flow_gan.modes.reproduction.plan import ABLATIONS, lambda_role
 from flow_gan.modes.reproduction.sections.context import checks_of_nll, marks
 from flow_gan.report import figures, orderings
-from flow_gan.report.orderings import Value, are_close, ascending
+from flow_gan.report.orderings import ascending
 from flow_gan.report.page import Cell, Picture, Section, Table
+from flow_gan.report.values import Value
 
 
 def trade_off(context):
@@ -71,11 +72,11 @@ def _best_of_both(lambdas, nlls, scores):
         return orderings.some(claim, None, "ends of the trade-off")
     lowest = min((nlls[end] for end in ends), key=lambda value: value.number)
     highest = max((scores[end] for end in ends), key=lambda value: value.number)
-    hybrids = [(v, nlls[f"λ = {v:g}"], scores[f"λ = {v:g}"]) for v in lambdas]
-    known = [hybrid for hybrid in hybrids if hybrid[1].is_known and hybrid[2].is_known]
-    better = [hybrid for hybrid in known if hybrid[1].number < lowest.number and hybrid[2].number > highest.number]
-    clear = [hybrid for hybrid in better if not (are_close(hybrid[1], lowest) or are_close(hybrid[2], highest))]
-    return orderings.some(claim, [v for v, *_ in clear or better], "values of λ", bool(clear or not better))
+    hybrids = {v: (nlls[f"λ = {v:g}"], scores[f"λ = {v:g}"]) for v in lambdas}
+    candidates = {
+        v: [(lowest, nll), (score, highest)] for v, (nll, score) in hybrids.items() if nll.is_known and score.is_known
+    }
+    return orderings.some(claim, candidates, "values of λ")
 
 
 def ablation(context):

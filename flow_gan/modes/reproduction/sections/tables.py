@@ -9,10 +9,12 @@ from flow_gan.modes.reproduction.sections.context import (
     checks_of_scores,
     digits,
     first_seed_alone,
+    paired_by_image,
 )
 from flow_gan.report import orderings, paper
-from flow_gan.report.orderings import Value, ascending
+from flow_gan.report.orderings import ascending
 from flow_gan.report.page import Cell, Section, Table
+from flow_gan.report.values import Value
 
 
 def objectives(context):
@@ -126,7 +128,7 @@ def _estimates(result):
         return [Value()] * 3
     nll, kde = result["nll"], result["kde"]
     return [
-        Value(nll["nats"], nll["nats_standard_error"]),
-        Value(result["nats"], result["nats_standard_error"]),
-        Value(kde["best_test_nll"], kde["best_test_standard_error"]),
+        paired_by_image(Value(nll["nats"], nll["nats_standard_error"]), nll["nats_per_image"]),
+        paired_by_image(Value(result["nats"], result["nats_standard_error"]), result["nats_per_image"]),
+        paired_by_image(Value(kde["best_test_nll"], kde["best_test_standard_error"]), kde["best_test_nll_per_image"]),
     ]
