@@ -24,7 +24,7 @@ def evaluated(model, images, dataset):
 def test_both_are_in_evaluation_mode_at_every_validation(tmp_path, objective):
     """The last record is what an evaluation of the finished run gives, moving averages and all."""
     folder = tmp_path / "run"
-    outcome = training.train(settings(folder, **OBJECTIVES[objective], eval_every=2, max_steps=5))
+    outcome = training.train(settings(folder, **OBJECTIVES[objective], learning_rate=0.02, eval_every=2, max_steps=5))
     records = [line for line in lines_of(folder) if "validation_nll" in line]
     assert [line["step"] for line in records] == [2, 4, 5]
     assert not [line["step"] for line in lines_of(folder) if "train_nll" in line and "validation_nll" not in line]

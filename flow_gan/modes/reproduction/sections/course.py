@@ -131,7 +131,7 @@ def _size(value, factor=1.0):
 
 
 def _mean(values):
-    """Return the `Value` of a mean over validations. Their images are the same, so it has their error, not a smaller."""
+    """Return the `Value` of a mean over validations; their images are the same, so its error is theirs, no smaller."""
     known = [value for value in values if value.is_known]
     if not known:
         return Value()
