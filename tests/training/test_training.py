@@ -241,6 +241,9 @@ def test_mirrored_run(tmp_path):
     assert outcome.model.distribute_strategy.num_replicas_in_sync == 2
     one = training.train(settings(tmp_path / "one", max_steps=2, n_critic=0))
     np.testing.assert_allclose(outcome.best_nll, one.best_nll, rtol=1e-4)
+    records = [lines_of(tmp_path / name)[-1] for name in ("run", "one")]
+    for name in ("train_nll", "train_nll_standard_error", "validation_nll", "validation_nll_standard_error"):
+        np.testing.assert_allclose(records[0][name], records[1][name], rtol=1e-4, atol=1e-4)
 
 
 def test_a_non_finite_loss_stops_the_run(tmp_path):
