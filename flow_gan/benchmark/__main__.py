@@ -14,7 +14,7 @@ from flow_gan.benchmark import report
 from flow_gan.benchmark.cost import evaluation_cost, step_cost
 from flow_gan.benchmark.timing import time_training
 from flow_gan.errors import UserError
-from flow_gan.training import num_steps
+from flow_gan.training import num_steps, watched_images
 
 DEFAULT_STEPS = 20
 
@@ -61,7 +61,7 @@ def benchmark(config, steps):
     step = float(np.median(timing.steps))
     total = num_steps(config, dataset)
     validations = -(-total // config.eval_every)
-    validation = (timing.nll or 0) * len(dataset.validation)
+    validation = (timing.nll or 0) * sum(map(len, watched_images(dataset).values()))
     start_up = sum(timing.start_up.values())
     return {
         "start_up": timing.start_up | {"total": start_up},

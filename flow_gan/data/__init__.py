@@ -8,7 +8,7 @@ from flow_gan.data.batches import (
     training_batches,
     training_indices,
 )
-from flow_gan.data.dataset import Dataset, Split, bits_per_dim
+from flow_gan.data.dataset import Dataset, Split, bits_per_dim, fixed_sample
 from flow_gan.data.grid import image_grid, save_png
 from flow_gan.data.load import ALIASES, NAMED_DATASETS, levels_of, load, open_dataset
 from flow_gan.data.public import VALIDATION_SPLITS
@@ -24,6 +24,7 @@ __all__ = [
     "dequantize",
     "evaluation_batch_size",
     "evaluation_batches",
+    "fixed_sample",
     "image_grid",
     "known_dataset",
     "levels_of",

@@ -88,14 +88,14 @@ class Rows:
     """The rows `indices` of an array [N, H, W] or [N, H, W, C], read when they are asked for.
 
     Args:
-      array: numpy array or memory map, uint8.
+      array: numpy array, memory map, or anything that a `Split` takes, uint8.
       indices: int [n].
     """
 
     def __init__(self, array, indices):
         self._array = array
         self._indices = np.asarray(indices)
-        self.shape = (len(self._indices), *array.shape[1:], *([1] if array.ndim == 3 else []))
+        self.shape = (len(self._indices), *array.shape[1:], *([1] if len(array.shape) == 3 else []))
 
     def __len__(self):
         return len(self._indices)
@@ -103,6 +103,15 @@ class Rows:
     def __getitem__(self, key):
         chosen = self._indices[key]
         return np.asarray(self._array[chosen]).reshape(*np.shape(chosen), *self.shape[1:])
+
+
+def fixed_sample(images, count):
+    """Return `count` of the images at random, without repetition and in their order, as `Rows`.
+
+    They are always the same ones, whatever a run's seed is: figures of different runs compare.
+    """
+    chosen = np.random.default_rng(0).choice(len(images), count, replace=False)
+    return Rows(images, np.sort(chosen))
 
 
 def random_split_indices(count):

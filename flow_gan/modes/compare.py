@@ -181,7 +181,8 @@ def _draw(runs, dataset, folder):
     unit = (lambda nats: nats) if grey else dataset.bits_per_dim
     curves = {run.name: run.curve(unit) for run in runs if run.config.has_likelihood}
     if curves:
-        wide = figures.is_wide([v for curve in curves.values() for v in (*curve["nll"], *curve["validation_nll"])])
+        nlls = [curve[f"{split}_nll"] for curve in curves.values() for split in ("train", "validation")]
+        wide = figures.is_wide([value for nll in nlls for value in nll])
         figures.learning_curves(path("nll"), curves, "nats" if grey else "bits/dim", log_scale=wide)
     name = score_name(dataset)
     points = {run.name: run.scores(name) for run in runs}

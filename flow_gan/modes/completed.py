@@ -67,20 +67,17 @@ class CompletedRun:
     def curve(self, unit):
         """Return what `figures.learning_curves` draws; `unit` is a function from nats.
 
-        The critic's loss is that without its gradient penalty, as the paper draws it. "validation_error" are the
-        standard errors of the validation NLLs.
+        The NLLs are those of the watched images at each validation, in evaluation mode, with their standard errors as
+        "train_error" and "validation_error"; None where they are not finite, or were not measured. The critic's loss
+        is that of each step, without its gradient penalty, as the paper draws it.
         """
         records = self.read_records()
-        watched, validated = ([r for r in records if name in r] for name in ("nll", "validation_nll"))
-        curve = {
-            "step": [record["step"] for record in watched],
-            "nll": [_converted(record["nll"], unit) for record in watched],
-            "validation_step": [record["step"] for record in validated],
-            "validation_nll": [_converted(record["validation_nll"], unit) for record in validated],
-            "validation_error": [
-                converted_error(record["validation_nll_standard_error"], unit) for record in validated
-            ],
-        }
+        validated = [record for record in records if "validation_nll" in record]
+        curve = {"step": [record["step"] for record in validated]}
+        for split in ("train", "validation"):
+            errors = (record.get(f"{split}_nll_standard_error") for record in validated)
+            curve[f"{split}_nll"] = [_converted(record.get(f"{split}_nll"), unit) for record in validated]
+            curve[f"{split}_error"] = [converted_error(error, unit) for error in errors]
         if self.config.n_critic:
             parts = [(r["step"], r["critic_loss_real"], r["critic_loss_fake"]) for r in records]
             curve["critic_step"] = [step for step, *_ in parts]

@@ -20,8 +20,8 @@ def learning_curves(path, runs, unit, log_scale=False):
 
     Args:
       path: file to write.
-      runs: {name: {"step": [n], "nll": [n], "validation_step": [v], "validation_nll": [v]}, with "critic_step"
-        and "critic_loss" [c] if there is a critic}, NLLs in `unit`. Values that are not finite are left out.
+      runs: {name: {"step": [v], "train_nll": [v], "validation_nll": [v]}, with "critic_step" and "critic_loss" [c]
+        if there is a critic}, NLLs in `unit`. Values that are not finite are left out.
       unit: str, of the NLL.
       log_scale: bool, NLL on a log axis, as the paper has it where adversarial training lets it grow over decades; a
         symmetric one, since an NLL may be negative.
@@ -30,14 +30,15 @@ def learning_curves(path, runs, unit, log_scale=False):
     critic_axes = None
     for i, (name, run) in enumerate(runs.items()):
         colour = f"C{i}"
-        axes.plot(run["step"], _finite(run["nll"]), color=colour, alpha=0.5, linewidth=1, label=f"{name}, train")
-        axes.plot(
-            run["validation_step"],
-            _finite(run["validation_nll"]),
-            color=colour,
-            marker=".",
-            label=f"{name}, validation",
-        )
+        for split, style in (("train", "--"), ("validation", "-")):
+            axes.plot(
+                run["step"],
+                _finite(run[f"{split}_nll"]),
+                style,
+                color=colour,
+                marker=".",
+                label=f"{name}, {split}",
+            )
         if "critic_loss" in run:
             if critic_axes is None:
                 critic_axes = axes.twinx()
@@ -84,9 +85,10 @@ def objective_curves(path, panels, unit, wide=()):
         axes.set_xlabel("generator updates")
         axes.set_ylabel(f"NLL ({unit})")
         axes.grid(alpha=0.3)
-        drawn = axes.plot(*_thinned(run["step"], run["nll"]), color="C3", linewidth=1, alpha=0.8, label="train NLL")
-        steps = run["validation_step"], _finite(run["validation_nll"])
-        drawn += axes.plot(*steps, color="C0", marker=".", label="validation NLL")
+        drawn = []
+        for split, colour in (("train", "C3"), ("validation", "C0")):
+            nll = _finite(run[f"{split}_nll"])
+            drawn += axes.plot(run["step"], nll, color=colour, marker=".", label=f"{split} NLL")
         if title in wide:
             axes.set_yscale("symlog", linthresh=1.0)
         if "critic_loss" in run:

@@ -17,6 +17,8 @@ from flow_gan.training.run_folder import RunFolder
 from flow_gan.training.strategy import distribute, make_strategy, select_gpu
 
 SIZE_FLAGS = ("input_height", "input_width", "c_dim")
+# Training images whose NLL is watched, at most.
+WATCHED_IMAGES = 2000
 
 
 def prepare(config, note=lambda stage: None):
@@ -140,13 +142,28 @@ def is_validation_due(config, step, last_step):
     return step % config.eval_every == 0 or step == last_step
 
 
-def validation_batches(config, model, data):
-    """Return what `model.evaluate` takes for the validation NLL, and the number of its batches."""
-    images = data.validation.images
+def watched_images(data):
+    """Return {split: images} whose NLL every validation measures, in evaluation mode.
+
+    They are all validation images, and as many training images, `WATCHED_IMAGES` at most and always the same ones.
+    """
+    count = min(len(data.validation), len(data.train), WATCHED_IMAGES)
+    return {"validation": data.validation.images, "train": data_module.fixed_sample(data.train.images, count)}
+
+
+def watched_batches(config, model, data):
+    """Return {split: (what `model.evaluate` takes for the NLL of `watched_images`, the number of its batches)}.
+
+    The noise is keyed by (seed, split, image's place among those watched).
+    """
+    return {split: _evaluated(config, model, split, images) for split, images in watched_images(data).items()}
+
+
+def _evaluated(config, model, split, images):
     size = data_module.evaluation_batch_size(config.batch_size, model.generator.fast_batch_size, len(images))
 
     def make(*replicas):
-        return data_module.evaluation_batches(images, "validation", size, None, *replicas)
+        return data_module.evaluation_batches(images, split, size, None, *replicas)
 
     return distribute(model.distribute_strategy, make), -(-len(images) // size)
 

@@ -4,7 +4,7 @@ import time
 
 import keras
 
-from flow_gan.training.build import is_validation_due, validation_batches
+from flow_gan.training.build import is_validation_due, watched_batches
 from flow_gan.training.signals import Stopped
 
 # Seconds that a process asked to stop leaves the chief to save.
@@ -30,12 +30,12 @@ class Follower(keras.callbacks.Callback):
         self._step = first_step
         self._last_step = last_step
         self._signals = signals
-        self._validation = None
+        self._watched = None
         self._asked_at = None
 
     def on_train_begin(self, logs=None):
         """Take part in the validation that is still to be done."""
-        self._validation = validation_batches(self._config, self.model, self._dataset)
+        self._watched = watched_batches(self._config, self.model, self._dataset)
         if self._is_step_unfinished:
             self._validate()
 
@@ -52,5 +52,5 @@ class Follower(keras.callbacks.Callback):
     def _validate(self):
         is_due = is_validation_due(self._config, self._step, self._last_step)
         if is_due and self.model.generator.has_likelihood:
-            batches, steps = self._validation
-            self.model.evaluate(batches, steps=steps, verbose=0)
+            for batches, steps in self._watched.values():
+                self.model.evaluate(batches, steps=steps, verbose=0)

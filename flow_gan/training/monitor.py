@@ -13,7 +13,7 @@ from tqdm import tqdm
 from flow_gan import data, random
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.training.build import is_validation_due, validation_batches
+from flow_gan.training.build import is_validation_due, watched_batches, watched_images
 from flow_gan.training.run_folder import writing
 from flow_gan.training.signals import Interrupted, Stopped, StopSignals
 
@@ -26,8 +26,9 @@ class Monitor(keras.callbacks.Callback):
     """Records every step, validates, saves checkpoints and samples, and stops at a non-finite loss or when asked.
 
     A step's values stay on the device until they are written, every `log_every` steps, before each checkpoint and
-    at the end. Every `eval_every` steps and after the last: validation NLL, sample grid, histogram, checkpoint. A
-    generator without a likelihood has no NLL and no histogram, and so no best weights by it.
+    at the end. Every `eval_every` steps and after the last: NLL of the validation images and of fixed training images,
+    sample grid, histogram, checkpoint. A generator without a likelihood has no NLL and no histogram, and so no best
+    weights by it.
 
     A step's record is written when all that is due after the step is done, and the checkpoint after that. A signal to
     stop breaks a validation off; the checkpoint then says so, and a run going on from it begins with the validation.
@@ -77,12 +78,12 @@ class Monitor(keras.callbacks.Callback):
         self._histogram_images = data.dequantize(images, 0.5, dataset.levels)
         self._pending = []
         self._bar = None
-        self._validation = None
+        self._watched = None
         self._saved_step = None
 
     def on_train_begin(self, logs=None):
         """Draw the fixed z of the sample grids and start the progress bar."""
-        self._validation = validation_batches(self._config, self.model, self._dataset)
+        self._watched = watched_batches(self._config, self.model, self._dataset)
         key = random.key(self._config.seed, random.Stream.SAMPLE)
         self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
         self._bar = tqdm(
@@ -195,10 +196,10 @@ class Monitor(keras.callbacks.Callback):
             if not np.isfinite(variable.numpy()).all():
                 raise self._failure(self._step, f"the weight {variable.path} is not finite")
 
-    def _layer_at_fault(self):
-        """Return which layer's result is not finite on a validation image, in words, or None."""
-        images, fast = self._dataset.validation.images, self.model.generator.fast_batch_size
-        for batch in data.evaluation_batches(images, "validation", min(fast, len(images))):
+    def _layer_at_fault(self, split):
+        """Return which layer's result is not finite on a watched image, in words, or None."""
+        images, fast = watched_images(self._dataset)[split], self.model.generator.fast_batch_size
+        for batch in data.evaluation_batches(images, split, min(fast, len(images))):
             try:
                 self.model.generator.bijector(validate_args=True).inverse(self.model.evaluation_images(batch))
             except tf.errors.InvalidArgumentError as error:
@@ -218,8 +219,8 @@ class Monitor(keras.callbacks.Callback):
         return f", best validation NLL {self._dataset.format_nll(best)}" if math.isfinite(best) else ""
 
     def validate(self):
-        """Save a grid and the best weights; return the validation NLL as a part of the step's record."""
-        result = self._validation_nll() if self.model.generator.has_likelihood else {}
+        """Save a grid and the best weights; return the watched images' NLL as a part of the step's record."""
+        result = self._watched_nll() if self.model.generator.has_likelihood else {}
         self._check_weights()
         grid = data.image_grid(self.model.generator.decode(self._fixed_z))
         path = self._folder.samples / f"step-{self._step:07d}.png"
@@ -244,17 +245,16 @@ class Monitor(keras.callbacks.Callback):
         self._checkpoints.save_if_best_score(score)
         return figures
 
-    def _validation_nll(self):
-        batches, steps = self._validation
-        with self._signals.interruptible():
-            result = self.model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
-        nll = float(result["nll"])
-        if self.model.has_likelihood_objective and not math.isfinite(nll):
-            raise self._failure(self._step, self._layer_at_fault() or f"validation_nll is {nll}")
-        return {
-            "validation_nll": nll,
-            "validation_nll_standard_error": float(result["nll_standard_error"]),
-        }
+    def _watched_nll(self):
+        record = {}
+        for split, (batches, steps) in self._watched.items():
+            with self._signals.interruptible():
+                result = self.model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
+            nll = float(result["nll"])
+            if self.model.has_likelihood_objective and not math.isfinite(nll):
+                raise self._failure(self._step, self._layer_at_fault(split) or f"{split}_nll is {nll}")
+            record |= {f"{split}_nll": nll, f"{split}_nll_standard_error": float(result["nll_standard_error"])}
+        return record
 
 
 class _Forgiving:

@@ -12,8 +12,11 @@ from tensorboard.plugins.hparams import api as hparams_plugin
 from flow_gan.training.run_folder import write_whole, writing
 
 # TensorBoard's names, grouped and sorted as its page shows them: capitals come first, and so the NLL.
+_NATS_TAG = "NLL/nats per image"
+_BITS_TAG = "NLL/bits per dim"
 _TAGS = {
-    "nll": "NLL/nats per image",
+    "train_nll": _NATS_TAG,
+    "nll": "losses/NLL of the step's batch",
     "critic_loss": "losses/critic",
     "critic_loss_real": "losses/critic on real images",
     "critic_loss_fake": "losses/critic on samples",
@@ -23,7 +26,6 @@ _TAGS = {
     "generator_gradient_norm": "gradient norms/generator",
     "learning_rate": "optimizer/learning rate",
 }
-_BITS_TAG = "NLL/bits per dim"
 _SCORES = {
     "inception_score": "scores/Inception score",
     "inception_score_std": "scores/Inception score std",
@@ -93,7 +95,7 @@ def _step_of(line):
 
 
 class TensorBoardLog:
-    """TensorBoard's events, train and validation apart, so that their curves share a chart.
+    """TensorBoard's events, train and validation apart, so that the curves of their NLL share a chart.
 
     Args:
       folder: path below which train/ and validation/ lie.
@@ -128,16 +130,16 @@ class TensorBoardLog:
             for name, tag in _TAGS.items():
                 if name in record:
                     tf.summary.scalar(tag, record[name])
-            if "nll" in record:
-                tf.summary.scalar(_BITS_TAG, self._bits_per_dim(record["nll"]))
+            if "train_nll" in record:
+                tf.summary.scalar(_BITS_TAG, self._bits_per_dim(record["train_nll"]))
 
     def validation(self, step, nll, best_nll, latents):
         """Write the validation NLL, the lowest so far if there is one that is finite, and a histogram of latents."""
         with writing(self._folder), self._validation.as_default(step):
-            tf.summary.scalar(_TAGS["nll"], nll)
+            tf.summary.scalar(_NATS_TAG, nll)
             tf.summary.scalar(_BITS_TAG, self._bits_per_dim(nll))
             if math.isfinite(best_nll):
-                tf.summary.scalar(f"best {_TAGS['nll']}", best_nll)
+                tf.summary.scalar(f"best {_NATS_TAG}", best_nll)
                 tf.summary.scalar(f"best {_BITS_TAG}", self._bits_per_dim(best_nll))
             tf.summary.histogram("z = f(x) of validation images", latents)
 

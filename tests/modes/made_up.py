@@ -80,8 +80,10 @@ def leave_training(training, nll):
             }
         if config.has_likelihood:
             rise = step if config.objective == "adv" else -step
-            record |= {"nll": nll + rise - 0.5 * step}
-            record |= {"validation_nll": nll + rise, "validation_nll_standard_error": 0.1} if step % 2 == 0 else {}
+            record |= {"nll": -999.0}
+            if step % 2 == 0:
+                record |= {"train_nll": nll + rise - 0.5 * step, "train_nll_standard_error": 0.3}
+                record |= {"validation_nll": nll + rise, "validation_nll_standard_error": 0.4}
         lines.append(json.dumps(record))
     (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
 

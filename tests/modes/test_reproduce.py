@@ -31,6 +31,10 @@ from tests.test_project import ROOT
 MODULE = importlib.import_module("flow_gan.modes.reproduce")
 
 
+# To see that everything works, on data whose validation takes as long as dozens of steps.
+COARSE = (("mnist", "tiny"), ("cifar10", "tiny"))
+
+
 def configured(**settings):
     return config_module.Config(**({"mode": "reproduce"} | settings))
 
@@ -66,6 +70,13 @@ def test_tiny_is_tiny():
     assert len(plan.trainings) == 13 and len(plan.seeds) == 1 and plan.scale.evaluation["ais_images"] == 10
     assert all(training.seconds <= 60 for training in plan.trainings)
     assert sum(stage.seconds for stage in (*plan.trainings, *plan.stages)) < 25 * 60
+
+
+@pytest.mark.parametrize("dataset, scale", [(d, s) for d, of in SCALES.items() for s in of if (d, s) not in COARSE])
+def test_curves_have_points_enough_for_a_trend(dataset, scale):
+    """At a rank correlation of 0.5, 20 points are told from chance at the level of 0.05, and 10 are not."""
+    scale = SCALES[dataset][scale]
+    assert all(scale.steps[role] / scale.eval_every >= 20 for role in ("mle", "adv", "hybrid"))
 
 
 def test_seeds():

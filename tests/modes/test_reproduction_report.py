@@ -83,8 +83,11 @@ def test_numbers_and_orders_of_grey_images(tmp_path):
     assert status["Some hybrid has both a lower NLL and a higher score than either MLE or ADV"] == HOLDS
     assert status["ADV's validation NLL rises during training"] == HOLDS
     tracking = "Under ADV train and validation NLL track each other: to a tenth of the distance to MLE, on average"
-    # |train - validation| is 1, 2, 3; the distances to MLE's last one, -86, are 128, 130, 132.
+    # Train is below validation by 1, 2, 3; the distances to MLE's last one, -86, are 128, 130, 132.
     assert verdicts[tracking]["detail"] == "difference of the two 2, limit 13" and status[tracking] == HOLDS
+    assert status["ADV's train NLL rises during training, too"] == HOLDS
+    together = verdicts["Under ADV train and validation NLL rise and fall together"]
+    assert together["status"] == HOLDS and "from 42.00 at step 2 to 46.00 at step 6" in together["detail"]
     assert status["MLE's train NLL diverges from its validation NLL: the gap rises"] == HOLDS
     assert status["Under ADV the critic's loss tells little of the NLL: |rank correlation| of 0.5 at most"] == HOLDS
     assert status["Exact NLL: MLE < Hybrid < ADV"] == FAILS and verdicts["Exact NLL: MLE < Hybrid < ADV"]["is_clear"]

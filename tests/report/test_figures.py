@@ -23,14 +23,18 @@ def drawn(monkeypatch):
     return figures_
 
 
-def test_learning_curves(tmp_path):
-    run = {"step": [1, 2, 3], "nll": [5.0, None, 1.0], "validation_step": [3], "validation_nll": [math.inf]}
+def test_learning_curves(tmp_path, drawn):
+    run = {"step": [1, 2, 3], "train_nll": [5.0, None, 1.0], "validation_nll": [6.0, 7.0, math.inf]}
     runs = {"mle": run, "adv": run | {"critic_step": [1, 2, 3], "critic_loss": [1.0, 2.0, 3.0]}}
     for log_scale in (False, True):
         path = tmp_path / f"{log_scale}.png"
         figures.learning_curves(path, runs, "nats", log_scale)
         assert looks_like_a_figure(path)
     figures.learning_curves(tmp_path / "curves.svg", runs, "nats")
+    lines = {line.get_label(): line for line in drawn[0].axes[0].lines}
+    assert lines.keys() == {f"{name}, {split}" for name in runs for split in ("train", "validation")}
+    np.testing.assert_array_equal(lines["mle, train"].get_ydata(), [5.0, np.nan, 1.0])
+    np.testing.assert_array_equal(lines["mle, validation"].get_ydata(), [6.0, 7.0, np.nan])
     assert "<svg" in (tmp_path / "curves.svg").read_text()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["False.png", "True.png", "curves.svg"]
 
@@ -104,13 +108,19 @@ def test_trade_off_is_drawn_above_the_lowest_nll(tmp_path, drawn):
 
 
 def test_objective_curves(tmp_path, drawn):
-    run = {"step": [1, 2], "nll": [5.0, None], "validation_step": [2], "validation_nll": [4.0]}
+    run = {"step": [1, 2], "train_nll": [5.0, None], "validation_nll": [math.inf, 4.0]}
     panels = {"MLE": run, "ADV": run | {"critic_step": [1, 2], "critic_loss": [1.0, 2.0]}}
     figures.objective_curves(tmp_path / "c.png", panels, "nats", wide=["ADV"])
     assert looks_like_a_figure(tmp_path / "c.png")
     mle, adv, critic = drawn[0].axes
     assert (mle.get_yscale(), adv.get_yscale()) == ("linear", "symlog") and critic.get_ylabel() == "critic's loss"
-    assert list(critic.lines[0].get_ydata()) == [1.0, 2.0] and list(adv.lines[1].get_ydata()) == [4.0]
+    assert list(critic.lines[0].get_ydata()) == [1.0, 2.0] and critic.lines[0].get_label() == "critic's loss"
+    for axes in (mle, adv):
+        lines = {line.get_label(): line for line in axes.lines}
+        assert lines.keys() == {"train NLL", "validation NLL"}
+        assert all(list(line.get_xdata()) == [1, 2] for line in lines.values())
+        np.testing.assert_array_equal(lines["train NLL"].get_ydata(), [5.0, np.nan])
+        np.testing.assert_array_equal(lines["validation NLL"].get_ydata(), [np.nan, 4.0])
 
 
 @pytest.mark.parametrize("count, shape", [(1, (1, 1)), (2, (1, 2)), (5, (2, 3))])

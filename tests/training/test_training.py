@@ -61,12 +61,14 @@ def test_tensorboard(finished):
     assert "NLL/nats per image" in train and "NLL/nats per image" in validation
     lines = {line["step"]: line for line in lines_of(folder)}
     for step, value in train["NLL/nats per image"]:
+        np.testing.assert_allclose(value, lines[step]["train_nll"], rtol=1e-6)
+    for step, value in train["losses/NLL of the step's batch"]:
         np.testing.assert_allclose(value, lines[step]["nll"], rtol=1e-6)
-    assert [step for step, _ in train["NLL/nats per image"]] == [3, 4, 6, 8, 9, 10]
+    assert [step for step, _ in train["losses/NLL of the step's batch"]] == [3, 4, 6, 8, 9, 10]
     for split in (train, validation):
         nats, bits = (np.array([v for _, v in split[f"NLL/{unit}"]]) for unit in ("nats per image", "bits per dim"))
         np.testing.assert_allclose(bits, nats / (64 * np.log(2)) + np.log2(17), rtol=1e-5)
-    assert [step for step, _ in validation["NLL/nats per image"]] == [4, 8, 10]
+        assert [step for step, _ in split["NLL/nats per image"]] == [4, 8, 10]
     assert {"losses/critic", "losses/generator (adversarial)", "losses/gradient penalty"} <= train.keys()
     assert {"gradient norms/critic", "gradient norms/generator", "optimizer/learning rate"} <= train.keys()
     assert {"samples from a fixed z", "z = f(x) of validation images"} <= validation.keys()
@@ -74,7 +76,8 @@ def test_tensorboard(finished):
 
 def test_outcome_has_the_best_weights(tmp_path, monkeypatch):
     """The validation NLL rises from step 4 on: what comes back are the weights of step 4."""
-    nlls = iter([1.0, 2.0, 3.0])
+    # Of the validation images, and then of the training images.
+    nlls = iter([1.0, 9.0, 2.0, 0.5, 3.0, 0.1])
     evaluate = flow_gan.FlowGAN.evaluate
     monkeypatch.setattr(flow_gan.FlowGAN, "evaluate", lambda *a, **k: evaluate(*a, **k) | {"nll": next(nlls)})
     saved = {}
@@ -238,6 +241,9 @@ def test_mirrored_run(tmp_path):
     assert outcome.model.distribute_strategy.num_replicas_in_sync == 2
     one = training.train(settings(tmp_path / "one", max_steps=2, n_critic=0))
     np.testing.assert_allclose(outcome.best_nll, one.best_nll, rtol=1e-4)
+    records = [lines_of(tmp_path / name)[-1] for name in ("run", "one")]
+    for name in ("train_nll", "train_nll_standard_error", "validation_nll", "validation_nll_standard_error"):
+        np.testing.assert_allclose(records[0][name], records[1][name], rtol=1e-4, atol=1e-4)
 
 
 def test_a_non_finite_loss_stops_the_run(tmp_path):

@@ -79,7 +79,8 @@ class Scale:
       steps: {role: generator updates}, of "mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", and "sweep" for every
         training of the trade-off and of the ablation.
       num_seeds: int, where `--num_seeds` says nothing.
-      eval_every: int, updates between validations, which there is one of after the last update, too.
+      eval_every: int, updates between validations, which there is one of after the last update, too. At the larger
+        scales 20 or more of them, for trends to be told from chance.
       score_every: int, epochs between scores in training.
       evaluation: {setting: value} of all measures.
       of_metric: {metric: {setting: value}}, what one measure has instead.
@@ -115,11 +116,11 @@ _SMALL_DCGAN = {"filters": 16, "df_dim": 16, "batch_size": 32}
 
 SCALES = {
     "digits": {
-        "tiny": Scale(_steps(600, 600, 600, 600, 900, 600), 1, 60, 5, _measures(2000, 10, 4, 300, 64)),
+        "tiny": Scale(_steps(600, 600, 600, 600, 900, 600), 1, 30, 5, _measures(2000, 10, 4, 300, 64)),
         "small": Scale(
             _steps(1200, 1200, 1200, 1200, 1800, 1200),
             3,
-            120,
+            60,
             10,
             _measures(5000, 50, 4, 1000, 64),
             flow={"lr_decay": 0.9985},
@@ -127,15 +128,15 @@ SCALES = {
         "full": Scale(
             _steps(10_000, 10_000, 10_000, 10_000, 15_000, 10_000),
             3,
-            1000,
-            40,
+            250,
+            60,
             _measures(10_000, 250, 8, 3000, 64),
             flow={"lr_decay": 0.9998},
         ),
     },
     "mnist": {
         "tiny": Scale(_steps(100, 100, 100, 100, 100, 100), 1, 25, 1, _measures(2000, 10, 2, 50, 2), _FEW),
-        "small": Scale(_steps(4000, 2500, 2500, 500, 500, 120), 1, 250, 1, _measures(5000, 20, 4, 400, 8), _FEW),
+        "small": Scale(_steps(4000, 2500, 2500, 500, 500, 120), 1, 125, 1, _measures(5000, 20, 4, 400, 8), _FEW),
         "full": Scale(
             _steps(250_000, 250_000, 250_000, 25_000, 25_000, 250_000),
             1,
@@ -158,7 +159,7 @@ SCALES = {
         "small": Scale(
             _steps(600, 600, 600, 300, 300, 150),
             1,
-            75,
+            30,
             1,
             _measures(2000, 5, 2, 100, 2),
             _FEW,
