@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 
@@ -27,6 +28,8 @@ ABSURD = Scale(
     implicit={"filters": 2, "df_dim": 2, "critic": "mnist"},
 )
 
+# Each two steps after the one before, so that train is below validation by 1, 2, ...
+VALIDATIONS = 6
 SIZES = {"digits": (8, 8, 1), "cifar10": (8, 8, 3)}
 LEVELS = {"digits": 17, "cifar10": 256}
 # NLL in nats and score of each role, in the order that the paper finds on its grey images.
@@ -69,7 +72,7 @@ def leave_training(training, nll):
         checkpoint.mkdir(parents=True)
         (checkpoint / f"ckpt-{config.max_steps}.index").touch()
     lines = []
-    for step in range(1, 7):
+    for step in range(1, 2 * VALIDATIONS + 1):
         record = {"step": step, "mode_score": 3.0, "inception_score": 3.0} if step % 2 == 0 else {"step": step}
         record |= {"mode_score_std": 0.1, "inception_score_std": 0.1} if step % 2 == 0 else {}
         if config.n_critic:
@@ -88,6 +91,12 @@ def leave_training(training, nll):
     (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
 
 
+def per_image(mean, standard_error=1.0):
+    """Return values of 20 images with a mean and its standard error, the same images being hard for every model."""
+    values = np.linspace(-1, 1, 20)
+    return (mean + standard_error * math.sqrt(20) * values / np.std(values, ddof=1)).tolist()
+
+
 def result_of(metric, nll, score, size, levels):
     """Return the stored result of a measure, a dict."""
     if metric in ("nll", "nll_reestimated"):
@@ -97,6 +106,7 @@ def result_of(metric, nll, score, size, levels):
             **{
                 "bits_per_dim": data.bits_per_dim(nll, size, levels),
                 "bits_per_dim_standard_error": 0.01,
+                "nats_per_image": per_image(nll, 0.5),
                 "warnings": [],
             },
         }
@@ -117,14 +127,25 @@ def result_of(metric, nll, score, size, levels):
             **{"best_validation_nll": -30.0, "best_validation_standard_error": 1.0, "warnings": []},
             **{"best_test_nll": -31.0, "best_test_standard_error": 1.0, "num_centres": 20, "num_validation": 20},
             **{"num_available": [20, 20], "run_validation_nll": nll, "run_validation_standard_error": 1.0},
-            **{"run_score": score, "bandwidths_that_win": [0.1]},
+            **{"run_score": score, "run_score_std": 0.1, "scores_std": [0.1, 0.1], "bandwidths_that_win": [0.1]},
+            **{"run_minus_mixture": [nll + 30, nll - 10], "run_minus_mixture_standard_error": [0.5, 0.5]},
         }
     if metric == "ais":
         part = {"warnings": []}
         return part | {
-            "nll": part | {"nats": nll, "nats_standard_error": 1.0},
-            "kde": part | {"best_test_nll": -nll, "best_test_standard_error": 1.0},
-            **{"nats": nll / 2, "nats_standard_error": 1.0, "gap": {"nats": 0.5, "standard_error": 0.1}},
+            "nll": part | {"nats": nll, "nats_standard_error": 1.0, "nats_per_image": per_image(nll)},
+            "kde": part
+            | {
+                "best_test_nll": -nll,
+                "best_test_standard_error": 1.0,
+                "best_test_nll_per_image": per_image(-nll),
+            },
+            **{
+                "nats": nll / 2,
+                "nats_standard_error": 1.0,
+                "nats_per_image": per_image(nll / 2),
+                "gap": {"nats": 0.5, "standard_error": 0.1},
+            },
             **{"converged": True, "acceptance": 0.6, "sigma": 0.1, "num_images": 20, "num_available": 20},
             "settings": {"chains": 4, "temperatures": 10},
         }

@@ -66,8 +66,9 @@ def made_up(tmp_path):
     rows = [["MLE & co", Cell(-1.234, 0.5), Cell(2, is_marked=True)], ["<b>", Cell(None), Cell(math.inf)]]
     table = Table("table-1", "Table 1: of <things>", ["Objective", "NLL", "Score"], rows, ["A note."])
     verdicts = [
-        orderings.Verdict("a < b", orderings.HOLDS, "1 < 2"),
-        orderings.Verdict("b < c", orderings.FAILS, "3 > 2", is_clear=False),
+        orderings.Verdict("a < b", orderings.HOLDS, "1 < 2", is_clear=True),
+        orderings.Verdict("b < c", orderings.FAILS, "3 > 2"),
+        orderings.Verdict("d < e", orderings.UNDECIDED, "4 < 5"),
         orderings.Verdict("c < d", orderings.UNKNOWN, "no d"),
     ]
     figure = Picture("picture-1", picture, "What the picture shows, for a test.", "Caption")
@@ -90,10 +91,14 @@ def test_html(made_up):
     reader = check_html(text)
     assert {"figure-1", "figure-3", "picture-1", "table-1", "end", "summary"} <= set(reader.ids)
     said = " ".join(" ".join(reader.text).split())
-    assert "1 hold in this run, 1 do not hold, and of 1 it cannot be told" in said
+    assert "1 hold in this run, 1 do not hold, 1 are within the error, and of 1 it cannot be told" in said
     for part in ("MLE & co", "<b>", "Table 1: of <things>", "−1.23 ± 0.50", "2.00 (!)", "–", "not finite", "A note."):
         assert part in said, part
-    assert "✗ does not hold, within the error: b < c." in said and "? cannot be told: c < d. no d." in said
+    assert (
+        "✗ does not hold, of these weights: b < c." in said
+        and "≈ undecided: d < e." in said
+        and "? cannot be told: c < d. no d." in said
+    )
     (source,) = [attributes["src"] for tag, attributes in reader.elements if tag == "img"]
     assert base64.b64decode(source.split(",")[1]).startswith(b"<svg")
 
