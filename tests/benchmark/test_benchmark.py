@@ -33,6 +33,8 @@ def test_figures_agree_with_each_other(capsys, tmp_path, monkeypatch, objective)
     assert all(seconds > 0 for seconds in result["evaluation"].values())
     run = result["run"]
     assert (run["steps"], run["validations"]) == (90, 3)
+    # 250 validation images and as many training images.
+    assert run["validation"] == pytest.approx(500 * result["evaluation"]["nll"])
     seconds = start_up["total"] + 89 * step["median"] + 3 * run["validation"]
     assert run["seconds"] == pytest.approx(seconds)
     assert not os.listdir(tmp_path)
