@@ -281,7 +281,8 @@ def _call_in_fresh_process(path, calls):
             env=environment | {"CUDA_VISIBLE_DEVICES": "-1"},
             cwd=folder,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["no message"])[-1]

@@ -144,7 +144,7 @@ def result_path(folder, config, name, suffix="json"):
 def stored_result(folder, config, name):
     """Return the stored result of a metric, a dict, if it is of these settings and weights; otherwise None."""
     try:
-        stored = json.loads(result_path(folder, config, name).read_text())
+        stored = json.loads(result_path(folder, config, name).read_text(encoding="utf-8"))
         config_then = stored["config"]
         same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
         settings = "precision", *_DEPENDS_ON[name]

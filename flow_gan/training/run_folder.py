@@ -107,8 +107,8 @@ def read_config(run_dir):
     """Return (text, path) of the config.json of an existing run."""
     path = pathlib.Path(run_dir) / "config.json"
     try:
-        return path.read_text(), path
-    except OSError as error:
+        return path.read_text(encoding="utf-8"), path
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error})") from error
 
 
@@ -129,7 +129,7 @@ def write_whole(path, text):
     """Write a text file so that a crash leaves the old or the new content, never a part."""
     temporary = path.with_name(path.name + ".tmp")
     with writing(path):
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
 
 

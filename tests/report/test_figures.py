@@ -31,7 +31,7 @@ def test_learning_curves(tmp_path):
         figures.learning_curves(path, runs, "nats", log_scale)
         assert looks_like_a_figure(path)
     figures.learning_curves(tmp_path / "curves.svg", runs, "nats")
-    assert "<svg" in (tmp_path / "curves.svg").read_text()
+    assert "<svg" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["False.png", "True.png", "curves.svg"]
 
 

@@ -65,7 +65,7 @@ def pages(runs):
         for name, (folder, flags) in folders.items():
             command = [sys.executable, "-m", "tensorboard.main", "--host=127.0.0.1", "--port=0", *flags]
             log = runs.parent / f"{runs.name}-{name}.log"
-            with open(log, "w") as file:
+            with open(log, "w", encoding="utf-8") as file:
                 process = subprocess.Popen([*command, f"--logdir={folder}"], stdout=file, stderr=file)
             processes.append(process)
             logs[name] = log

@@ -118,7 +118,7 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, objective):
     training.train(settings(whole, **changes))
     training.train(settings(parts, **(changes | {"max_steps": 10})))
     # What a run writes after its last checkpoint and before a crash is cut off again.
-    with open(parts / "metrics.jsonl", "a") as file:
+    with open(parts / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write('{"step": 11, "nll": 0.0}\n{"step": 12, "nl')
     late = TensorBoardLog(parts / "tensorboard", lambda nats: nats, 10)
     late.train(11, {"nll": 0.0})

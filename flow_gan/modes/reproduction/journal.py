@@ -55,7 +55,7 @@ class Journal:
         if not self._file.exists():
             return {}
         try:
-            content = json.loads(self._file.read_text())
+            content = json.loads(self._file.read_text(encoding="utf-8"))
             stages = content["stages"].values()
             stages_ok = all({"title", "seconds", "done"} <= stage.keys() for stage in stages)
             if stages_ok and isinstance(content["failed"], dict):
