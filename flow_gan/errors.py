@@ -1,4 +1,9 @@
-"""The one exception that a user's mistake raises."""
+"""The one exception that a user's mistake raises, and checks that raise it."""
+
+import os
+
+# With these in a path TensorFlow looks for the files that match it, and does not find those of that name.
+PATTERN_CHARACTERS = "[]*?\\"
 
 
 class UserError(ValueError):
@@ -17,3 +22,31 @@ def check_choice(name, value, choices):
     """Raise `UserError` unless `value`, the setting called `name`, is one of `choices`."""
     if value not in choices:
         raise UserError(f"{name}={value!r} is unknown; expected one of: {', '.join(choices)}")
+
+
+def check_no_pattern(name, path):
+    """Raise `UserError` if `path`, the setting called `name`, is one that TensorFlow takes for a pattern when it reads.
+
+    It writes there all the same, so that a run would be lost.
+    """
+    found = [character for character in PATTERN_CHARACTERS if character in os.fspath(path)]
+    if found:
+        raise UserError(
+            f"{name}={path} holds {' '.join(found)}, which TensorFlow takes for a pattern, so that it could never read "
+            "what it writes there; expected a path without any of [ ] * ? \\"
+        )
+
+
+def home_expanded(name, path):
+    """Return `path`, the setting called `name`, with the home directory in place of a leading ~.
+
+    Raises:
+      UserError: the home directory is not known.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise UserError(
+            f"{name}={path}: the home directory is not known, for want of the environment variable HOME or of such a "
+            "user; expected a path without ~"
+        )
+    return expanded

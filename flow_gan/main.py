@@ -3,7 +3,11 @@
 import contextlib
 import dataclasses
 import math
+import os
+import signal
 import sys
+
+import tensorflow as tf
 
 from flow_gan import config as config_module
 from flow_gan import data, modes, training
@@ -12,6 +16,27 @@ from flow_gan.errors import UserError
 
 def main(argv=None):
     """Run the command line `argv` (without the program's name); return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # What the terminal's encoding lacks, in the name of a folder for example, ends no run.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(argv)
+        if sys.stdout is not None:
+            # Now, since Python's own flush at the end has a status and words of its own.
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # As of a program that the signal ended: `head` and the like have read enough.
+        _discard_output()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        _complain(f"error: standard output cannot be written: {error}")
+        _discard_output()
+        return 2
+
+
+def _run(argv):
     try:
         given, wants_help = config_module.parse(sys.argv[1:] if argv is None else argv)
         if wants_help:
@@ -29,8 +54,17 @@ def main(argv=None):
                 "sample": sample,
                 "export": modes.export,
             }[config.mode](config)
+    except BrokenPipeError:
+        raise
     except (UserError, OSError) as error:
         _complain(f"error: {error}")
+        return 2
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        _complain(
+            f"error: the memory does not suffice ({reason}); expected a smaller --batch_size, smaller or fewer images, "
+            "or a smaller model"
+        )
         return 2
     except training.Stopped as stopped:
         _complain(stopped)
@@ -39,6 +73,12 @@ def main(argv=None):
         _complain("interrupted; --resume with --run_dir goes on from the latest checkpoint of a run that was training")
         return 130
     return 0
+
+
+def _discard_output():
+    """Let what is still to be written to standard output go nowhere."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(what):

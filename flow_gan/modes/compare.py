@@ -32,7 +32,7 @@ def compare(config, given):
         # Now, not after the measuring.
         check_free("run_dir", config.run_dir)
     shared = {name: given[name] for name in config_module.COMPARISON if name in given}
-    runs = [open_run(folder.strip(), shared) for folder in config.run_dirs.split(",")]
+    runs = [open_run(folder, shared) for folder in config.run_dirs.split(",")]
     if len({run.name for run in runs}) < len(runs):
         raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")
     for setting in _SAME_DATA:

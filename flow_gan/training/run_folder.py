@@ -8,7 +8,7 @@ import pathlib
 import filelock
 import tensorflow as tf
 
-from flow_gan.errors import UserError
+from flow_gan.errors import PATTERN_CHARACTERS, UserError, check_no_pattern
 
 _LOCK = ".lock"
 _PROBE = ".probe"
@@ -62,6 +62,14 @@ class RunFolder:
         self.samples.mkdir(parents=True, exist_ok=True)
 
 
+def check_paths(config):
+    """Raise `UserError` if TensorFlow could not read what a new run or a resumed one writes."""
+    folder = "runs_dir" if config.run_dir is None else "run_dir"
+    for name in (folder, "checkpoint_dir"):
+        if getattr(config, name) is not None:
+            check_no_pattern(f"--{name}", getattr(config, name))
+
+
 def create(config):
     """Make the folder of a new run, `--run_dir` or the next free name, and return it as a `RunFolder` that is locked.
 
@@ -78,6 +86,7 @@ def create(config):
     path = config.run_dir
     if path is None:
         dataset = pathlib.Path(config.dataset.partition(":")[0]).stem
+        dataset = "".join("_" if character in PATTERN_CHARACTERS else character for character in dataset)
         path = _next_free(config, f"{dataset}_{config.model_type}_{config.objective}")
     folder = RunFolder(path, config)
     folder.lock()
@@ -105,6 +114,7 @@ def _make(name, path):
 
 def read_config(run_dir):
     """Return (text, path) of the config.json of an existing run."""
+    check_no_pattern("--run_dir", run_dir)
     path = pathlib.Path(run_dir) / "config.json"
     try:
         return path.read_text(encoding="utf-8"), path
