@@ -15,7 +15,15 @@ class UserError(ValueError):
 
 
 class NotFiniteError(UserError):
-    """A model's numbers are not finite: a loss, a weight, a sample, a Jacobian."""
+    """A model's numbers are not finite: a loss, a weight, a sample, a Jacobian.
+
+    Attributes:
+      known: str, what is known of it, without what is this machine's own, such as paths.
+    """
+
+    def __init__(self, message, known=None):
+        super().__init__(message)
+        self.known = message if known is None else known
 
 
 def check_choice(name, value, choices):

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from flow_gan import config, training
 from flow_gan.training.records import TensorBoardLog
+from tests.training.processes import until
 from tests.training.test_training import DCGAN, events_of, lines_of, settings
 
 SCORES = {
