@@ -54,12 +54,21 @@ class RunFolder:
 
     def unlock(self):
         """Let other processes train in this folder."""
-        self._lock.release()
+        release(self._lock)
 
     def write_config(self, config):
         """Write config.json, whole or not at all."""
         write_whole(self.config_file, config.to_json())
         self.samples.mkdir(parents=True, exist_ok=True)
+
+
+def release(lock):
+    """Release a `filelock.FileLock` that is held, and leave no file of it."""
+    if lock.is_locked:
+        # While it is held: one that waits for the file which is gone notices it, and locks a new one.
+        with contextlib.suppress(OSError):
+            os.unlink(lock.lock_file)
+    lock.release()
 
 
 def check_paths(config):
@@ -90,9 +99,13 @@ def create(config):
         path = _next_free(config, f"{dataset}_{config.model_type}_{config.objective}")
     folder = RunFolder(path, config)
     folder.lock()
-    # Another process may have passed the check above at the same time.
-    check_free("run_dir", path)
-    folder.write_config(config)
+    try:
+        # Another process may have passed the check above at the same time.
+        check_free("run_dir", path)
+        folder.write_config(config)
+    except BaseException:
+        folder.unlock()
+        raise
     return folder
 
 
@@ -110,6 +123,11 @@ def _make(name, path):
         probe.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{name} cannot be written: {error}") from error
+
+
+def check_writable(folder):
+    """Raise `UserError` unless the results of a run, a `RunFolder`, can be written, before they are computed."""
+    _make(f"--run_dir={folder.path}", folder.evaluation)
 
 
 def read_config(run_dir):
@@ -145,7 +163,8 @@ def write_whole(path, text):
 
 def write_json(path, value):
     """Write `value` as a JSON file, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(value, indent=2) + "\n")
 
 

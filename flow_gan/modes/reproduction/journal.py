@@ -8,7 +8,7 @@ import shlex
 import filelock
 
 from flow_gan.errors import UserError, check_no_pattern
-from flow_gan.training.run_folder import write_json
+from flow_gan.training.run_folder import release, write_json
 
 _LOCK = ".lock"
 _FILE = "reproduction.json"
@@ -71,7 +71,7 @@ class Journal:
 
     def close(self):
         """Let other processes work in the folder."""
-        self._lock.release()
+        release(self._lock)
 
     def begin(self, config):
         """Record with which settings the reproduction runs, {setting: value}."""
