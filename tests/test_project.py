@@ -5,6 +5,7 @@ import doctest
 import importlib
 import pathlib
 import pkgutil
+import re
 import subprocess
 import sys
 
@@ -77,6 +78,17 @@ def test_there_are_presets():
     assert "mnist_nice_hybrid_paper" in names
     for objective in (*objectives, "hybrid_paper"):
         assert {f"cifar10_real_nvp_{objective}", f"cifar10_real_nvp_{objective}_small"} <= names
+
+
+def test_results_name_no_path_of_a_machine():
+    """Of those who made them: they are read on other machines."""
+    path = re.compile(r"(?<![\w.:/<])/(?:home|root|tmp|var|work|mnt|media|data|scratch|Users)/[\w.-]+")
+    files = [
+        file for file in (ROOT / "runs" / "results").rglob("*") if file.suffix in (".html", ".csv", ".json", ".svg")
+    ]
+    assert len(files) > 20
+    for file in [*files, *PRESETS, ROOT / "README.md"]:
+        assert path.findall(file.read_text(encoding="utf-8")) == [], file
 
 
 def test_readme_lists_every_flag():

@@ -24,6 +24,8 @@ def check_report(path):
     tables = {"table-1", "table-2", "table-3", "trade-off", "ablation", "trainings", "stages", "machine", "settings"}
     assert figures | tables <= set(reader.ids)
     stored = json.loads((path.parent / "tables.json").read_text(encoding="utf-8"))
+    for file in path.parent.iterdir():
+        assert str(path.parent.parent).encode() not in file.read_bytes(), f"{file} names a folder of this machine"
     assert {"estimators", "jacobian", "trade-off", "ablation", "stages"} <= stored["tables"].keys()
     assert (path.parent / "tables.csv").read_text(encoding="utf-8").startswith("table,row,column,value,error,text\n")
     verdicts = [verdict for section in stored["orderings"].values() for verdict in section]
