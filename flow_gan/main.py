@@ -1,90 +1,37 @@
 """The command line: python -m flow_gan.main [--flags], see --help."""
 
-import contextlib
 import dataclasses
 import math
-import os
-import signal
 import sys
 
-import tensorflow as tf
-
+from flow_gan import command_line, data, modes, training
 from flow_gan import config as config_module
-from flow_gan import data, modes, training
-from flow_gan.errors import UserError
+
+_INTERRUPTED = "interrupted; --resume with --run_dir goes on from the latest checkpoint of a run that was training"
 
 
 def main(argv=None):
     """Run the command line `argv` (without the program's name); return the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # What the terminal's encoding lacks, in the name of a folder for example, ends no run.
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        status = _run(argv)
-        if sys.stdout is not None:
-            # Now, since Python's own flush at the end has a status and words of its own.
-            sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        # As of a program that the signal ended: `head` and the like have read enough.
-        _discard_output()
-        return 128 + signal.SIGPIPE
-    except OSError as error:
-        _complain(f"error: standard output cannot be written: {error}")
-        _discard_output()
-        return 2
+    return command_line.run(lambda: _main(sys.argv[1:] if argv is None else argv), _INTERRUPTED)
 
 
-def _run(argv):
-    try:
-        given, wants_help = config_module.parse(sys.argv[1:] if argv is None else argv)
-        if wants_help:
-            print(config_module.help_text())
-            return 0
-        config = modes.effective_config(given)
-        if config.mode == "compare":
-            modes.compare(config, given)
-        elif config.mode == "reproduce":
-            print(f"report               {modes.reproduce(config, given)}")
-        else:
-            {
-                "train": train,
-                "evaluate": modes.evaluate,
-                "sample": sample,
-                "export": modes.export,
-            }[config.mode](config)
-    except BrokenPipeError:
-        raise
-    except (UserError, OSError) as error:
-        _complain(f"error: {error}")
-        return 2
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        _complain(
-            f"error: the memory does not suffice ({reason}); expected a smaller --batch_size, smaller or fewer images, "
-            "or a smaller model"
-        )
-        return 2
-    except training.Stopped as stopped:
-        _complain(stopped)
-        return 128 + stopped.signal
-    except KeyboardInterrupt:
-        _complain("interrupted; --resume with --run_dir goes on from the latest checkpoint of a run that was training")
-        return 130
-    return 0
-
-
-def _discard_output():
-    """Let what is still to be written to standard output go nowhere."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complain(what):
-    with contextlib.suppress(OSError):
-        # The reader of a pipe may be gone.
-        print(what, file=sys.stderr)
+def _main(argv):
+    given, wants_help = config_module.parse(argv)
+    if wants_help:
+        print(config_module.help_text())
+        return
+    config = modes.effective_config(given)
+    if config.mode == "compare":
+        modes.compare(config, given)
+    elif config.mode == "reproduce":
+        print(f"report               {modes.reproduce(config, given)}")
+    else:
+        {
+            "train": train,
+            "evaluate": modes.evaluate,
+            "sample": sample,
+            "export": modes.export,
+        }[config.mode](config)
 
 
 def train(config):

@@ -197,6 +197,8 @@ def test_an_evaluation_of_too_much(finished, capsys):
     assert_refused([*evaluate, "--batch_size=2000000"], "--batch_size=2000000; .*digits has 1297 images", capsys)
     assert main([*evaluate, "--metrics=scores", "--score_samples=2000000000"]) == 2
     assert "2000000000 samples would take 512.0 GB of memory" in capsys.readouterr().err
+    sample = ["--mode=sample", f"--run_dir={finished}", "--num_samples=2000000000"]
+    assert_refused(sample, "a grid of --num_samples=2000000000 would take 1024.0 GB", capsys)
 
 
 def test_a_run_folder_that_cannot_be_written_is_not_measured(tmp_path, monkeypatch, capsys):

@@ -101,9 +101,7 @@ def _checked(config, data):
         asked = getattr(config, flag)
         if asked is not None and asked != actual:
             raise UserError(f"--{flag}={asked}, but the images of --dataset={config.dataset} have {actual}")
-    # Latents and images, in 32 bits, at the least.
-    num_bytes = 8 * config.num_samples * math.prod(data.image_shape)
-    memory.require(num_bytes, f"a grid of --num_samples={config.num_samples}", "pass a smaller number")
+    check_grid(config, data.image_shape)
     largest = max(len(data.split(split)) for split in SPLITS)
     if config.mode != "train" and config.batch_size > largest:
         raise UserError(f"--batch_size={config.batch_size}; --dataset={config.dataset} has {largest} images in a split")
@@ -114,6 +112,13 @@ def _checked(config, data):
             f"--dataset={config.dataset} has {len(data.train)}"
         )
     return data
+
+
+def check_grid(config, image_shape):
+    """Raise `UserError` if a grid of `--num_samples` images does not fit in memory."""
+    # Latents and images, in 32 bits, at the least.
+    num_bytes = 8 * config.num_samples * math.prod(image_shape)
+    memory.require(num_bytes, f"a grid of --num_samples={config.num_samples}", "pass a smaller number")
 
 
 def batches_per_step(config):

@@ -94,6 +94,7 @@ def _train(config, make_scorer):
 def load_model(config, levels=256):
     """Return (model, folder) of the run `config.run_dir`, with the weights of `config.checkpoint`."""
     select_gpu(config.gpu_nr)
+    build.check_grid(config, [getattr(config, name) for name in build.SIZE_FLAGS])
     model = build.build_model(config, levels)
     folder = run_folder.RunFolder(config.run_dir, config)
     Checkpoints(model, folder.checkpoints).restore(config.checkpoint)
