@@ -1,6 +1,7 @@
 """The one exception that a user's mistake raises, and checks that raise it."""
 
 import os
+import sys
 
 # With these in a path TensorFlow looks for the files that match it, and does not find those of that name.
 PATTERN_CHARACTERS = "[]*?\\"
@@ -32,16 +33,27 @@ def check_choice(name, value, choices):
         raise UserError(f"{name}={value!r} is unknown; expected one of: {', '.join(choices)}")
 
 
-def check_no_pattern(name, path):
-    """Raise `UserError` if `path`, the setting called `name`, is one that TensorFlow takes for a pattern when it reads.
+def check_tensorflow_path(name, path):
+    """Raise `UserError` if `path`, the setting called `name`, is one that TensorFlow reads as another.
 
-    It writes there all the same, so that a run would be lost.
+    It takes some characters for a pattern, but only when it reads, so that a run there would be lost; and it takes the
+    name of every file for UTF-8.
     """
-    found = [character for character in PATTERN_CHARACTERS if character in os.fspath(path)]
+    path = os.fspath(path)
+    found = [character for character in PATTERN_CHARACTERS if character in path]
     if found:
         raise UserError(
             f"{name}={path} holds {' '.join(found)}, which TensorFlow takes for a pattern, so that it could never read "
             "what it writes there; expected a path without any of [ ] * ? \\"
+        )
+    try:
+        is_the_same = path.encode() == os.fsencode(path)
+    except UnicodeEncodeError:
+        is_the_same = False
+    if not is_the_same:
+        raise UserError(
+            f"{name}={path!a} is not UTF-8 where the names of files are in {sys.getfilesystemencoding()}, so that "
+            "TensorFlow would take it for another; expected letters of ASCII, or a locale such as LC_ALL=C.UTF-8"
         )
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from flow_gan import random
 from flow_gan.data.dataset import SPLITS
-from flow_gan.errors import UserError, check_no_pattern
+from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.networks.convolution import library_gradients
 
 # Batch sizes with which an export is tried.
@@ -149,7 +149,7 @@ def export(model, path):
 
 def check_free(path):
     """Raise `UserError` if there is anything at the path of an export, or TensorFlow could not read it."""
-    check_no_pattern("--export_dir", path)
+    check_tensorflow_path("--export_dir", path)
     if os.path.lexists(path):
         raise UserError(f"--export_dir={path} exists already and is left as it is; pass another one")
 

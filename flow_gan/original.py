@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from flow_gan.errors import UserError, check_no_pattern
+from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE, RealNVP
 from flow_gan.networks.critics import Critic, LayerNorm
@@ -133,7 +133,7 @@ def load_checkpoint(part, path):
 
 
 def _checkpoint_prefix(path):
-    check_no_pattern("checkpoint", path)
+    check_tensorflow_path("checkpoint", path)
     path = pathlib.Path(path)
     if path.is_dir():
         state = tf.train.get_checkpoint_state(str(path))

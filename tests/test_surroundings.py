@@ -47,6 +47,7 @@ assert locale.getpreferredencoding(False) == "ANSI_X3.4-1968"
 folder = pathlib.Path(sys.argv[1])
 assert main([f"--flagfile={folder / 'a.flags'}", f"--run_dir={folder / 'run'}"]) == 0
 assert main(["--mode=evaluate", "--run_dir=nowhere/\\xe9\\u03bb"]) == 2
+assert main(["--dataset=./nowhere/\\xe9\\u03bb"]) == 2
 plan = make_plan(config.Config(mode="reproduce"), folder / "r", made_up.ABSURD)
 journal = Journal(folder / "r")
 made_up.leave_all(plan, journal)
@@ -64,7 +65,8 @@ def test_a_locale_without_utf_8(tmp_path):
         [sys.executable, "-c", IN_ASCII, str(tmp_path)], env=environment, capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    assert r"error: --run_dir=nowhere/\xe9\u03bb is no run" in done.stderr
+    assert r"error: --run_dir='nowhere/\xe9\u03bb' is not UTF-8 where the names of files are in ascii" in done.stderr
+    assert r"error: --dataset=./nowhere/\xe9\u03bb: there is no such folder" in done.stderr
     page = (tmp_path / "r" / "report" / "index.html").read_text(encoding="utf-8")
     assert "λ" in page and "±" in page
 
@@ -80,6 +82,16 @@ def test_paths_that_tensorflow_takes_for_patterns(tmp_path, capsys, path):
         assert_refused([*flags], r"holds [][*?\\](?: \])?, which TensorFlow takes for a pattern", capsys)
     with pytest.raises(flow_gan.UserError, match=r"checkpoint=.* takes for a pattern"):
         original.load_checkpoint(None, path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_in_other_encodings(tmp_path, monkeypatch):
+    """Bytes that are no UTF-8, and a locale in which the same letters are other bytes."""
+    with pytest.raises(flow_gan.UserError, match=r"--run_dir='.*/\\udce9' is not UTF-8"):
+        training.train(settings(f"{tmp_path}/\udce9"))
+    monkeypatch.setattr(os, "fsencode", lambda path: path.encode("latin-1"))
+    with pytest.raises(flow_gan.UserError, match=r"--run_dir='.*/\\xe9' is not UTF-8"):
+        training.train(settings(f"{tmp_path}/\xe9"))
     assert not list(tmp_path.iterdir())
 
 

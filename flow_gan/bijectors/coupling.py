@@ -36,11 +36,13 @@ def layer_not_finite(error):
 
 
 def _check(value, result, bijector):
+    # Not bijector.name, to which tfp adds a number in the second pass of a graph.
+    name = bijector.parameters["name"]
     if _watched is not None:
-        _watched[bijector.name] = tuple(float(tf.reduce_max(tf.abs(tensor))) for tensor in (value, result))
+        _watched[name] = tuple(float(tf.reduce_max(tf.abs(tensor))) for tensor in (value, result))
     if not bijector.validate_args:
         return result
-    return tf.debugging.check_numerics(result, _NOT_FINITE.format(bijector.name))
+    return tf.debugging.check_numerics(result, _NOT_FINITE.format(name))
 
 
 class AdditiveCoupling(ByIdentity, tfp.bijectors.Bijector):

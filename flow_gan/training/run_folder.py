@@ -8,7 +8,7 @@ import pathlib
 import filelock
 import tensorflow as tf
 
-from flow_gan.errors import PATTERN_CHARACTERS, UserError, check_no_pattern
+from flow_gan.errors import PATTERN_CHARACTERS, UserError, check_tensorflow_path
 
 _LOCK = ".lock"
 _PROBE = ".probe"
@@ -76,7 +76,7 @@ def check_paths(config):
     folder = "runs_dir" if config.run_dir is None else "run_dir"
     for name in (folder, "checkpoint_dir"):
         if getattr(config, name) is not None:
-            check_no_pattern(f"--{name}", getattr(config, name))
+            check_tensorflow_path(f"--{name}", getattr(config, name))
 
 
 def create(config):
@@ -132,7 +132,7 @@ def check_writable(folder):
 
 def read_config(run_dir):
     """Return (text, path) of the config.json of an existing run."""
-    check_no_pattern("--run_dir", run_dir)
+    check_tensorflow_path("--run_dir", run_dir)
     path = pathlib.Path(run_dir) / "config.json"
     try:
         return path.read_text(encoding="utf-8"), path

@@ -7,7 +7,7 @@ import shlex
 
 import filelock
 
-from flow_gan.errors import UserError, check_no_pattern
+from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.training.run_folder import release, write_json
 
 _LOCK = ".lock"
@@ -32,7 +32,7 @@ class Journal:
     """
 
     def __init__(self, folder):
-        check_no_pattern("--run_dir", folder)
+        check_tensorflow_path("--run_dir", folder)
         self.folder = pathlib.Path(folder)
         self._file = self.folder / _FILE
         if self.folder.exists() and not self.folder.is_dir():
