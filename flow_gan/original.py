@@ -112,8 +112,8 @@ def load_checkpoint(part, path):
       UserError: there is no checkpoint, it is damaged, or it does not fit: a name is missing or unknown, or a shape is
         another. The model is then as it was.
     """
-    expected = variable_names(part)
     prefix = _checkpoint_prefix(path)
+    expected = variable_names(part)
     try:
         reader = tf.train.load_checkpoint(prefix)
         names = set(reader.get_variable_to_shape_map())

@@ -1,5 +1,6 @@
 """What surrounds the program: locale, home directory, pipes, memory, folders that cannot be written, odd names."""
 
+import importlib
 import os
 import pwd
 import re
@@ -172,7 +173,7 @@ def test_output_that_cannot_be_written(monkeypatch, capsys):
     with open("/dev/full", "w", encoding="utf-8") as stream, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", stream)
         assert main(["--help"]) == 2
-    assert re.fullmatch("error: standard output cannot be written: .*No space left.*\n", capsys.readouterr().err)
+    assert re.fullmatch("error: .*No space left on device\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -217,8 +218,9 @@ def test_a_run_folder_that_cannot_be_written_is_not_measured(tmp_path, monkeypat
     """A file in place of the folder of results stands for a folder without permission, which root has all the same."""
     training.train(settings(tmp_path / "run", n_critic=0, max_steps=1))
     (tmp_path / "run" / "evaluation").write_text("")
-    monkeypatch.setattr("flow_gan.modes.evaluate.measure", lambda *_: pytest.fail("it was measured"))
-    monkeypatch.setattr("flow_gan.modes.compare.measure", lambda *_: pytest.fail("it was measured"))
+    for mode in ("evaluate", "compare"):
+        module = importlib.import_module(f"flow_gan.modes.{mode}")
+        monkeypatch.setattr(module, "measure", lambda *_: pytest.fail("it was measured"))
     run = tmp_path / "run"
     assert_refused(["--mode=evaluate", f"--run_dir={run}"], "--run_dir=.*run cannot be written", capsys)
     compare = ["--mode=compare", f"--run_dirs={run}", f"--runs_dir={tmp_path}"]
@@ -229,7 +231,7 @@ def test_what_was_measured_is_printed_where_it_cannot_be_stored(finished, monkey
     def full(path, value):
         raise flow_gan.UserError(f"{path} cannot be written: No space left on device")
 
-    monkeypatch.setattr("flow_gan.modes.evaluate.write_json", full)
+    monkeypatch.setattr(importlib.import_module("flow_gan.modes.evaluate"), "write_json", full)
     assert main(["--mode=evaluate", f"--run_dir={finished}", "--num_examples=1"]) == 2
     said = capsys.readouterr()
     assert "nll-test-best.json cannot be written: No space left" in said.err
