@@ -10,7 +10,7 @@ import textwrap
 from absl import flags
 
 from flow_gan.data import ALIASES, NAMED_DATASETS, VALIDATION_SPLITS
-from flow_gan.errors import UserError, check_choice
+from flow_gan.errors import UserError, check_choice, home_expanded
 from flow_gan.evaluation.classifier import CLASSIFIERS
 from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
 from flow_gan.generators import PRIORS
@@ -285,9 +285,20 @@ class Config:
 
     def __post_init__(self):
         object.__setattr__(self, "dataset", ALIASES.get(self.dataset, self.dataset))
+        for name in _LISTS:
+            if getattr(self, name) is not None:
+                parts = (part.strip() for part in getattr(self, name).split(","))
+                if name == "run_dirs":
+                    parts = (home_expanded("--run_dirs", part) for part in parts)
+                object.__setattr__(self, name, ",".join(parts))
+        for name in _PATHS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, home_expanded(f"--{name}", getattr(self, name)))
         for field in dataclasses.fields(self):
             if field.metadata["choices"]:
                 check_choice(f"--{field.name}", getattr(self, field.name), field.metadata["choices"])
+            if type(getattr(self, field.name)) is int and getattr(self, field.name) >= _TOO_LARGE:
+                raise UserError(f"--{field.name}={getattr(self, field.name)}; expected less than 2^31")
         for name, lowest in _LOWEST.items():
             value = getattr(self, name)
             if value is not None and not lowest <= value < float("inf"):
@@ -304,8 +315,6 @@ class Config:
             raise UserError(f"--lr_decay={self.lr_decay}; expected more than 0 and at most 1")
         if self.levels is not None and self.levels > 256:
             raise UserError(f"--levels={self.levels}; expected at most 256")
-        if self.seed >= 2**31:
-            raise UserError(f"--seed={self.seed}; expected less than 2^31")
         if self.min_lr > self.learning_rate:
             raise UserError(f"--min_lr={self.min_lr}; expected at most --learning_rate={self.learning_rate}")
         if self.prior == "uniform" and self.objective != "adv":
@@ -391,6 +400,14 @@ class Config:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
+# Settings that list names, with commas.
+_LISTS = ("metrics", "run_dirs")
+_PATHS = (
+    *("run_dir", "runs_dir", "export_dir", "dataset", "data_dir", "init_from_original", "classifier_dir"),
+    *("inception_weights", "checkpoint_dir", "log_dir", "sample_dir"),
+)
+# TensorFlow counts steps, images and seeds in 32 bits.
+_TOO_LARGE = 2**31
 # Settings that the other kinds of generator have no use for.
 _ONLY_FOR = {
     "hidden_layers": ("nice",),
@@ -484,9 +501,37 @@ def from_json(text, path):
         raise UserError(f"{path} is no configuration of a run: {error}") from error
 
 
+class _Flags(flags.FlagValues):
+    """absl's, but a flagfile is UTF-8 whatever the locale says, with a byte-order mark or without."""
+
+    def read_flags_from_files(self, argv, force_gnu=True):
+        """Return the words of a command line with those of each --flagfile in its place."""
+        return _with_flagfiles(argv)
+
+
+def _with_flagfiles(argv, within=()):
+    words, rest = [], iter(argv)
+    for word in rest:
+        name, has_value, path = word.partition("=")
+        if name not in ("--flagfile", "-flagfile"):
+            words.append(word)
+            continue
+        path = home_expanded("--flagfile", path.strip() if has_value else next(rest, ""))
+        if path in within:
+            raise UserError(f"--flagfile={path} names itself, by way of {' and '.join(within)}")
+        try:
+            with open(path, encoding="utf-8-sig") as file:
+                lines = [line.strip() for line in file]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"--flagfile={path} cannot be read as UTF-8 text: {error}") from error
+        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
+        words += _with_flagfiles(lines, (*within, path))
+    return words
+
+
 def define_flags():
     """Return absl flag values with one flag per setting."""
-    values = flags.FlagValues()
+    values = _Flags()
     define = {
         "str": flags.DEFINE_string,
         "int": flags.DEFINE_integer,
@@ -540,7 +585,7 @@ def parse(argv, values=None):
     values = define_flags() if values is None else values
     try:
         rest = values(["flow_gan", *argv])[1:]
-    except (flags.Error, UnicodeDecodeError) as error:
+    except flags.Error as error:
         raise UserError(" ".join(str(error).split())) from error
     if rest:
         raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")

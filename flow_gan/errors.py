@@ -1,4 +1,10 @@
-"""The one exception that a user's mistake raises."""
+"""The one exception that a user's mistake raises, and checks that raise it."""
+
+import os
+import sys
+
+# With these in a path TensorFlow looks for the files that match it, and does not find those of that name.
+PATTERN_CHARACTERS = "[]*?\\"
 
 
 class UserError(ValueError):
@@ -10,10 +16,57 @@ class UserError(ValueError):
 
 
 class NotFiniteError(UserError):
-    """A model's numbers are not finite: a loss, a weight, a sample, a Jacobian."""
+    """A model's numbers are not finite: a loss, a weight, a sample, a Jacobian.
+
+    Attributes:
+      known: str, what is known of it, without what is this machine's own, such as paths.
+    """
+
+    def __init__(self, message, known=None):
+        super().__init__(message)
+        self.known = message if known is None else known
 
 
 def check_choice(name, value, choices):
     """Raise `UserError` unless `value`, the setting called `name`, is one of `choices`."""
     if value not in choices:
         raise UserError(f"{name}={value!r} is unknown; expected one of: {', '.join(choices)}")
+
+
+def check_tensorflow_path(name, path):
+    """Raise `UserError` if `path`, the setting called `name`, is one that TensorFlow reads as another.
+
+    It takes some characters for a pattern, but only when it reads, so that a run there would be lost; and it takes the
+    name of every file for UTF-8.
+    """
+    path = os.fspath(path)
+    found = [character for character in PATTERN_CHARACTERS if character in path]
+    if found:
+        raise UserError(
+            f"{name}={path} holds {' '.join(found)}, which TensorFlow takes for a pattern, so that it could never read "
+            "what it writes there; expected a path without any of [ ] * ? \\"
+        )
+    try:
+        is_the_same = path.encode() == os.fsencode(path)
+    except UnicodeEncodeError:
+        is_the_same = False
+    if not is_the_same:
+        raise UserError(
+            f"{name}={path!a} is not UTF-8 where the names of files are in {sys.getfilesystemencoding()}, so that "
+            "TensorFlow would take it for another; expected letters of ASCII, or a locale such as LC_ALL=C.UTF-8"
+        )
+
+
+def home_expanded(name, path):
+    """Return `path`, the setting called `name`, with the home directory in place of a leading ~.
+
+    Raises:
+      UserError: the home directory is not known.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise UserError(
+            f"{name}={path}: the home directory is not known, for want of the environment variable HOME or of such a "
+            "user; expected a path without ~"
+        )
+    return expanded

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from flow_gan import random
 from flow_gan.data.dataset import SPLITS
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.networks.convolution import library_gradients
 
 # Batch sizes with which an export is tried.
@@ -148,7 +148,8 @@ def export(model, path):
 
 
 def check_free(path):
-    """Raise `UserError` if there is anything at the path of an export."""
+    """Raise `UserError` if there is anything at the path of an export, or TensorFlow could not read it."""
+    check_tensorflow_path("--export_dir", path)
     if os.path.lexists(path):
         raise UserError(f"--export_dir={path} exists already and is left as it is; pass another one")
 
@@ -281,7 +282,8 @@ def _call_in_fresh_process(path, calls):
             env=environment | {"CUDA_VISIBLE_DEVICES": "-1"},
             cwd=folder,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["no message"])[-1]

@@ -337,7 +337,10 @@ class FlowGAN(keras.Model):
 
 
 class MeanAndStandardError(keras.metrics.Metric):
-    """Mean of values and its standard error, sd / sqrt(n), accumulated in float64 over all replicas."""
+    """Mean of values and its standard error, sd / sqrt(n), accumulated in float64 over all replicas.
+
+    The error of a single value is not known, NaN.
+    """
 
     def __init__(self, name):
         super().__init__(name=name, dtype="float64")
@@ -358,7 +361,8 @@ class MeanAndStandardError(keras.metrics.Metric):
         """Return {"nll": mean, "nll_standard_error": ...} with the metric's name for nll."""
         mean = self.total / self.count
         variance = (self.squares / self.count - tf.square(mean)) / tf.maximum(self.count - 1, 1)
-        return {self.name: mean, f"{self.name}_standard_error": tf.sqrt(tf.maximum(variance, 0))}
+        error = tf.where(self.count > 1, tf.sqrt(tf.maximum(variance, 0)), tf.constant(float("nan"), tf.float64))
+        return {self.name: mean, f"{self.name}_standard_error": error}
 
 
 class StepDraws:

@@ -1,50 +1,37 @@
 """The command line: python -m flow_gan.main [--flags], see --help."""
 
-import contextlib
 import dataclasses
 import math
 import sys
 
+from flow_gan import command_line, data, modes, training
 from flow_gan import config as config_module
-from flow_gan import data, modes, training
-from flow_gan.errors import UserError
+
+_INTERRUPTED = "interrupted; --resume with --run_dir goes on from the latest checkpoint of a run that was training"
 
 
 def main(argv=None):
     """Run the command line `argv` (without the program's name); return the exit status."""
-    try:
-        given, wants_help = config_module.parse(sys.argv[1:] if argv is None else argv)
-        if wants_help:
-            print(config_module.help_text())
-            return 0
-        config = modes.effective_config(given)
-        if config.mode == "compare":
-            modes.compare(config, given)
-        elif config.mode == "reproduce":
-            print(f"report               {modes.reproduce(config, given)}")
-        else:
-            {
-                "train": train,
-                "evaluate": modes.evaluate,
-                "sample": sample,
-                "export": modes.export,
-            }[config.mode](config)
-    except (UserError, OSError) as error:
-        _complain(f"error: {error}")
-        return 2
-    except training.Stopped as stopped:
-        _complain(stopped)
-        return 128 + stopped.signal
-    except KeyboardInterrupt:
-        _complain("interrupted; --resume with --run_dir goes on from the latest checkpoint of a run that was training")
-        return 130
-    return 0
+    return command_line.run(lambda: _main(sys.argv[1:] if argv is None else argv), _INTERRUPTED)
 
 
-def _complain(what):
-    with contextlib.suppress(OSError):
-        # The reader of a pipe may be gone.
-        print(what, file=sys.stderr)
+def _main(argv):
+    given, wants_help = config_module.parse(argv)
+    if wants_help:
+        print(config_module.help_text())
+        return
+    config = modes.effective_config(given)
+    if config.mode == "compare":
+        modes.compare(config, given)
+    elif config.mode == "reproduce":
+        print(f"report               {modes.reproduce(config, given)}")
+    else:
+        {
+            "train": train,
+            "evaluate": modes.evaluate,
+            "sample": sample,
+            "export": modes.export,
+        }[config.mode](config)
 
 
 def train(config):

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE, RealNVP
 from flow_gan.networks.critics import Critic, LayerNorm
@@ -112,8 +112,8 @@ def load_checkpoint(part, path):
       UserError: there is no checkpoint, it is damaged, or it does not fit: a name is missing or unknown, or a shape is
         another. The model is then as it was.
     """
-    expected = variable_names(part)
     prefix = _checkpoint_prefix(path)
+    expected = variable_names(part)
     try:
         reader = tf.train.load_checkpoint(prefix)
         names = set(reader.get_variable_to_shape_map())
@@ -133,6 +133,7 @@ def load_checkpoint(part, path):
 
 
 def _checkpoint_prefix(path):
+    check_tensorflow_path("checkpoint", path)
     path = pathlib.Path(path)
     if path.is_dir():
         state = tf.train.get_checkpoint_state(str(path))

@@ -34,6 +34,20 @@ def test_flagfile_and_later_flags(tmp_path):
     assert given == {"batch_size": 10, "f_div": "ce"}
 
 
+def test_flagfiles_of_other_programs(tmp_path):
+    """With a byte-order mark, Windows' line ends, in another file, after a space; not in itself, nor in UTF-16."""
+    one, two = tmp_path / "one.flags", tmp_path / "two.flags"
+    one.write_bytes(f"\ufeff--batch_size=50\r\n\r\n// words\r\n--flagfile={two}\r\n".encode())
+    two.write_text("--runs_dir=\xe9\n", encoding="utf-8")
+    assert config.parse(["--flagfile", str(one)])[0] == {"batch_size": 50, "runs_dir": "\xe9"}
+    two.write_text(f"--flagfile={one}\n", encoding="utf-8")
+    with pytest.raises(flow_gan.UserError, match=r"--flagfile=.*one\.flags names itself"):
+        config.parse([f"--flagfile={one}"])
+    two.write_text("--batch_size=50\n", encoding="utf-16")
+    with pytest.raises(flow_gan.UserError, match=r"--flagfile=.*two\.flags cannot be read as UTF-8 text"):
+        config.parse([f"--flagfile={two}"])
+
+
 @pytest.mark.parametrize(
     "argv, message",
     [

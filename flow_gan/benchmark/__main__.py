@@ -8,6 +8,7 @@ import sys
 import numpy as np
 from absl import flags
 
+from flow_gan import command_line
 from flow_gan import config as config_module
 from flow_gan.benchmark import limits as limits_module
 from flow_gan.benchmark import report
@@ -21,28 +22,24 @@ DEFAULT_STEPS = 20
 
 def main(argv=None):
     """Run the command line `argv` (without the program's name); return the exit status."""
+    return command_line.run(lambda: _main(sys.argv[1:] if argv is None else argv), "interrupted; nothing was written")
+
+
+def _main(argv):
     values = config_module.define_flags()
     flags.DEFINE_integer("steps", DEFAULT_STEPS, "training steps to time, besides the first", flag_values=values)
     flags.DEFINE_boolean("json", False, "print JSON alone", flag_values=values)
-    try:
-        given, wants_help = config_module.parse(sys.argv[1:] if argv is None else argv, values)
-        if wants_help:
-            print(report.HELP)
-            return 0
-        config = config_module.Config(**given)
-        if config.mode != "train" or config.resume:
-            raise UserError("a benchmark trains a new model: leave --mode and --resume out")
-        if values["steps"].value < 1:
-            raise UserError(f"--steps={values['steps'].value}; expected 1 or more")
-        result = benchmark(config, values["steps"].value)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
+    given, wants_help = config_module.parse(argv, values)
+    if wants_help:
+        print(report.HELP)
+        return
+    config = config_module.Config(**given)
+    if config.mode != "train" or config.resume:
+        raise UserError("a benchmark trains a new model: leave --mode and --resume out")
+    if values["steps"].value < 1:
+        raise UserError(f"--steps={values['steps'].value}; expected 1 or more")
+    result = benchmark(config, values["steps"].value)
     print(json.dumps(result, indent=2) if values["json"].value else report.text(result))
-    return 0
 
 
 def benchmark(config, steps):

@@ -4,7 +4,7 @@ Every bijector here runs in the direction of f, from an image x to its latent z.
 G is `tfb.Invert` of their chain.
 """
 
-from flow_gan.bijectors.coupling import AdditiveCoupling, AffineCoupling, layer_not_finite
+from flow_gan.bijectors.coupling import AdditiveCoupling, AffineCoupling, layer_not_finite, watched_layers
 from flow_gan.bijectors.dequantization import dequantize
 from flow_gan.bijectors.elementwise import alpha_logit, diagonal_scaling
 from flow_gan.bijectors.identity import Chain
@@ -25,4 +25,5 @@ __all__ = [
     "factor_out",
     "layer_not_finite",
     "squeeze",
+    "watched_layers",
 ]

@@ -1,5 +1,6 @@
 """Coupling layers."""
 
+import contextlib
 import re
 import weakref
 
@@ -9,6 +10,19 @@ import tensorflow_probability as tfp
 from flow_gan.bijectors.identity import ByIdentity
 
 _NOT_FINITE = "layer {} is not finite"
+# {layer: (largest |input|, largest |result|)} of the passes that are watched, None where none is.
+_watched = None
+
+
+@contextlib.contextmanager
+def watched_layers():
+    """Context that yields {layer: (largest |input|, largest |result|)} of the eager passes within it, floats."""
+    global _watched
+    _watched = {}
+    try:
+        yield _watched
+    finally:
+        _watched = None
 
 
 def layer_not_finite(error):
@@ -21,10 +35,14 @@ def layer_not_finite(error):
     return f"the {what} of layer {found[1]} is not finite"
 
 
-def _check(result, bijector):
+def _check(value, result, bijector):
+    # Not bijector.name, to which tfp adds a number in the second pass of a graph.
+    name = bijector.parameters["name"]
+    if _watched is not None:
+        _watched[name] = tuple(float(tf.reduce_max(tf.abs(tensor))) for tensor in (value, result))
     if not bijector.validate_args:
         return result
-    return tf.debugging.check_numerics(result, _NOT_FINITE.format(bijector.name))
+    return tf.debugging.check_numerics(result, _NOT_FINITE.format(name))
 
 
 class AdditiveCoupling(ByIdentity, tfp.bijectors.Bijector):
@@ -65,7 +83,7 @@ class AdditiveCoupling(ByIdentity, tfp.bijectors.Bijector):
             second = second + sign * self._shift_fn(first)
         else:
             first = first + sign * self._shift_fn(second)
-        return _check(tf.concat([first, second], axis=-1), self)
+        return _check(x, tf.concat([first, second], axis=-1), self)
 
     def _forward(self, x):
         return self._couple(x, 1.0)
@@ -114,7 +132,7 @@ class AffineCoupling(ByIdentity, tfp.bijectors.Bijector):
         return self._latest[1]
 
     def _finish(self, value, result):
-        result = _check(result, self)
+        result = _check(value, result, self)
         # Weak, or tfp's cache, which holds the bijector for as long as these tensors live, would never let go.
         self._latest = ((weakref.ref(value), weakref.ref(result)), self._latest[1])
         return result

@@ -140,7 +140,7 @@ def _check_levels(path, name, images, levels):
     if levels > 255:
         return
     count = max(_CHECKED // math.prod(images.shape[1:]), 1)
-    with tqdm(total=len(images), desc="checking grey levels", unit="image", delay=2) as bar:
+    with tqdm(total=len(images), desc="checking grey levels", unit="image", delay=2, dynamic_ncols=True) as bar:
         for start in range(0, len(images), count):
             part = images[start : start + count]
             if part.max() >= levels:

@@ -193,7 +193,7 @@ def _read_all(files):
 
 def _parts(array, text):
     """Yield an array in parts, with a progress bar."""
-    with tqdm(total=len(array), desc=text, unit="image", delay=2) as bar:
+    with tqdm(total=len(array), desc=text, unit="image", delay=2, dynamic_ncols=True) as bar:
         for start in range(0, len(array), _READ):
             part = array[start : start + _READ]
             yield part

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-import pathlib
 import re
 import socket
 import urllib.request
@@ -14,7 +13,7 @@ import numpy as np
 from flow_gan.data import memory
 from flow_gan.data.dataset import SPLITS, Dataset, Source, Split, random_split_indices
 from flow_gan.data.examples import open_examples
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, check_tensorflow_path, home_expanded
 
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 
@@ -198,7 +197,8 @@ def _check_features(dataset, features, height, width):
 def _open_builder(dataset, data_dir):
     import tensorflow_datasets as tfds  # Slow to import, and most runs of the digits never need it.
 
-    folder = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", DEFAULT_DATA_DIR)).expanduser()
+    folder = home_expanded("--data_dir", data_dir or os.environ.get("TFDS_DATA_DIR", DEFAULT_DATA_DIR))
+    check_tensorflow_path("--data_dir", folder)
     try:
         builder = tfds.builder(dataset, data_dir=folder, try_gcs=False)
     except tfds.core.DatasetNotFoundError as error:

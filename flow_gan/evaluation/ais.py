@@ -22,7 +22,7 @@ import tensorflow_probability as tfp
 from flow_gan import random
 from flow_gan.errors import UserError
 from flow_gan.evaluation.progress import progress
-from flow_gan.evaluation.statistics import mean_and_error
+from flow_gan.evaluation.statistics import mean_and_error, with_error
 
 SIGMAS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
@@ -198,7 +198,7 @@ class AIS:
     def __str__(self):
         of = f" of {self.num_available}" if self.num_available not in (None, self.num_images) else ""
         text = (
-            f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats (AIS, {self.num_images}{of} images, "
+            f"{with_error(self.nats, self.nats_standard_error, 2)} nats (AIS, {self.num_images}{of} images, "
             f"{self.settings.chains} chains, {self.settings.temperatures} temperatures, sigma {self.sigma:g}); "
             f"gap {self.gap.nats:.2f} +- {self.gap.standard_error:.2f} nats, acceptance {self.acceptance:.2f}, "
             f"effective sample size {self.effective_sample_size:.1f}"

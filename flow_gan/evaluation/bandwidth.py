@@ -8,7 +8,7 @@ from scipy import optimize
 
 from flow_gan.errors import UserError
 from flow_gan.evaluation.mixture import Distances, check_bandwidths
-from flow_gan.evaluation.statistics import kept_per_image, mean_and_error
+from flow_gan.evaluation.statistics import kept_per_image, mean_and_error, with_error
 
 # (0, 1] of the paper's line search on a log axis, six steps to the decade. Below lies the spread of the dequantisation
 # noise of 256 grey levels, 1 / (256 sqrt(12)) = 0.0011.
@@ -74,9 +74,9 @@ class BandwidthSearch:
         ]
         return (
             f"bandwidth {self.best_bandwidth:.4g}: "
-            f"validation NLL {self.validation_nll[i]:.2f} +- {self.validation_standard_error[i]:.2f} nats "
+            f"validation NLL {with_error(self.validation_nll[i], self.validation_standard_error[i], 2)} nats "
             f"({used[0]} images), "
-            f"test NLL {self.test_nll[i]:.2f} +- {self.test_standard_error[i]:.2f} nats ({used[1]} images), "
+            f"test NLL {with_error(self.test_nll[i], self.test_standard_error[i], 2)} nats ({used[1]} images), "
             f"{self.num_centres} centres"
         ) + "".join(f"\nwarning: {warning}" for warning in self.warnings)
 

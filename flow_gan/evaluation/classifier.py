@@ -125,7 +125,8 @@ def load_classifier(name, dataset, folder, inception_weights=None, seed=0):
     check_choice("classifier", name, CLASSIFIERS)
     if name == "inception_v3":
         network = make_inception(dataset.image_shape, inception_weights)
-        description = f"inception_v3 ({inception_weights or 'imagenet'})"
+        # The file's name alone: where it lies is of no interest to those who read of the scores.
+        description = f"inception_v3 ({pathlib.Path(inception_weights or 'imagenet').name})"
         return Classifier(
             description,
             _in_evaluation(network),
@@ -165,7 +166,11 @@ def _load_cnn(dataset, folder, seed):
     accuracy = _read_weights(path, network, fingerprint)
     if accuracy is None:
         # Now, not after minutes of training.
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise UserError(f"--classifier_dir={folder} cannot be written: {error}") from error
         train_cnn(network, dataset.train.images, dataset.train.labels, dataset.levels, recipe, seed)
         probabilities, _ = make_classifier(None).predict(dataset.test.images)
         accuracy = float(np.mean(probabilities.argmax(1) == dataset.test.labels))

@@ -112,8 +112,9 @@ def train_cnn(network, images, labels, levels, recipe, seed):
         keras.optimizers.AdamW(schedule, weight_decay=_WEIGHT_DECAY),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
+    interval = 0.5 if sys.stderr.isatty() else 10
     with tqdm(
-        total=steps, desc="training the classifier", unit="step", mininterval=0.5 if sys.stderr.isatty() else 10
+        total=steps, desc="training the classifier", unit="step", mininterval=interval, dynamic_ncols=True
     ) as bar:
         for epoch in range(recipe.epochs):
             rng = np.random.default_rng([seed, epoch])

@@ -54,8 +54,10 @@ def make_inception(image_shape, weights=None):
 
 def _check_available():
     """Raise `UserError` unless Keras's weights are in its cache or there is a network."""
-    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    cached = home / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
+    # As Keras has it; where there is no home directory, or none to write into, its cache is below /tmp.
+    home = os.path.expanduser("~")
+    folder = os.environ.get("KERAS_HOME", os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras"))
+    cached = pathlib.Path(folder) / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
     if cached.is_file():
         return
     try:

@@ -194,7 +194,7 @@ class _Store:
         if self._folder is None:
             return None
         try:
-            stored = json.loads(self._path(number).read_text())
+            stored = json.loads(self._path(number).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return stored["values"] if stored.get("fingerprint") == self._fingerprint else None

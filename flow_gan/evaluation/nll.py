@@ -10,7 +10,7 @@ from flow_gan import data
 from flow_gan.errors import UserError
 from flow_gan.evaluation.checks import ROUND_TRIP_LIMIT_LEVELS, Checks, batch_dependence, round_trip_errors
 from flow_gan.evaluation.progress import progress
-from flow_gan.evaluation.statistics import kept_per_image, mean_and_error
+from flow_gan.evaluation.statistics import kept_per_image, mean_and_error, with_error
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 
 # Images whose round trip is made; each costs twice a likelihood.
@@ -80,13 +80,15 @@ class NLL:
     def __str__(self):
         of = f" of {self.num_available}" if self.num_available not in (None, self.num_images) else ""
         text = (
-            f"{self.nats:.2f} +- {self.nats_standard_error:.2f} nats, "
-            f"{self.bits_per_dim:.4f} +- {self.bits_per_dim_standard_error:.4f} bits/dim ({self.num_images}{of} images)"
+            f"{with_error(self.nats, self.nats_standard_error, 2)} nats, "
+            f"{with_error(self.bits_per_dim, self.bits_per_dim_standard_error, 4)} bits/dim "
+            f"({self.num_images}{of} images)"
         )
         if self.bound_nats is not None:
             text += (
-                f"\nimportance-weighted bound, {self.noise_draws} noise draws: {self.bound_nats:.2f} +- "
-                f"{self.bound_standard_error:.2f} nats, {self.bound_bits_per_dim:.4f} bits/dim"
+                f"\nimportance-weighted bound, {self.noise_draws} noise draws: "
+                f"{with_error(self.bound_nats, self.bound_standard_error, 2)} nats, "
+                f"{self.bound_bits_per_dim:.4f} bits/dim"
             )
         if self.checks is not None:
             text += f"\n{self.checks}"

@@ -10,4 +10,5 @@ def progress(iterable, text, total=None):
 
     Without an iterable, None, the caller moves the bar: `with progress(None, text, total) as bar: bar.update(n)`.
     """
-    return tqdm(iterable, text, total, leave=False, delay=1, mininterval=0.5 if sys.stderr.isatty() else 10)
+    interval = 0.5 if sys.stderr.isatty() else 10
+    return tqdm(iterable, text, total, leave=False, delay=1, mininterval=interval, dynamic_ncols=True)

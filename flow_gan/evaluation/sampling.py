@@ -1,9 +1,12 @@
 """Many samples of a generator."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
 from flow_gan import random
+from flow_gan.data import memory
 from flow_gan.evaluation.progress import progress
 
 
@@ -28,7 +31,13 @@ class Sampler:
         self._draw = draw
 
     def draw(self, count, seed=0):
-        """Return float [count, H, W, C] in [0, 1]; the first n are those of `generator.sample(n, seed)`."""
+        """Return float [count, H, W, C] in [0, 1]; the first n are those of `generator.sample(n, seed)`.
+
+        Raises:
+          UserError: they do not fit in memory.
+        """
+        num_bytes = 4 * count * math.prod(self._image_shape)
+        memory.require(num_bytes, f"{count} samples", "draw fewer, by --score_samples or --kde_samples")
         samples = np.empty((count, *self._image_shape), np.float32)
         for first in progress(range(0, count, self._batch_size), "samples"):
             batch = self._draw(tf.constant(seed), tf.constant(first)).numpy()

@@ -1,12 +1,14 @@
 """Scores of sample quality (paper, Section 3.2): Inception score, MODE score and FID."""
 
 import dataclasses
+import math
 
 import numpy as np
 from scipy.special import rel_entr
 
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.classifier import label_counts
+from flow_gan.evaluation.statistics import with_error
 
 
 def inception_score(probabilities, splits=10):
@@ -22,7 +24,7 @@ def inception_score(probabilities, splits=10):
 
     Returns:
       (mean, standard deviation) of the parts' scores, floats; the deviation is that of the parts themselves (divisor
-      `splits`), as in the release.
+      `splits`), as in the release, and NaN of a single part.
 
     Raises:
       UserError: rows are no distributions, or there are fewer samples than splits.
@@ -112,7 +114,7 @@ def _score_parts(probabilities, splits, log_score):
     if not 1 <= splits <= len(probabilities):
         raise UserError(f"splits={splits} of {len(probabilities)} samples; expected 1 to the number of samples")
     scores = np.exp([log_score(part) for part in np.array_split(probabilities, splits)])
-    return float(scores.mean()), float(scores.std())
+    return float(scores.mean()), float(scores.std()) if splits > 1 else math.nan
 
 
 def _check_distributions(name, values):
@@ -174,8 +176,9 @@ class SampleScores:
         accuracy = self.classifier_test_accuracy
         known = "" if accuracy is None else f", test accuracy {100 * accuracy:.2f} %"
         return (
-            f"Inception score  {self.inception_score:.3f} +- {self.inception_score_std:.3f}\n"
-            f"MODE score       {self.mode_score:.3f} +- {self.mode_score_std:.3f} (p* from {self.label_distribution})\n"
+            f"Inception score  {with_error(self.inception_score, self.inception_score_std, 3)}\n"
+            f"MODE score       {with_error(self.mode_score, self.mode_score_std, 3)} (p* from "
+            f"{self.label_distribution})\n"
             f"FID              {self.fid:.3f} ({self.num_reference} training images)\n"
             f"classifier       {self.classifier}{known}; {self.num_samples} samples, {self.splits} splits\n"
             f"note: {self.note}"

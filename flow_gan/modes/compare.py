@@ -8,7 +8,7 @@ from flow_gan.errors import UserError
 from flow_gan.modes.completed import open_run
 from flow_gan.modes.evaluate import Run, cannot_have, check_metrics, measure, score_label, score_name
 from flow_gan.report import figures, paper, tables
-from flow_gan.training.run_folder import check_free, new_folder, write_whole
+from flow_gan.training.run_folder import check_free, check_writable, new_folder, write_whole
 
 _UNKNOWN = "-"
 # What runs must share, for their figures to be of the same images.
@@ -32,7 +32,7 @@ def compare(config, given):
         # Now, not after the measuring.
         check_free("run_dir", config.run_dir)
     shared = {name: given[name] for name in config_module.COMPARISON if name in given}
-    runs = [open_run(folder.strip(), shared) for folder in config.run_dirs.split(",")]
+    runs = [open_run(folder, shared) for folder in config.run_dirs.split(",")]
     if len({run.name for run in runs}) < len(runs):
         raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")
     for setting in _SAME_DATA:
@@ -44,18 +44,20 @@ def compare(config, given):
         run.read_records()
     dataset = training.load_data(runs[0].config)
     # What a run cannot have is left out of its row, as is the NLL of a model without a likelihood.
-    metrics = config.metrics.split(",")
+    metrics = dict.fromkeys(config.metrics.split(","))
     wanted = [(run, metric) for run in runs for metric in metrics if not cannot_have(run.config, metric)]
     for run, metric in wanted:
         check_metrics(run.config, [metric], dataset)
-    for run, metric in wanted:
-        if run.result(metric) is None:
-            changed = run.configured(metric)
-            model, folder = training.load_model(changed, dataset.levels)
-            print(f"{run.name}: {metric}, checkpoint {changed.checkpoint}")
-            print(measure(Run(changed, dataset, model, folder), metric))
+    to_measure = [(run, metric) for run, metric in wanted if run.result(metric) is None]
+    for run, _ in to_measure:
+        check_writable(run.folder)
+    for run, metric in to_measure:
+        changed = run.configured(metric)
+        model, folder = training.load_model(changed, dataset.levels)
+        print(f"{run.name}: {metric}, checkpoint {changed.checkpoint}")
+        print(measure(Run(changed, dataset, model, folder), metric))
     folder = new_folder(config, "comparison")
-    text = "\n\n".join([_objectives_table(runs, dataset), _estimators_table(runs)])
+    text = "\n\n".join([_objectives_table(runs, dataset), _estimators_table(runs, dataset)])
     write_whole(folder / "tables.md", text + "\n")
     print(text)
     for path in (folder / "tables.md", *_draw(runs, dataset, folder)):
@@ -98,21 +100,47 @@ def _objectives_table(runs, dataset):
         if nll:
             notes += [f"(!) {run.name}: {warning}" for warning in nll["warnings"]]
             notes += _limits(run.name, "the NLL", nll["num_images"], nll["num_available"])
-    missing = [run.name for run in runs if run.result("scores") is None]
-    if missing:
-        notes.append(f"No score is stored of {', '.join(missing)}; --metrics=scores computes it.")
+    notes += _advice(runs, dataset, "scores", "score") + _advice(runs, dataset, "nll", "NLL")
     return tables.markdown(header, rows) + "\n\n" + "\n".join(notes)
 
 
-def _estimators_table(runs):
-    """Table 3: exact NLL, AIS and KDE of the same weights and images, in nats."""
-    rows, notes = [], ["Table 3: estimates of the NLL in nats, of the same weights and images."]
+def _advice(runs, dataset, metric, what):
+    """Return how to get a measure that is not stored of all runs, where it can be had: a list of sentences."""
+    missing = [run for run in runs if run.result(metric) is None]
+    possible = [run.name for run in missing if _can_have(run.config, metric, dataset)]
+    found = [f"No {what} is stored of {', '.join(possible)}; --metrics={metric} computes it."] if possible else []
+    if metric == "scores" and len(possible) < len(missing):
+        found.append(f"There are no scores by a classifier that is trained on labels, which {dataset.name} has not.")
+    return found
+
+
+def _can_have(config, metric, dataset):
+    try:
+        check_metrics(config, [metric], dataset)
+    except UserError:
+        return False
+    return True
+
+
+def _estimators_table(runs, dataset):
+    """Table 3: exact NLL, AIS and KDE of the same weights and images, in nats.
+
+    Without AIS the exact NLL and KDE are those that were measured by themselves.
+    """
+    rows, notes = [], ["Table 3: estimates of the NLL in nats; beside AIS they are of the same weights and images."]
     for run in runs:
         ais = run.result("ais")
         published = paper.TABLE_3.get(run.config.objective) if run.config.dataset == "mnist" else None
         row = [run.name, _objective(run.config), run.checkpoint("ais")]
         if ais is None:
-            rows.append([*row, _UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN])
+            exact, kde = run.result("nll"), run.result("kde")
+            cells = [_nll(exact, "nats", 2), _UNKNOWN, _kde(kde), _UNKNOWN]
+            if exact and run.checkpoint("nll") != run.checkpoint("kde"):
+                cells[0] += f", {run.checkpoint('nll')}"
+            rows.append([*row, *cells])
+            if kde:
+                notes += [f"(!) {run.name}, KDE: {warning}" for warning in kde["warnings"]]
+                notes += _limits(run.name, "KDE", kde["num_test"], kde["num_available"][1])
             continue
         parts = {"exact": ais["nll"], "AIS": ais, "KDE": ais["kde"]}
         rows.append(
@@ -120,15 +148,14 @@ def _estimators_table(runs):
                 *row,
                 _nll(ais["nll"], "nats", 2),
                 _nll(ais, "nats", 2),
-                _marked(_figure(ais["kde"], "best_test_nll", "best_test_standard_error", 2), ais["kde"]),
+                _kde(ais["kde"]),
                 " / ".join(f"{value:.2f}" for value in published) if published else _UNKNOWN,
             ]
         )
         for name, part in parts.items():
             notes += [f"(!) {run.name}, {name}: {warning}" for warning in (part["warnings"] if part else [])]
         notes += _limits(run.name, "Table 3", ais["num_images"], ais["num_available"])
-    if any(run.result("ais") is None for run in runs):
-        notes.append("Where there is no figure, --metrics=ais computes it with these settings.")
+    notes += _advice(runs, dataset, "ais", "AIS")
     header = ["run", "objective", "weights", "exact", "AIS", "KDE", "paper's exact / AIS / KDE"]
     return tables.markdown(header, rows) + "\n\n" + "\n".join(notes)
 
@@ -142,6 +169,11 @@ def _objective(config):
 def _nll(result, name, digits):
     """Return an NLL with its standard error, marked where it has warnings."""
     return _marked(_figure(result, name, f"{name}_standard_error", digits), result)
+
+
+def _kde(result):
+    """Return the NLL of the Parzen window with its standard error, marked where it has warnings."""
+    return _marked(_figure(result, "best_test_nll", "best_test_standard_error", 2), result)
 
 
 def _marked(text, result):

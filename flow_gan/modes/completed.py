@@ -34,7 +34,7 @@ class CompletedRun:
           UserError: it cannot be read.
         """
         try:
-            return [json.loads(line) for line in self.folder.metrics_file.read_text().splitlines()]
+            return [json.loads(line) for line in self.folder.metrics_file.read_text(encoding="utf-8").splitlines()]
         except (OSError, ValueError) as error:
             raise UserError(f"the run {self.folder.path} has no readable metrics.jsonl ({error})") from error
 

@@ -12,7 +12,7 @@ from flow_gan import data, evaluation, training
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.report import figures
-from flow_gan.training.run_folder import write_json
+from flow_gan.training.run_folder import RunFolder, check_writable, write_json
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
 
@@ -37,6 +37,7 @@ def evaluate(config):
     names = config.metrics.split(",")
     dataset = training.load_data(config)
     check_metrics(config, names, dataset)
+    check_writable(RunFolder(config.run_dir, config))
     model, folder = training.load_model(config, dataset.levels)
     run = Run(config, dataset, model, folder)
     for name in names:
@@ -80,14 +81,14 @@ def cannot_have(config, name):
     return None
 
 
-def _can_score(config, dataset):
+def can_score(config, dataset):
     """Whether there is a classifier that judges samples: the CNN needs labels to train and to test."""
     labelled = dataset.train.labels is not None and dataset.test.labels is not None
     return config.classifier != "cnn" or labelled
 
 
 def _require_labels(config, dataset, flag):
-    if not _can_score(config, dataset):
+    if not can_score(config, dataset):
         raise UserError(
             f"{flag} needs labels of training and test images, which --dataset={config.dataset} has not; expected a "
             "labelled data set, or --classifier=inception_v3"
@@ -144,7 +145,7 @@ def result_path(folder, config, name, suffix="json"):
 def stored_result(folder, config, name):
     """Return the stored result of a metric, a dict, if it is of these settings and weights; otherwise None."""
     try:
-        stored = json.loads(result_path(folder, config, name).read_text())
+        stored = json.loads(result_path(folder, config, name).read_text(encoding="utf-8"))
         config_then = stored["config"]
         same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
         settings = "precision", *_DEPENDS_ON[name]
@@ -171,7 +172,12 @@ def measure(run, name):
         "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
         "config": dataclasses.asdict(run.config),
     }
-    write_json(run.path(name, "json"), _finite(about | result))
+    try:
+        write_json(run.path(name, "json"), _finite(about | result))
+    except UserError:
+        # What took long is not lost with the disk.
+        print(text)
+        raise
     return text
 
 
@@ -255,7 +261,7 @@ def _gmm(run):
         pairs = [evaluation.mean_and_error(values) for values in differences]
         result["run_minus_mixture"], result["run_minus_mixture_standard_error"] = map(list, zip(*pairs, strict=True))
         result["warnings"] += [f"the run's own NLL: {warning}" for warning in nll.warnings]
-    if _can_score(config, dataset):
+    if can_score(config, dataset):
         judge, kind = make_judge(config, dataset), result["score"]
 
         def score(samples):
@@ -364,8 +370,9 @@ def _pictures(run):
         if pairs:
             ends = images[:pairs], images[pairs : 2 * pairs]
             rows["interpolations"] = evaluation.interpolations(run.generator, *ends)
-    paths = {name: str(run.save_grid(name, images)) for name, images in rows.items()}
-    return "\n".join(paths.values()), {"pictures": paths, "temperatures": list(evaluation.TEMPERATURES)}
+    paths = {name: run.save_grid(name, images) for name, images in rows.items()}
+    names = {name: path.name for name, path in paths.items()}
+    return "\n".join(map(str, paths.values())), {"pictures": names, "temperatures": list(evaluation.TEMPERATURES)}
 
 
 def score_name(dataset):

@@ -147,7 +147,7 @@ class _Reproduction:
             training.train(config, make_scorer)
         except NotFiniteError as error:
             print(f"{stage.title}: {error}")
-            self._journal.fail(stage.key, str(error))
+            self._journal.fail(stage.key, error.known)
 
     def _is_measured(self, stage):
         return not self._missing(stage)
@@ -186,7 +186,7 @@ class _Reproduction:
                 print(measure(Run(config, self._dataset, model, folder), measurement.metric))
             except NotFiniteError as error:
                 print(f"{measurement.metric}: {error}")
-                self._journal.fail(measurement.failure_key(checkpoint), str(error))
+                self._journal.fail(measurement.failure_key(checkpoint), error.known)
 
 
 def _free_memory():

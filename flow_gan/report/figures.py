@@ -7,14 +7,18 @@ import math
 import os
 
 import matplotlib
+import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+# A figure looks the same whatever the user's matplotlibrc says, and needs no LaTeX for its text.
+_own_style = matplotlib.style.context("default", after_reset=True)
 _SIZE = (7.0, 4.5)
 _MOST_POINTS = 2000
 
 
+@_own_style
 def learning_curves(path, runs, unit, log_scale=False):
     """Draw train and validation NLL, and the critic's loss where there is one, over steps (Figure 2).
 
@@ -69,6 +73,7 @@ def is_wide(values):
     return known.size > 0 and bool(np.ptp(known) > 20 * max(abs(np.median(known)), 1))
 
 
+@_own_style
 def objective_curves(path, panels, unit, wide=()):
     """Draw a panel for each objective as the paper's Figure 2 has them: train, validation, and the critic's loss.
 
@@ -102,6 +107,7 @@ def objective_curves(path, panels, unit, wide=()):
     _save(figure, path)
 
 
+@_own_style
 def trade_off(path, points, unit, score):
     """Draw NLL against sample score, a point for each lambda, joined in their order, with MLE and ADV as the ends.
 
@@ -131,6 +137,7 @@ def trade_off(path, points, unit, score):
     _save(figure, path)
 
 
+@_own_style
 def sample_panels(path, grids):
     """Draw grids of samples, at most three side by side, each under its name (Figures 1 and 7).
 
@@ -150,6 +157,7 @@ def sample_panels(path, grids):
     _save(figure, path)
 
 
+@_own_style
 def score_curves(path, runs, score, colours=None):
     """Draw a sample score over steps (Figure 5).
 
@@ -163,13 +171,14 @@ def score_curves(path, runs, score, colours=None):
     colours = colours or _in_order(runs)
     for name, run in runs.items():
         axes.errorbar(
-            run["step"], run["score"], yerr=run["std"], color=colours[name], marker=".", capsize=2, label=name
+            run["step"], run["score"], yerr=_finite(run["std"]), color=colours[name], marker=".", capsize=2, label=name
         )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize="small")
     _save(figure, path)
 
 
+@_own_style
 def singular_value_cdf(path, runs, colours=None):
     """Draw the cumulative distribution of singular values of dG/dz on a log axis (Figures 4 and 8).
 
@@ -191,6 +200,7 @@ def singular_value_cdf(path, runs, colours=None):
     _save(figure, path)
 
 
+@_own_style
 def mixture_sweep(path, sweep, run_name, run_nll, run_score, score, unit):
     """Draw NLL and sample score of the Gaussian mixture over its bandwidth, against a run's (Figures 3 and 6).
 

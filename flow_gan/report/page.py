@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from flow_gan.report import orderings
 
-_STYLE = (pathlib.Path(__file__).parent / "page.css").read_text()
+_STYLE = (pathlib.Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 _SYMBOLS = {orderings.HOLDS: "✓", orderings.FAILS: "✗", orderings.UNDECIDED: "≈", orderings.UNKNOWN: "?"}
 _CLASSES = {

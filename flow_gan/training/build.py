@@ -2,12 +2,15 @@
 
 import concurrent.futures
 import dataclasses
+import math
 
 import numpy as np
 import tensorflow as tf
 
 from flow_gan import data as data_module
 from flow_gan import original
+from flow_gan.data import memory
+from flow_gan.data.dataset import SPLITS
 from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
@@ -100,6 +103,10 @@ def _checked(config, data):
         asked = getattr(config, flag)
         if asked is not None and asked != actual:
             raise UserError(f"--{flag}={asked}, but the images of --dataset={config.dataset} have {actual}")
+    check_grid(config, data.image_shape)
+    largest = max(len(data.split(split)) for split in SPLITS)
+    if config.mode != "train" and config.batch_size > largest:
+        raise UserError(f"--batch_size={config.batch_size}; --dataset={config.dataset} has {largest} images in a split")
     needed = config.batch_size * (batches_per_step(config) or 1)
     if config.mode == "train" and needed > len(data.train):
         raise UserError(
@@ -107,6 +114,13 @@ def _checked(config, data):
             f"--dataset={config.dataset} has {len(data.train)}"
         )
     return data
+
+
+def check_grid(config, image_shape):
+    """Raise `UserError` if a grid of `--num_samples` images does not fit in memory."""
+    # Latents and images, in 32 bits, at the least.
+    num_bytes = 8 * config.num_samples * math.prod(image_shape)
+    memory.require(num_bytes, f"a grid of --num_samples={config.num_samples}", "pass a smaller number")
 
 
 def batches_per_step(config):

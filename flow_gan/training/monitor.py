@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 import sys
+import time
 
 import keras
 import numpy as np
@@ -11,11 +12,18 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from flow_gan import data, random
-from flow_gan.bijectors import layer_not_finite
+from flow_gan.bijectors import layer_not_finite, watched_layers
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.training.build import is_validation_due, watched_batches, watched_images
+from flow_gan.training.diagnosis import magnitudes
 from flow_gan.training.run_folder import writing
 from flow_gan.training.signals import Interrupted, Stopped, StopSignals
+
+# A record waits no longer than this for those that are written with it, however slow the steps are.
+SECONDS_BETWEEN_WRITES = 10
+
+# What matters most comes first: a narrow terminal cuts the end off.
+_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}, {rate_fmt}]"
 
 HISTOGRAM_IMAGES = 256
 # Latents of as many at most, since TensorBoard's histogram takes some 250 bytes for each.
@@ -25,10 +33,10 @@ HISTOGRAM_VALUES = 2**20
 class Monitor(keras.callbacks.Callback):
     """Records every step, validates, saves checkpoints and samples, and stops at a non-finite loss or when asked.
 
-    A step's values stay on the device until they are written, every `log_every` steps, before each checkpoint and
-    at the end. Every `eval_every` steps and after the last: NLL of the validation images and of fixed training images,
-    sample grid, histogram, checkpoint. A generator without a likelihood has no NLL and no histogram, and so no best
-    weights by it.
+    A step's values stay on the device until they are written: after the first step, every `log_every` steps, after
+    `SECONDS_BETWEEN_WRITES`, before each checkpoint and at the end. Every `eval_every` steps and after the last: NLL of
+    the validation images and of fixed training images, sample grid, histogram, checkpoint. A generator without a
+    likelihood has no NLL and no histogram, and so no best weights by it.
 
     A step's record is written when all that is due after the step is done, and the checkpoint after that. A signal to
     stop breaks a validation off; the checkpoint then says so, and a run going on from it begins with the validation.
@@ -77,6 +85,7 @@ class Monitor(keras.callbacks.Callback):
         images = dataset.validation.images[np.arange(min(count, len(dataset.validation)))]
         self._histogram_images = data.dequantize(images, 0.5, dataset.levels)
         self._pending = []
+        self._written_at = -math.inf
         self._bar = None
         self._watched = None
         self._saved_step = None
@@ -93,8 +102,9 @@ class Monitor(keras.callbacks.Callback):
             desc="training",
             unit="step",
             mininterval=0.5 if sys.stderr.isatty() else 10,
+            dynamic_ncols=True,
+            bar_format=_BAR,
         )
-
         if self._checkpoints.is_step_unfinished:
             self._signals.protect()
             self._finish([self._metrics_file.take_back()])
@@ -109,6 +119,8 @@ class Monitor(keras.callbacks.Callback):
         self._bar.update()
         if self._is_validation_due or self._is_score_due or self._step % self._config.log_every == 0:
             self._finish(self._collect())
+        elif time.monotonic() - self._written_at > SECONDS_BETWEEN_WRITES:
+            self._metrics_file.write(self._collect())
         if self._signals.received:
             self._stop()
 
@@ -138,6 +150,7 @@ class Monitor(keras.callbacks.Callback):
             self._tensorboard.train(self._step, records[-1])
         if self._is_validation_due or self._is_score_due:
             self._save(unfinished=is_interrupted)
+        self._show(records[-1])
 
     def _stop(self):
         """Save what is not saved yet, and leave `fit` at once: at its usual end other processes would be waited for."""
@@ -175,19 +188,31 @@ class Monitor(keras.callbacks.Callback):
                     raise self._failure(step, f"{name} is {value}")
             records.append(record)
         self._pending = []
-        self._bar.set_postfix_str(self._progress(records[-1]), refresh=False)
+        self._written_at = time.monotonic()
+        self._show(records[-1])
         return records
 
-    def _progress(self, record):
-        if "nll" not in record:
-            return f"critic loss {record['critic_loss']:.3f}, generator loss {record['generator_loss']:.3f}"
-        return f"train NLL {self._dataset.format_nll(record['nll'])}{self._best_text()}"
+    def _show(self, record):
+        """Let the progress bar tell of a step."""
+        if "nll" in record:
+            text = f"train {self._dataset.format_nll(record['nll'])}"
+        else:
+            text = f"critic {record['critic_loss']:.3f}, generator {record['generator_loss']:.3f}"
+        best = float(self._checkpoints.best_nll)
+        if math.isfinite(best):
+            text += f", best {self._dataset.format_nll(best)}"
+        self._bar.set_postfix_str(text, refresh=False)
 
     def failure_in_step(self, what):
-        """Return the `NotFiniteError` for a step that broke off, with the finished steps before it recorded."""
+        """Return the `NotFiniteError` for a step that broke off, with the finished steps before it recorded.
+
+        Args:
+          what: str, from `bijectors.layer_not_finite`.
+        """
         if self._pending:
             self._metrics_file.write(self._collect())
-        return self._failure(self._step + 1, what)
+        sizes = magnitudes(self.model, self._config, self._dataset.train.images, self._step, what)
+        return self._failure(self._step + 1, f"{what} ({sizes})" if sizes else what)
 
     def _check_weights(self):
         """Stop before a model is saved that the last update has spoilt: its losses are from before that update."""
@@ -201,22 +226,24 @@ class Monitor(keras.callbacks.Callback):
         images, fast = watched_images(self._dataset)[split], self.model.generator.fast_batch_size
         for batch in data.evaluation_batches(images, split, min(fast, len(images))):
             try:
-                self.model.generator.bijector(validate_args=True).inverse(self.model.evaluation_images(batch))
+                with watched_layers() as layers:
+                    self.model.generator.bijector(validate_args=True).inverse(self.model.evaluation_images(batch))
             except tf.errors.InvalidArgumentError as error:
-                return layer_not_finite(error)
+                *_, (largest, _) = layers.values()
+                image = {"train": "a training image", "validation": "a validation image"}[split]
+                return f"{layer_not_finite(error)} on {image} (the layer's input is {largest:.3g} at most)"
         return None
 
     def _failure(self, step, what):
+        known = f"step {step}: {what}, so training stopped; expected finite values"
         saved = self._checkpoints.latest_path
-        kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was saved before it"
+        if saved is None:
+            return NotFiniteError(f"{known}; no checkpoint was saved before it", known)
         return NotFiniteError(
-            f"step {step}: {what}, so training stopped; expected finite values; {kept}. "
-            "A smaller --learning_rate or another --seed may help"
+            f"{known}; the last good checkpoint is {saved}. --mode=evaluate and --mode=sample take it with "
+            f"--run_dir={self._folder.path} --checkpoint=latest; --resume would come to the same step in the same way",
+            known,
         )
-
-    def _best_text(self):
-        best = float(self._checkpoints.best_nll)
-        return f", best validation NLL {self._dataset.format_nll(best)}" if math.isfinite(best) else ""
 
     def validate(self):
         """Save a grid and the best weights; return the watched images' NLL as a part of the step's record."""

@@ -47,14 +47,14 @@ class MetricsFile:
 
     def __init__(self, path, last_step=0):
         if last_step and path.exists():
-            lines = path.read_text().splitlines()
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             kept = [line for line in lines if _step_of(line) <= last_step]
             write_whole(path, "".join(line + "\n" for line in kept))
         else:
             write_whole(path, "")
         self._path = path
         self._kept = None
-        self._file = open(path, "a")  # noqa: SIM115, open for the whole run
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  for the whole run
 
     def write(self, records):
         """Append dicts, each with "step"."""
@@ -67,11 +67,11 @@ class MetricsFile:
             self._file.close()
             write_whole(self._path, self._kept + text)
             self._kept = None
-            self._file = open(self._path, "a")  # noqa: SIM115
+            self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115
 
     def take_back(self):
         """Return the last record, {name: float}; what is written next takes its place."""
-        *kept, last = self._path.read_text().splitlines()
+        *kept, last = self._path.read_text(encoding="utf-8").splitlines()
         self._kept = "".join(line + "\n" for line in kept)
         return {name: float("nan") if value is None else value for name, value in json.loads(last).items()}
 

@@ -8,7 +8,7 @@ import pathlib
 import filelock
 import tensorflow as tf
 
-from flow_gan.errors import UserError
+from flow_gan.errors import PATTERN_CHARACTERS, UserError, check_tensorflow_path
 
 _LOCK = ".lock"
 _PROBE = ".probe"
@@ -54,12 +54,29 @@ class RunFolder:
 
     def unlock(self):
         """Let other processes train in this folder."""
-        self._lock.release()
+        release(self._lock)
 
     def write_config(self, config):
         """Write config.json, whole or not at all."""
         write_whole(self.config_file, config.to_json())
         self.samples.mkdir(parents=True, exist_ok=True)
+
+
+def release(lock):
+    """Release a `filelock.FileLock` that is held, and leave no file of it."""
+    if lock.is_locked:
+        # While it is held: one that waits for the file which is gone notices it, and locks a new one.
+        with contextlib.suppress(OSError):
+            os.unlink(lock.lock_file)
+    lock.release()
+
+
+def check_paths(config):
+    """Raise `UserError` if TensorFlow could not read what a new run or a resumed one writes."""
+    folder = "runs_dir" if config.run_dir is None else "run_dir"
+    for name in (folder, "checkpoint_dir"):
+        if getattr(config, name) is not None:
+            check_tensorflow_path(f"--{name}", getattr(config, name))
 
 
 def create(config):
@@ -78,12 +95,17 @@ def create(config):
     path = config.run_dir
     if path is None:
         dataset = pathlib.Path(config.dataset.partition(":")[0]).stem
+        dataset = "".join("_" if character in PATTERN_CHARACTERS else character for character in dataset)
         path = _next_free(config, f"{dataset}_{config.model_type}_{config.objective}")
     folder = RunFolder(path, config)
     folder.lock()
-    # Another process may have passed the check above at the same time.
-    check_free("run_dir", path)
-    folder.write_config(config)
+    try:
+        # Another process may have passed the check above at the same time.
+        check_free("run_dir", path)
+        folder.write_config(config)
+    except BaseException:
+        folder.unlock()
+        raise
     return folder
 
 
@@ -103,12 +125,18 @@ def _make(name, path):
         raise UserError(f"{name} cannot be written: {error}") from error
 
 
+def check_writable(folder):
+    """Raise `UserError` unless the results of a run, a `RunFolder`, can be written, before they are computed."""
+    _make(f"--run_dir={folder.path}", folder.evaluation)
+
+
 def read_config(run_dir):
     """Return (text, path) of the config.json of an existing run."""
+    check_tensorflow_path("--run_dir", run_dir)
     path = pathlib.Path(run_dir) / "config.json"
     try:
-        return path.read_text(), path
-    except OSError as error:
+        return path.read_text(encoding="utf-8"), path
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error})") from error
 
 
@@ -129,13 +157,14 @@ def write_whole(path, text):
     """Write a text file so that a crash leaves the old or the new content, never a part."""
     temporary = path.with_name(path.name + ".tmp")
     with writing(path):
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
 
 
 def write_json(path, value):
     """Write `value` as a JSON file, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(value, indent=2) + "\n")
 
 

@@ -39,12 +39,13 @@ def train(config, make_scorer=None):
     try:
         return _train(config, make_scorer)
     except tf.errors.OpError as error:
-        if config.strategy != "multi_worker":
+        if config.strategy != "multi_worker" or isinstance(error, tf.errors.ResourceExhaustedError):
             raise
         raise _lost(error) from error
 
 
 def _train(config, make_scorer):
+    run_folder.check_paths(config)
     config, dataset, strategy, model = build.prepare(config)
     if model.generator.has_likelihood and not model.generator.has_per_image_likelihood:
         logging.warning(NO_PER_IMAGE_LIKELIHOOD)
@@ -93,6 +94,7 @@ def _train(config, make_scorer):
 def load_model(config, levels=256):
     """Return (model, folder) of the run `config.run_dir`, with the weights of `config.checkpoint`."""
     select_gpu(config.gpu_nr)
+    build.check_grid(config, [getattr(config, name) for name in build.SIZE_FLAGS])
     model = build.build_model(config, levels)
     folder = run_folder.RunFolder(config.run_dir, config)
     Checkpoints(model, folder.checkpoints).restore(config.checkpoint)
@@ -138,6 +140,8 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
         except tf.errors.OpError as error:
             if layer_not_finite(error):
                 raise monitor.failure_in_step(layer_not_finite(error)) from error
+            if isinstance(error, tf.errors.ResourceExhaustedError):
+                raise
             if has_several_processes(model.distribute_strategy):
                 raise _lost(error, f", with {checkpoints.latest_path or 'no checkpoint'} saved last") from error
             raise

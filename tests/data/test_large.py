@@ -115,7 +115,7 @@ def test_a_level_that_is_found_late(tmp_path, monkeypatch):
 
 def anonymous_memory():
     """Return the bytes of the process that no file backs."""
-    with open("/proc/self/status") as status:
+    with open("/proc/self/status", encoding="utf-8") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
 
 

@@ -254,7 +254,7 @@ def test_inception_with_random_weights_from_a_file(tmp_path):
     original = keras.applications.InceptionV3(weights=None)
     original.save_weights(path)
     judge = classifier.load_classifier("inception_v3", striped_dataset(), tmp_path, str(path))
-    assert judge.name == f"inception_v3 ({path})" and not judge.knows_labels and judge.test_accuracy is None
+    assert judge.name == f"inception_v3 ({path.name})" and not judge.knows_labels and judge.test_accuracy is None
     images = striped(2).images
     probabilities, features = judge.predict(images)
     assert features.shape == (2, 2048)

@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import re
 import shutil
 
 import numpy as np
@@ -200,7 +201,10 @@ def test_compare(runs, tmp_path, capsys, monkeypatch):
     assert rows["adv"][0] == "ADV" and rows["adv"][2] == "best_score"
     assert rows["dcgan"][0] == "ADV, dcgan wgan" and rows["dcgan"][3] == "-"
     assert "+-" in rows["dcgan"][1] and rows["dcgan"][2] == "latest"
-    assert any("--metrics=ais computes it" in line for line in second)
+    # The exact NLL is of other weights than this table's, and says so.
+    assert estimates_of(text, "mle") == ["best_score", f"{exact}, best", "-", "-", "-"]
+    assert "No AIS is stored of mle, adv, dcgan; --metrics=ais computes it." in second
+    assert "No score" not in text and "No NLL" not in text
     for name in ("nll", "scores"):
         assert PIL.Image.open(tmp_path / "comparison-1" / f"{name}.png").size[0] > 500
     # What is stored is not measured again, ...
@@ -219,6 +223,40 @@ def test_compare(runs, tmp_path, capsys, monkeypatch):
     path.write_text(whole)
     with pytest.raises(AssertionError, match=r"measured .*'mle', 'nll'"):
         main([*command, "--num_examples=7"])
+
+
+def estimates_of(text, run):
+    """Return the cells of a run's row in Table 3 from its weights on."""
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {run} ") and line.count("|") == 8]
+    return [cell.strip() for cell in row.split("|")[3:-1]]
+
+
+def test_compare_takes_each_estimate_from_its_own_measure(runs, tmp_path):
+    """With the exact NLL and KDE alone the table of estimates has both, and no NLL is the Parzen window's."""
+    command = ["--mode=compare", f"--run_dirs={runs / 'mle'},{runs / 'dcgan'}", f"--runs_dir={tmp_path}"]
+    assert main([*command, "--metrics=nll, kde", "--kde_samples=50", "--num_examples=30"]) == 0
+    text = (tmp_path / "comparison-1" / "tables.md").read_text()
+    nll, kde = stored(runs / "mle", "nll-test-best"), stored(runs / "mle", "kde-test-best_score")
+    exact = f"{nll['nats']:.2f} +- {nll['nats_standard_error']:.2f}"
+    window = f"{kde['best_test_nll']:.2f} +- {kde['best_test_standard_error']:.2f}"
+    (tested,) = [line.split("|")[5].strip() for line in text.splitlines() if re.match(r"\| mle .*(\|.*){8}", line)]
+    assert tested == exact
+    assert estimates_of(text, "mle") == ["best_score", f"{exact}, best", "-", window, "-"]
+    assert "mle: 30 of 250 images in KDE" in text and "dcgan: 30 of 250 images in KDE" in text
+    # A DCGAN cannot have an exact NLL, and nothing advises one.
+    assert "No NLL" not in text and "No score is stored of mle, dcgan; --metrics=scores computes it." in text
+
+
+def test_compare_advises_what_can_be_had(runs, tmp_path):
+    """No scores without labels, and no AIS under a prior with an edge."""
+    np.save(tmp_path / "set.npy", np.random.default_rng(0).integers(0, 256, (300, 4, 4, 1)).astype(np.uint8))
+    changes = SMALL | {"like_reg": 0.0, "prior": "uniform", "dataset": tmp_path / "set.npy", "max_steps": 1}
+    flags = [f"--{name}={value}" for name, value in changes.items()]
+    assert main([f"--run_dir={tmp_path / 'run'}", *flags]) == 0
+    assert main(["--mode=compare", f"--run_dirs={tmp_path / 'run'}", f"--runs_dir={tmp_path}"]) == 0
+    text = (tmp_path / "comparison-1" / "tables.md").read_text()
+    assert "--metrics" not in text
+    assert "There are no scores by a classifier that is trained on labels, which set has not." in text
 
 
 def refuse(*args):

@@ -19,13 +19,15 @@ from tests.report.test_page import check_html
 
 def check_report(path):
     """Assert that a report has all that it should have; return (its reader, tables.json, all verdicts by claim)."""
-    reader = check_html(path.read_text())
+    reader = check_html(path.read_text(encoding="utf-8"))
     figures = {f"figure-{number}" for number in range(1, 9)}
     tables = {"table-1", "table-2", "table-3", "trade-off", "ablation", "trainings", "stages", "machine", "settings"}
     assert figures | tables <= set(reader.ids)
-    stored = json.loads((path.parent / "tables.json").read_text())
+    stored = json.loads((path.parent / "tables.json").read_text(encoding="utf-8"))
+    for file in path.parent.iterdir():
+        assert str(path.parent.parent).encode() not in file.read_bytes(), f"{file} names a folder of this machine"
     assert {"estimators", "jacobian", "trade-off", "ablation", "stages"} <= stored["tables"].keys()
-    assert (path.parent / "tables.csv").read_text().startswith("table,row,column,value,error,text\n")
+    assert (path.parent / "tables.csv").read_text(encoding="utf-8").startswith("table,row,column,value,error,text\n")
     verdicts = [verdict for section in stored["orderings"].values() for verdict in section]
     assert len(verdicts) > 18
     assert {verdict["status"] for verdict in verdicts} <= {HOLDS, FAILS, UNDECIDED, UNKNOWN}

@@ -35,7 +35,7 @@ def test_learning_curves(tmp_path, drawn):
     assert lines.keys() == {f"{name}, {split}" for name in runs for split in ("train", "validation")}
     np.testing.assert_array_equal(lines["mle, train"].get_ydata(), [5.0, np.nan, 1.0])
     np.testing.assert_array_equal(lines["mle, validation"].get_ydata(), [6.0, 7.0, np.nan])
-    assert "<svg" in (tmp_path / "curves.svg").read_text()
+    assert "<svg" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["False.png", "True.png", "curves.svg"]
 
 

@@ -12,6 +12,8 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).parents[2]
+# Seconds after which a process is taken to hang: many times what one takes where other programs use the machine.
+BOUND = 1800
 # Small enough that a process spends its time on starting up.
 SMALL = ("--hidden_layers=8", "--no_of_layers=0", "--df_dim=2", "--n_critic=1", "--eval_every=4", "--log_every=3")
 
@@ -54,10 +56,20 @@ def start(arguments, before="", devices=1, task=None):
     )
 
 
-def finish(process, timeout=120):
+def until(get, process=None):
+    """Return get() once it is anything, as long as a process runs if one is given."""
+    deadline = time.monotonic() + BOUND
+    while not (value := get()):
+        assert process is None or process.poll() is None, f"the process ended with status {process.returncode}"
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.05)
+    return value
+
+
+def finish(process):
     """Wait for a process; return (status, what it printed, what it complained of)."""
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=BOUND)
     finally:
         process.kill()
     return process.returncode, out, err

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from flow_gan.training import saved_step
-from tests.training.processes import finish, killer, start
+from tests.training.processes import finish, killer, start, until
 from tests.training.same_run import assert_same_run, lines_of
 
 MONITOR = "flow_gan.training.monitor:Monitor"
@@ -68,12 +68,11 @@ def test_twenty_random_kills(tmp_path):
         process = start([f"--run_dir={killed}", *arguments, *resume])
         if len(steps) < 20:
             waits_for_a_checkpoint = moments.random() < 0.75
-            while waits_for_a_checkpoint and saved_step(killed / "checkpoints", "latest") == before:
-                assert process.poll() is None, finish(process)
-                time.sleep(0.01)
+            if waits_for_a_checkpoint:
+                until(lambda before=before: saved_step(killed / "checkpoints", "latest") != before, process)
             time.sleep(moments.uniform(0, 1 if waits_for_a_checkpoint else 15))
             process.kill()
-        status, _, err = finish(process, 600)
+        status, _, err = finish(process)
         if status == 0:
             break
         assert status == -signal.SIGKILL, err

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -46,7 +45,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
     ]
     alone = train_each_case(make_strategy("one_device", 100))
     for process in together:
-        status, _, err = finish(process, 300)
+        status, _, err = finish(process)
         assert status == 0, err
     for path in paths:
         found = json.loads(path.read_text())
@@ -74,12 +73,9 @@ def test_a_run_whose_second_process_is_killed(tmp_path):
     before_the_kill = killer("flow_gan.training.follower:Follower", "on_train_batch_end", 6)
     survivor, victim = start_both([], [killed, elsewhere], before=before_the_kill)
     assert finish(victim)[0] == -signal.SIGKILL
-    start_of_wait = time.monotonic()
     status, _, err = finish(survivor)
-    waited = time.monotonic() - start_of_wait
     assert status == 2 and "Traceback" not in err, err
     assert "error: another process of this run was lost" in err and "ckpt-4 saved last" in err
-    assert waited < 60
     for process in start_both(["--resume"], [killed, killed]):
         status, out, err = finish(process)
         assert status == 0, err

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 
@@ -15,6 +14,7 @@ import tensorflow as tf
 
 from flow_gan import config, training
 from flow_gan.training.records import TensorBoardLog
+from tests.training.processes import until
 from tests.training.test_training import DCGAN, events_of, lines_of, settings
 
 SCORES = {
@@ -65,20 +65,20 @@ def pages(runs):
         for name, (folder, flags) in folders.items():
             command = [sys.executable, "-m", "tensorboard.main", "--host=127.0.0.1", "--port=0", *flags]
             log = runs.parent / f"{runs.name}-{name}.log"
-            with open(log, "w") as file:
+            with open(log, "w", encoding="utf-8") as file:
                 process = subprocess.Popen([*command, f"--logdir={folder}"], stdout=file, stderr=file)
             processes.append(process)
-            logs[name] = log
-        yield {name: asker(log) for name, log in logs.items()}
+            logs[name] = log, process
+        yield {name: asker(*started) for name, started in logs.items()}
     finally:
         for process in processes:
             process.terminate()
             process.wait()
 
 
-def asker(log):
+def asker(log, process):
     """Return the function that asks the TensorBoard with this log, once it says where it is."""
-    address = until(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()))[0]
+    address = until(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()), process)[0]
 
     def ask(path, request=None):
         data = None if request is None else json.dumps(request).encode()
@@ -87,15 +87,6 @@ def asker(log):
             return json.load(answer)
 
     return ask
-
-
-def until(get, seconds=90):
-    """Return get() once it is anything."""
-    deadline = time.monotonic() + seconds
-    while not (value := get()):
-        assert time.monotonic() < deadline, "TensorBoard does not show it"
-        time.sleep(0.2)
-    return value
 
 
 def table(ask):

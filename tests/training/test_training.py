@@ -12,8 +12,10 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import config, training
 from flow_gan.evaluation import evaluate_nll
+from flow_gan.flow_gan import StepDraws
 from flow_gan.training import build
 from flow_gan.training.checkpoints import Checkpoints
+from flow_gan.training.monitor import Monitor
 from flow_gan.training.records import MetricsFile, TensorBoardLog
 from flow_gan.training.strategy import select_gpu
 from tests.training.same_run import events_of, lines_of
@@ -121,7 +123,7 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, objective):
     training.train(settings(whole, **changes))
     training.train(settings(parts, **(changes | {"max_steps": 10})))
     # What a run writes after its last checkpoint and before a crash is cut off again.
-    with open(parts / "metrics.jsonl", "a") as file:
+    with open(parts / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write('{"step": 11, "nll": 0.0}\n{"step": 12, "nl')
     late = TensorBoardLog(parts / "tensorboard", lambda nats: nats, 10)
     late.train(11, {"nll": 0.0})
@@ -233,7 +235,7 @@ def test_subfolders_elsewhere(tmp_path):
     training.train(settings(tmp_path / "run", max_steps=1, n_critic=0, **places))
     assert (tmp_path / "checkpoint" / "latest").is_dir() and (tmp_path / "log" / "train").is_dir()
     assert (tmp_path / "sample" / "step-0000001.png").exists()
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [".lock", "config.json", "metrics.jsonl"]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json", "metrics.jsonl"]
 
 
 def test_mirrored_run(tmp_path):
@@ -279,7 +281,7 @@ def test_what_the_last_update_spoilt_is_not_saved(tmp_path, objective):
 
 
 def test_a_non_finite_loss_before_any_validation(tmp_path):
-    with pytest.raises(flow_gan.UserError, match=r"the last good checkpoint is .*latest/ckpt-0\."):
+    with pytest.raises(flow_gan.UserError, match=r"the last good checkpoint is .*latest/ckpt-0\. --mode=evaluate"):
         training.train(settings(tmp_path / "run", n_critic=0, learning_rate=1e30))
 
 
@@ -461,9 +463,43 @@ def test_the_layer_at_fault_is_named(tmp_path, changes):
         flow_gan.UserError, match=r"step (\d+): the (result|gradient) of layer \w+_\d is not finite"
     ) as error:
         training.train(diverging)
+    assert re.search(
+        r"in the likelihood \|z\| is \S+ at most, the layer's input \S+, its result \S+\)", str(error.value)
+    )
+    assert f"--run_dir={folder} --checkpoint=latest" in str(error.value) and str(folder) not in error.value.known
     # It stops in the step itself, not when the logs are next looked at; the steps before it are recorded.
     step = int(re.search(r"step (\d+)", str(error.value))[1])
     assert [line["step"] for line in lines_of(folder)] == list(range(1, step))
+
+
+@pytest.mark.parametrize("objective", [{"n_critic": 2, "critic_batches": "fresh"}, {"data_on_device": True}])
+def test_the_magnitudes_of_a_step_are_those_that_it_had(tmp_path, monkeypatch, objective):
+    """At step 3 coupling_2 adds 1e30: |z| and the layer's input are those that the step's own passes saw."""
+    seen = {"latent": [], "likelihood": []}
+
+    def spoil(self, batch, logs=None):
+        if batch == 1:
+            self.model.generator.networks[1].dense[-1].bias.assign(np.full(32, 1e30, np.float32))
+
+    def latent(self, run=0):
+        z = original_latent(self, run)
+        tf.py_function(lambda z: seen["latent"].append(float(np.abs(z).max())), [z], [])
+        return z
+
+    original_latent, on_train_batch_end = StepDraws.latent, Monitor.on_train_batch_end
+    monkeypatch.setattr(StepDraws, "latent", latent)
+    monkeypatch.setattr(
+        Monitor, "on_train_batch_end", lambda self, *a, **k: (on_train_batch_end(self, *a, **k), spoil(self, *a, **k))
+    )
+    config_ = settings(tmp_path / "run", eval_every=100, log_every=100, batch_norm=False, **objective)
+    with pytest.raises(flow_gan.UserError, match=r"step 3: .* of layer \w+ is not finite \(in sampling") as error:
+        training.train(config_)
+    said = str(error.value)
+    z = float(re.search(r"in sampling \|z\| is (\S+) at most", said)[1])
+    # The step's own z, and that drawn for the message, which is the last.
+    assert z == pytest.approx(seen["latent"][-1], rel=1e-2) and seen["latent"][-1] in seen["latent"][:-1]
+    inputs, results = re.findall(r"the layer's input (\S+), its result ([^;)]+)", said)[0]
+    assert max(float(inputs), float(results)) > 1e29 and "; in the likelihood |z| is" in said
 
 
 @pytest.mark.parametrize(
@@ -482,8 +518,10 @@ def test_what_is_at_fault_in_a_validation(tmp_path, monkeypatch, weight_of, what
 
     test_step = flow_gan.FlowGAN.test_step
     monkeypatch.setattr(flow_gan.FlowGAN, "test_step", spoil)
-    with pytest.raises(flow_gan.UserError, match=f"step 1: the {what} is not finite"):
+    with pytest.raises(flow_gan.UserError, match=f"step 1: the {what} is not finite") as error:
         training.train(settings(tmp_path / "run", n_critic=0, max_steps=1))
+    if "result" in str(error.value):
+        assert re.search(r"on a validation image \(the layer's input is [\d.]+ at most\)", str(error.value))
 
 
 @pytest.mark.parametrize("critic_batches", ["shared", "fresh"])

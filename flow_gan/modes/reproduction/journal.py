@@ -7,8 +7,8 @@ import shlex
 
 import filelock
 
-from flow_gan.errors import UserError
-from flow_gan.training.run_folder import write_json
+from flow_gan.errors import UserError, check_tensorflow_path
+from flow_gan.training.run_folder import release, write_json
 
 _LOCK = ".lock"
 _FILE = "reproduction.json"
@@ -32,6 +32,7 @@ class Journal:
     """
 
     def __init__(self, folder):
+        check_tensorflow_path("--run_dir", folder)
         self.folder = pathlib.Path(folder)
         self._file = self.folder / _FILE
         if self.folder.exists() and not self.folder.is_dir():
@@ -55,7 +56,7 @@ class Journal:
         if not self._file.exists():
             return {}
         try:
-            content = json.loads(self._file.read_text())
+            content = json.loads(self._file.read_text(encoding="utf-8"))
             stages = content["stages"].values()
             stages_ok = all({"title", "seconds", "done"} <= stage.keys() for stage in stages)
             if stages_ok and isinstance(content["failed"], dict):
@@ -70,7 +71,7 @@ class Journal:
 
     def close(self):
         """Let other processes work in the folder."""
-        self._lock.release()
+        release(self._lock)
 
     def begin(self, config):
         """Record with which settings the reproduction runs, {setting: value}."""

@@ -1,0 +1,54 @@
+"""What is known of a step whose numbers are not finite, found out once it has failed."""
+
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from flow_gan import data
+from flow_gan.bijectors import watched_layers
+from flow_gan.training.build import batches_per_step
+
+
+def magnitudes(model, config, images, step, what):
+    """Return how large z and a layer's input and result were in a step that broke off, in words; "" if it is not known.
+
+    The step's draws follow from the seed and its number, so that nothing is kept for this while training goes well.
+    Of the weights an update may have changed some before the step broke off.
+
+    Args:
+      model: `FlowGAN` of a flow.
+      config: the run's configuration.
+      images: uint8 [N, H, W, C], the training images.
+      step: int, steps made before this one.
+      what: str, from `bijectors.layer_not_finite`, which names the layer.
+    """
+    layer = re.search(r"layer (\w+)", what)[1]
+    steps = config.batch_size, config.seed, step, step + 1, batches_per_step(config)
+    batch = next(iter(data.training_batches(images, *steps)))
+    batch = batch if batches_per_step(config) is None else batch[:, -1]
+    model.step.assign(step)
+    draws = model.draws(batch)
+    run = config.n_critic if config.critic_batches == "fresh" else 0
+    found = []
+    if config.n_critic:
+        found.append(_pass(model, layer, "forward", draws.latent(run), "sampling"))
+    if model.has_likelihood_objective:
+        found.append(_pass(model, layer, "inverse", draws.likelihood_images(batch), "the likelihood"))
+    return "; ".join(filter(None, found))
+
+
+def _pass(model, layer, direction, value, name):
+    """Return the magnitudes of one pass through the flow, normalised by the batch's statistics as in training."""
+    bijector = model.generator.bijector(training=True, updates=0, validate_args=False)
+    try:
+        with watched_layers() as layers:
+            result = getattr(bijector, direction)(value)
+    except tf.errors.OpError:
+        return ""
+    if layer not in layers:
+        return ""
+    z = np.abs(value if direction == "forward" else result).max()
+    return (
+        f"in {name} |z| is {z:.3g} at most, the layer's input {layers[layer][0]:.3g}, its result {layers[layer][1]:.3g}"
+    )
