@@ -9,7 +9,7 @@ import textwrap
 
 from absl import flags
 
-from flow_gan.data import ALIASES, NAMED_DATASETS, VALIDATION_SPLITS
+from flow_gan.data import NAMED_DATASETS, VALIDATION_SPLITS, canonical_name
 from flow_gan.errors import UserError, check_choice
 from flow_gan.evaluation.classifier import CLASSIFIERS
 from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
@@ -284,7 +284,7 @@ class Config:
     sample_dir: str | None = _setting(None, "Recording", "folder of sample grids; <run_dir>/samples if not given")
 
     def __post_init__(self):
-        object.__setattr__(self, "dataset", ALIASES.get(self.dataset, self.dataset))
+        object.__setattr__(self, "dataset", canonical_name(self.dataset))
         for field in dataclasses.fields(self):
             if field.metadata["choices"]:
                 check_choice(f"--{field.name}", getattr(self, field.name), field.metadata["choices"])

@@ -10,21 +10,22 @@ from flow_gan.data.batches import (
 )
 from flow_gan.data.dataset import Dataset, Split, bits_per_dim
 from flow_gan.data.grid import image_grid, save_png
-from flow_gan.data.load import ALIASES, NAMED_DATASETS, levels_of, load, open_dataset
+from flow_gan.data.load import NAMED_DATASETS, canonical_name, is_path, levels_of, load, open_dataset
 from flow_gan.data.public import VALIDATION_SPLITS
 from flow_gan.data.public import known as known_dataset
 
 __all__ = [
-    "ALIASES",
     "NAMED_DATASETS",
     "VALIDATION_SPLITS",
     "Dataset",
     "Split",
     "bits_per_dim",
+    "canonical_name",
     "dequantize",
     "evaluation_batch_size",
     "evaluation_batches",
     "image_grid",
+    "is_path",
     "known_dataset",
     "levels_of",
     "load",
