@@ -133,7 +133,7 @@ def _check(path, name, array, labels):
         )
     channels = array.shape[3] if array.ndim == 4 else 1
     if channels not in CHANNELS:
-        hint = ", channels last" if array.shape[1] in CHANNELS else ""
+        hint = ", channels last" if array.shape[1] in (1, 3) else ""
         raise UserError(
             f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}, of {channels} channels; expected "
             f"[N, H, W, C] with 1, 3 or 4{hint}"

@@ -9,8 +9,8 @@ import PIL.ImageOps
 
 from flow_gan.errors import UserError
 
-# What the endings of `folder.ENDINGS` stand for. A JPEG file of several pictures, from a camera, is an MPO.
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP")
+# What the endings of `folder.ENDINGS` stand for.
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 
 # Kinds of images. One of a palette of greys alone may be either; of another palette only the pixels tell.
 GREY, COLOUR, GREY_PALETTE, PALETTE = range(4)
@@ -124,9 +124,10 @@ def _check(path, image, head):
         raise UserError(f"{shown(path)} has more than 8 bits per channel; expected 8 at most")
     if image.mode not in _KINDS:
         raise UserError(f"{shown(path)} has colours of mode {image.mode}; expected a grey, an RGB or a palette image")
+    # Cameras add previews to a JPEG file, which Pillow then calls an MPO.
     if image.format != "MPO" and getattr(image, "is_animated", False):
         raise UserError(f"{shown(path)} holds several pictures; expected one")
-    if image.format in ("BMP", "DIB") and image.mode in ("1", "L") and image.tile[0][0] == "raw":
+    if image.format == "BMP" and image.mode in ("1", "L") and image.tile[0][0] == "raw":
         bits = int.from_bytes(head[28:30], "little")
         if bits != (1 if image.mode == "1" else 8):
             # Pillow would take two pixels for one.

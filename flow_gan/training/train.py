@@ -49,6 +49,8 @@ def _train(config, make_scorer):
     if model.generator.has_likelihood and not model.generator.has_per_image_likelihood:
         logging.warning(NO_PER_IMAGE_LIKELIHOOD)
     last_step = build.num_steps(config, dataset)
+    if config.resume:
+        _require_same_data(config, dataset)
     if not is_chief(strategy):
         _follow(config, dataset, strategy, model, last_step)
         return None
@@ -63,6 +65,8 @@ def _train(config, make_scorer):
         from_chief(strategy, first_step)
         if config.resume:
             folder.write_config(config)
+        folder.write_data(config.dataset, dataset.digest)
+        if config.resume:
             checkpoints.drop_after(first_step)
         if checkpoints.latest_path is None:
             # To go on from whenever the run is killed.
@@ -97,6 +101,16 @@ def load_model(config, levels=256):
     folder = run_folder.RunFolder(config.run_dir, config)
     Checkpoints(model, folder.checkpoints).restore(config.checkpoint)
     return model, folder
+
+
+def _require_same_data(config, dataset):
+    folder = run_folder.RunFolder(config.run_dir, config)
+    if folder.has_other_data(dataset.digest):
+        raise UserError(
+            f"--dataset={config.dataset} is not what the run {config.run_dir} was trained on: its digest, of names, sizes "
+            f"and contents, is {dataset.digest[:12]}, not {folder.data_digest()[:12]}; expected the same data, or a new "
+            "run"
+        )
 
 
 def _open_run(config):
