@@ -471,7 +471,10 @@ REPRODUCTION = (
     *("classifier", "classifier_dir", "inception_weights"),
 )
 # What --mode=compare measures its runs with.
-COMPARISON = ("dataset", "data_dir", "batch_size", "split", "gpu_nr", "classifier_dir", "inception_weights", *EVALUATION)
+COMPARISON = (
+    *("dataset", "data_dir", "batch_size", "split", "gpu_nr", "classifier_dir", "inception_weights"),
+    *EVALUATION,
+)
 
 
 def from_json(text, path):

@@ -2,6 +2,7 @@
 
 from flow_gan.bijectors import dequantize
 from flow_gan.data.batches import (
+    ReadingError,
     evaluation_batch_size,
     evaluation_batches,
     reading_errors,
@@ -18,6 +19,7 @@ __all__ = [
     "NAMED_DATASETS",
     "VALIDATION_SPLITS",
     "Dataset",
+    "ReadingError",
     "Split",
     "bits_per_dim",
     "canonical_name",

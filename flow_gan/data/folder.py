@@ -37,11 +37,11 @@ def load(path, levels):
 
     All images have one size and are grey or colour alike, see `image_file`; images of a palette of greys are what the
     others are, and grey where there are no others. Up to `IN_MEMORY` bytes of images are read at once. Of more, the
-    header of every file is checked (200,000 take about 13 s, or a minute or two on a disk that was not read before), and
+    header of every file is checked (200,000 take about 6 s, or a minute or two on a disk that was not read before), and
     the rest when its pixels are read.
 
-    The digest is of the files' names, sizes and contents: of every byte of files that together have `digest.WHOLE` bytes
-    at most, else of up to 16 KiB of each file (`digest.of_file`).
+    The digest is of the files' names below `path`, their sizes and contents: of every byte if all files together have
+    `digest.WHOLE` bytes at most, else of up to 16 KiB of each (`digest.of_file`).
 
     Raises:
       UserError: no such folder, no images in it, a division that is not understood, a link out of it, a pipe, or a file
@@ -139,9 +139,9 @@ def _division(path, names, loose):
         pass
     beside = f" beside the image {shown(os.path.basename(loose[0]))}" if loose else ""
     raise UserError(
-        f"--dataset={path} looks divided into parts, but not in a way that is understood: it has {_listed(names)}{beside};"
-        " expected folders train and, if there are such, validation and test, each once and nothing else. Rename them, "
-        "or move away what is none of these"
+        f"--dataset={path} looks divided into parts, but not in a way that is understood: it has {_listed(names)}"
+        f"{beside}; expected folders train and, if there are such, validation and test, each once and nothing else. "
+        "Rename them, or move away what is none of these"
     )
 
 
@@ -153,8 +153,8 @@ def _completed(path, parts):
     train = parts["train"]
     if len(train) <= len(missing):
         raise UserError(
-            f"--dataset={path} has no folder of {' or '.join(missing)} images, and {len(train)} training images to take "
-            f"them from; expected {len(missing) + 1} or more"
+            f"--dataset={path} has no folder of {' or '.join(missing)} images, and {len(train)} training images to "
+            f"take them from; expected {len(missing) + 1} or more"
         )
     indices = random_split_indices(len(train)) if len(missing) == 2 else hold_out_indices(len(train))
     taken = dict(zip(("train", *missing), (train[chosen] for chosen in indices), strict=True))
@@ -272,8 +272,8 @@ def _image_files(folder, root):
     if files and divided:
         parent, folders = divided
         raise UserError(
-            f"{shown(parent)} is divided into {_listed(sorted(folders))}, which --dataset above it would pool; expected "
-            "--dataset to be the folder that is divided"
+            f"{shown(parent)} is divided into {_listed(sorted(folders))}, which --dataset above it would pool; "
+            "expected --dataset to be the folder that is divided"
         )
     return files
 

@@ -50,8 +50,8 @@ def read_header(path, whole=False):
 def read_pixels(path, channels, levels):
     """Return the pixels of a file, uint8 [H, W, channels], turned as its orientation says.
 
-    Of a file of fewer than 8 bits per value, with n levels of its own, value v is v 255 / (n - 1) if `levels` is 256, as
-    viewers show it, and v (levels - 1) / (n - 1) if not. An image of a palette whose colours are those of 1, 2 or 4
+    Of a file of fewer than 8 bits per value, with n levels of its own, value v is v 255 / (n - 1) if `levels` is 256,
+    as viewers show it, and v (levels - 1) / (n - 1) if not. An image of a palette whose colours are those of 1, 2 or 4
     bits likewise. All others keep their values.
 
     Args:
@@ -131,7 +131,9 @@ def _check(path, image, head):
         bits = int.from_bytes(head[28:30], "little")
         if bits != (1 if image.mode == "1" else 8):
             # Pillow would take two pixels for one.
-            raise UserError(f"{shown(path)} is a BMP file of {bits} bits whose greys cannot be read; expected a PNG file")
+            raise UserError(
+                f"{shown(path)} is a BMP file of {bits} bits whose greys cannot be read; expected a PNG file"
+            )
 
 
 def _bits(image, head):
@@ -196,9 +198,7 @@ def _opaque(path, image, own_levels):
     opaque = image.convert("RGBA")
     lowest = opaque.getchannel("A").getextrema()[0]
     if lowest < 255:
-        raise UserError(
-            f"{shown(path)} is partly transparent (alpha {lowest} of 255); expected opaque images: lay it on a background"
-        )
+        raise UserError(f"{shown(path)} is partly transparent (alpha {lowest} of 255); expected opaque images")
     return opaque
 
 

@@ -202,9 +202,7 @@ def label_counts(labels):
     if np.min(labels) < 0:
         raise UserError(f"labels hold {np.min(labels)}; expected 0 or more")
     if np.max(labels) >= len(labels):
-        raise UserError(
-            f"labels hold {np.max(labels)}, of {len(labels)} images; expected 0, 1, ... without a gap, one for each class"
-        )
+        raise UserError(f"labels hold {np.max(labels)}, of {len(labels)} images; expected 0, 1, ... without a gap")
     return np.bincount(labels)
 
 

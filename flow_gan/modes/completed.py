@@ -63,7 +63,7 @@ class CompletedRun:
         return dataclasses.replace(self.config, checkpoint=checkpoint or self.checkpoint(metric))
 
     def result(self, metric, checkpoint=None):
-        """Return the stored result of a measure, a dict, or None where there is none of these settings, weights, data."""
+        """Return the stored result of a measure, a dict, or None if there is none of these settings, weights, data."""
         return stored_result(self.folder, self.configured(metric, checkpoint), metric, self.data_digest)
 
     def curve(self, unit):

@@ -69,14 +69,12 @@ class RunFolder:
 
         Args:
           name: str, the setting `dataset`.
-          digest: str, of `data.Dataset`; nothing is recorded if it is None.
+          digest: str, of `data.Dataset`, or None where it does not count.
         """
-        if digest is not None:
-            path = os.path.abspath(name) if is_path(name) else None
-            write_json(self.data_file, {"digest": digest, "path": path})
+        write_json(self.data_file, {"digest": digest, "path": os.path.abspath(name) if is_path(name) else None})
 
     def data_digest(self):
-        """Return the digest of the data that the run was trained on; None of a run that has none recorded."""
+        """Return the digest of the data that the run was trained on; None if none is recorded."""
         return read_data(self.path)["digest"]
 
     def has_other_data(self, digest):
@@ -149,7 +147,9 @@ def read_data(run_dir):
         return {"digest": None, "path": None}  # A run of before there were digests.
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path} does not tell the data of the run ({reason}); expected what training writes") from error
+        raise UserError(
+            f"{path} does not tell the data of the run ({reason}); expected what training writes"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -107,9 +107,9 @@ def _require_same_data(config, dataset):
     folder = run_folder.RunFolder(config.run_dir, config)
     if folder.has_other_data(dataset.digest):
         raise UserError(
-            f"--dataset={config.dataset} is not what the run {config.run_dir} was trained on: its digest, of names, sizes "
-            f"and contents, is {dataset.digest[:12]}, not {folder.data_digest()[:12]}; expected the same data, or a new "
-            "run"
+            f"--dataset={config.dataset} is not what the run {config.run_dir} was trained on: its digest, of names, "
+            f"sizes and contents, is {dataset.digest[:12]}, not {folder.data_digest()[:12]}; expected the same data, "
+            "or a new run"
         )
 
 
@@ -154,6 +154,10 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
                 raise monitor.failure_in_step(layer_not_finite(error)) from error
             if has_several_processes(model.distribute_strategy):
                 raise _lost(error, f", with {checkpoints.latest_path or 'no checkpoint'} saved last") from error
+            raise
+        except data.ReadingError:
+            # Once the file is put right, the data have another digest, and the run goes on.
+            folder.write_data(config.dataset, None)
             raise
         except Interrupted:
             raise Stopped(signals.received, first_step, folder.path) from None

@@ -281,7 +281,12 @@ def test_image_grid(tmp_path):
     "given, name",
     [
         *(("MNIST", "mnist"), ("Cifar10", "cifar10"), ("CIFAR10", "cifar10"), ("FashionMNIST", "fashion_mnist")),
-        *(("Fashion_MNIST", "fashion_mnist"), ("SvhnCropped", "svhn_cropped"), ("Digits", "digits"), ("Cifar", "cifar10")),
+        *(
+            ("Fashion_MNIST", "fashion_mnist"),
+            ("SvhnCropped", "svhn_cropped"),
+            ("Digits", "digits"),
+            ("Cifar", "cifar10"),
+        ),
         *(("MNIST:3.0.1", "mnist:3.0.1"), ("kmnist", "kmnist"), ("./MNIST", "./MNIST"), ("MNIST.npy", "MNIST.npy")),
     ],
 )
@@ -339,8 +344,10 @@ def test_labels_that_are_no_classes(tmp_path):
     loaded = data.load(str(tmp_path / "set.npz"))
     for name in ("train", "validation", "test"):
         assert loaded.split(name).labels.dtype == np.int64
-    with pytest.raises(flow_gan.UserError, match="labels hold 1000000000000, of 8 images; expected 0, 1, ... without a gap"):
+    with pytest.raises(flow_gan.UserError, match="labels hold 1000000000000, of 8 images; expected 0, 1"):
         evaluation.load_classifier("cnn", loaded, tmp_path / "classifiers")
     np.savez(tmp_path / "set.npz", images=images, labels=np.full(10, 2**63, np.uint64))
-    with pytest.raises(flow_gan.UserError, match=r"the labels of images hold 9223372036854775808; expected less than 2\^63"):
+    with pytest.raises(
+        flow_gan.UserError, match=r"the labels of images hold 9223372036854775808; expected less than 2\^63"
+    ):
         data.load(str(tmp_path / "set.npz"))

@@ -95,7 +95,7 @@ def test_a_division_is_taken_as_meant(tmp_path, caplog, names):
         (("Train", "valid"), "no folder of test images: of its 20 training images 2 for test are taken"),
         (
             ("training",),
-            "no folder of validation or test images: of its 20 training images 2 for validation and 2 for test are taken",
+            "validation or test images: of its 20 training images 2 for validation and 2 for test are taken",
         ),
     ],
     ids=["no validation", "no test", "neither"],
@@ -179,7 +179,9 @@ def test_a_part_without_images(tmp_path):
 def test_a_division_further_down_is_not_pooled(tmp_path, names, above):
     divide(tmp_path / "set" / above, **dict.fromkeys(names, 5))
     listed = ", ".join(sorted(names))
-    refused(tmp_path / "set", f"{above} is divided into {listed}, which --dataset above it would pool; expected --dataset")
+    refused(
+        tmp_path / "set", f"{above} is divided into {listed}, which --dataset above it would pool; expected --dataset"
+    )
 
 
 def test_classes_within_parts(tmp_path):
@@ -257,9 +259,7 @@ def test_an_orientation_behind_the_pixels(tmp_path, monkeypatch, budget):
         at = content.index(b"eXIf") - 4
         length = 12 + int.from_bytes(content[at : at + 4], "big")
         end = content.index(b"IEND") - 4
-        path.write_bytes(
-            content[:at] + content[at + length : end] + content[at : at + length] + content[end:]
-        )
+        path.write_bytes(content[:at] + content[at + length : end] + content[at : at + length] + content[end:])
     loaded = data.load(str(tmp_path))
     expected = sorted(np.rot90(np.asarray(image), -1).tobytes() for image in images)
     assert sorted(p.tobytes() for p in everything(loaded)) == expected
@@ -273,6 +273,7 @@ def test_a_broken_description_is_no_broken_image(tmp_path):
 
 def png(pixels, bits, colour_type):
     """Return a PNG file of raw pixels, uint [H, W * channels], 16 bits per value or fewer."""
+
     def chunk(name, content):
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
@@ -389,7 +390,9 @@ def test_grey_and_colour_are_not_mixed(tmp_path, monkeypatch, budget, odd, at):
     others = colour if odd is grey else grey
     save(tmp_path, [odd() if i == at else others() for i in range(5)])
     own, other = ("grey", "colour") if odd is grey else ("colour", "grey")
-    refused(tmp_path, rf"00{at}\.png is {own}, but 00{0 if at else 1}\.png is {other}; expected grey images or colour ones")
+    refused(
+        tmp_path, rf"00{at}\.png is {own}, but 00{0 if at else 1}\.png is {other}; expected grey images or colour ones"
+    )
 
 
 def palette_of(image, colours):
@@ -484,7 +487,12 @@ def small(folder, values, bits, kind):
 @pytest.mark.parametrize(
     "kind, bits",
     # There are no BMP files of 2 bits.
-    [(kind, bits) for kind in ("png", "palette", "bmp", "pgm", "tif") for bits in (1, 2, 4) if (kind, bits) != ("bmp", 2)],
+    [
+        (kind, bits)
+        for kind in ("png", "palette", "bmp", "pgm", "tif")
+        for bits in (1, 2, 4)
+        if (kind, bits) != ("bmp", 2)
+    ],
 )
 def test_few_bits_are_on_their_levels(tmp_path, monkeypatch, budget, kind, bits):
     """With --levels of the file's own the values are as stored, without as a viewer shows them."""
@@ -501,7 +509,9 @@ def test_few_bits_on_other_levels(tmp_path):
     values = RNG.integers(0, 4, (4, 8)).astype(np.uint8)
     small(tmp_path, values, 2, "png")
     np.testing.assert_array_equal(everything(data.load(str(tmp_path), levels=16))[0, ..., 0], 5 * values)
-    refused(tmp_path, r"--levels=17, but .*[012]\.png has 4 levels of its own, which are none of these; expected", levels=17)
+    refused(
+        tmp_path, r"--levels=17, but .*[012]\.png has 4 levels of its own, which are none of these; expected", levels=17
+    )
     refused(tmp_path, "--levels=2, but .* has 4 levels of its own", levels=2)
 
 

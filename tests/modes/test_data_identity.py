@@ -17,16 +17,38 @@ from tests.training.same_run import assert_same_run
 FLAGS = ["--hidden_layers=8", "--no_of_layers=0", "--n_critic=0", "--batch_size=4", "--log_every=1", "--eval_every=2"]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder of images, set, with a run on it and one, whole, that went on from there to step 4."""
+    folder = tmp_path_factory.mktemp("made")
+    write_images(folder / "set", 30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for run, steps in (("run", 2), ("whole", 4)):
+            assert main([*FLAGS, "--dataset=set", f"--max_steps={steps}", f"--run_dir={run}"]) == 0
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder to work in, with a folder of images in it."""
+def place(made, tmp_path, monkeypatch):
+    """A folder to work in, as if all in `made` had been made in it."""
     monkeypatch.chdir(tmp_path)
-    write_images(tmp_path / "set", 30)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    for run in ("run", "whole"):
+        change_json(tmp_path / run / "data.json", path=str(tmp_path / "set"))
     return tmp_path
 
 
-def train(run, dataset="set", steps=2):
-    assert main([*FLAGS, f"--dataset={dataset}", f"--max_steps={steps}", f"--run_dir={run}"]) == 0
+def change_json(file, **changes):
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def copy_run(place, name, dataset, **recorded):
+    """Copy the run as one on other data; return its folder."""
+    shutil.copytree(place / "run", place / name)
+    change_json(place / name / "config.json", dataset=str(dataset))
+    change_json(place / name / "data.json", path=os.path.abspath(dataset), **recorded)
+    return place / name
 
 
 def recorded(run):
@@ -49,7 +71,6 @@ def replace(place):
 
 
 def test_a_run_records_its_data(place):
-    train(place / "run")
     digest = data.load("set").digest
     assert recorded(place / "run") == {"digest": digest, "path": str(place / "set")}
     assert nll_of(place / "run")["data_digest"] == digest and nll_of(place / "run")["warnings"] == []
@@ -63,20 +84,18 @@ def test_a_run_of_a_named_set(tmp_path):
 
 @pytest.mark.parametrize("change", [add, replace])
 def test_a_run_does_not_go_on_with_changed_data(place, capsys, change):
-    train(place / "run")
     own = recorded(place / "run")["digest"]
     before = {path: path.read_bytes() for path in (place / "run").rglob("*") if path.is_file()}
     change(place)
-    capsys.readouterr()
-    message = rf"--dataset=set is not what the run .*run was trained on: its digest, .*, is [0-9a-f]{{12}}, not {own[:12]};"
+    message = (
+        rf"--dataset=set is not what the run .*run was trained on: its digest, .*, is [0-9a-f]{{12}}, not {own[:12]};"
+    )
     assert_refused(["--resume", f"--run_dir={place / 'run'}", "--max_steps=4"], message, capsys)
     assert {path: path.read_bytes() for path in (place / "run").rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("how", ["absolute", "moved", "other working directory", "given from elsewhere"])
 def test_a_run_goes_on_with_data_that_moved(place, monkeypatch, how):
-    train(place / "whole", steps=4)
-    train(place / "run")
     given = {
         "absolute": [f"--dataset={place / 'set'}"],
         "moved": ["--dataset=moved/renamed"],
@@ -98,7 +117,6 @@ def test_a_run_goes_on_with_data_that_moved(place, monkeypatch, how):
 
 
 def test_evaluating_changed_data_says_so(place, capsys):
-    train(place / "run")
     before = nll_of(place / "run")
     replace(place)
     assert main(["--mode=evaluate", f"--run_dir={place / 'run'}"]) == 0
@@ -116,10 +134,9 @@ def test_evaluating_changed_data_says_so(place, capsys):
 
 def test_compare_measures_changed_data_anew(place, capsys):
     """What was stored of the data before is no result any more."""
-    train(place / "a")
-    train(place / "b", dataset=place / "set")
+    copy_run(place, "a", "set")
+    copy_run(place, "b", place / "set")
     command = ["--mode=compare", f"--run_dirs={place / 'a'},{place / 'b'}", "--runs_dir=runs"]
-    capsys.readouterr()
     assert main(command) == 0
     assert "checkpoint best\n" not in capsys.readouterr().out
     replace(place)
@@ -133,37 +150,28 @@ def test_compare_measures_changed_data_anew(place, capsys):
 
 
 def test_compare_takes_data_that_moved(place, capsys):
-    train(place / "a")
-    shutil.copytree(place / "set", place / "copy")
-    train(place / "b", "copy")
-    shutil.rmtree(place / "copy")
+    copy_run(place, "a", "set")
+    copy_run(place, "b", "copy")
     os.replace("set", "moved")
     command = ["--mode=compare", f"--run_dirs={place / 'a'},{place / 'b'}", "--runs_dir=runs"]
-    assert_refused(command, f"--dataset={place / 'set'}: there is no such folder|set is unknown", _read(capsys))
+    assert_refused(command, f"--dataset={place / 'set'}: there is no such folder|set is unknown", capsys)
     assert main([*command, "--dataset=moved"]) == 0
     assert "checkpoint best\n" not in capsys.readouterr().out
 
 
-def _read(capsys):
-    capsys.readouterr()
-    return capsys
-
-
 def test_compare_refuses_runs_of_different_data(place, capsys):
-    train(place / "a")
     write_images(place / "other", 40)
-    train(place / "b", "other")
+    copy_run(place, "a", "set")
+    copy_run(place, "b", "other", digest=data.load("other").digest)
     command = ["--mode=compare", f"--run_dirs={place / 'a'},{place / 'b'}"]
-    assert_refused(command, "--run_dirs are of different data, --dataset other, set; expected one", _read(capsys))
+    assert_refused(command, "--run_dirs are of different data, --dataset other, set; expected one", capsys)
 
 
 def test_a_run_from_before_there_were_digests(place, capsys):
     """It goes on, and has a digest from then on; of data elsewhere nothing tells that they are its own."""
-    train(place / "run")
     (place / "run" / "data.json").unlink()
     result = place / "run" / "evaluation" / "nll-test-best.json"
     result.write_text(json.dumps({k: v for k, v in nll_of(place / "run").items() if k != "data_digest"}))
-    capsys.readouterr()
     assert main(["--mode=compare", f"--run_dirs={place / 'run'}", "--runs_dir=runs"]) == 0
     assert "run: nll, checkpoint" not in capsys.readouterr().out
     resume = ["--resume", f"--run_dir={place / 'run'}", "--max_steps=4"]
@@ -182,7 +190,6 @@ def test_a_run_of_a_named_set_has_no_other_place(place, capsys):
 
 
 def test_a_record_that_cannot_be_read(place, capsys):
-    train(place / "run")
     (place / "run" / "data.json").write_text("{")
     message = r"data\.json does not tell the data of the run \(.*\); expected what training writes"
-    assert_refused(["--resume", f"--run_dir={place / 'run'}"], message, _read(capsys))
+    assert_refused(["--resume", f"--run_dir={place / 'run'}"], message, capsys)
