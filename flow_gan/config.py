@@ -90,7 +90,7 @@ class Config:
         "Data",
         f"{', '.join(NAMED_DATASETS)}, any other name of tensorflow_datasets (NAME or NAME/CONFIG, either with "
         ":VERSION) whose examples have an image, or the path of a folder of images, a .npy or a .npz file; "
-        "cifar is cifar10",
+        "names may be in capitals, and cifar is cifar10",
     )
     data_dir: str | None = _setting(
         None, "Data", "tensorflow_datasets folder of the public data sets; its usual folder if not given"

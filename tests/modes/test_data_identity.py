@@ -182,11 +182,13 @@ def test_a_run_from_before_there_were_digests(place, capsys):
 
 
 def test_a_run_of_a_named_set_has_no_other_place(place, capsys):
-    assert main([*FLAGS, "--max_steps=2", f"--run_dir={place / 'run'}"]) == 0
+    assert main([*FLAGS, "--max_steps=2", f"--run_dir={place / 'named'}"]) == 0
     capsys.readouterr()
     for mode in ("--resume", "--mode=evaluate"):
         for name in ("set", "mnist"):
-            assert_refused([mode, f"--run_dir={place / 'run'}", f"--dataset={name}"], f"--dataset={name}, but", capsys)
+            assert_refused(
+                [mode, f"--run_dir={place / 'named'}", f"--dataset={name}"], f"--dataset={name}, but", capsys
+            )
 
 
 def test_a_record_that_cannot_be_read(place, capsys):
