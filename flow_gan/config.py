@@ -9,7 +9,7 @@ import textwrap
 
 from absl import flags
 
-from flow_gan.data import ALIASES, NAMED_DATASETS, VALIDATION_SPLITS
+from flow_gan.data import NAMED_DATASETS, VALIDATION_SPLITS, canonical_name
 from flow_gan.errors import UserError, check_choice, home_expanded
 from flow_gan.evaluation.classifier import CLASSIFIERS
 from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
@@ -90,7 +90,7 @@ class Config:
         "Data",
         f"{', '.join(NAMED_DATASETS)}, any other name of tensorflow_datasets (NAME or NAME/CONFIG, either with "
         ":VERSION) whose examples have an image, or the path of a folder of images, a .npy or a .npz file; "
-        "cifar is cifar10",
+        "names may be in capitals, and cifar is cifar10",
     )
     data_dir: str | None = _setting(
         None, "Data", "tensorflow_datasets folder of the public data sets; its usual folder if not given"
@@ -284,7 +284,7 @@ class Config:
     sample_dir: str | None = _setting(None, "Recording", "folder of sample grids; <run_dir>/samples if not given")
 
     def __post_init__(self):
-        object.__setattr__(self, "dataset", ALIASES.get(self.dataset, self.dataset))
+        object.__setattr__(self, "dataset", canonical_name(self.dataset))
         for name in _LISTS:
             if getattr(self, name) is not None:
                 parts = (part.strip() for part in getattr(self, name).split(","))
@@ -488,7 +488,10 @@ REPRODUCTION = (
     *("classifier", "classifier_dir", "inception_weights"),
 )
 # What --mode=compare measures its runs with.
-COMPARISON = ("data_dir", "batch_size", "split", "gpu_nr", "classifier_dir", "inception_weights", *EVALUATION)
+COMPARISON = (
+    *("dataset", "data_dir", "batch_size", "split", "gpu_nr", "classifier_dir", "inception_weights"),
+    *EVALUATION,
+)
 
 
 def from_json(text, path):

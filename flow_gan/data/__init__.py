@@ -2,6 +2,7 @@
 
 from flow_gan.bijectors import dequantize
 from flow_gan.data.batches import (
+    ReadingError,
     evaluation_batch_size,
     evaluation_batches,
     reading_errors,
@@ -10,22 +11,24 @@ from flow_gan.data.batches import (
 )
 from flow_gan.data.dataset import Dataset, Split, bits_per_dim, fixed_sample
 from flow_gan.data.grid import image_grid, save_png
-from flow_gan.data.load import ALIASES, NAMED_DATASETS, levels_of, load, open_dataset
+from flow_gan.data.load import NAMED_DATASETS, canonical_name, is_path, levels_of, load, open_dataset
 from flow_gan.data.public import VALIDATION_SPLITS
 from flow_gan.data.public import known as known_dataset
 
 __all__ = [
-    "ALIASES",
     "NAMED_DATASETS",
     "VALIDATION_SPLITS",
     "Dataset",
+    "ReadingError",
     "Split",
     "bits_per_dim",
+    "canonical_name",
     "dequantize",
     "evaluation_batch_size",
     "evaluation_batches",
     "fixed_sample",
     "image_grid",
+    "is_path",
     "known_dataset",
     "levels_of",
     "load",

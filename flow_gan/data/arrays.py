@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 from tqdm import tqdm
 
-from flow_gan.data import memory
-from flow_gan.data.dataset import SPLITS, Dataset, Rows, Split, random_split_indices
+from flow_gan.data import digest, memory
+from flow_gan.data.dataset import CHANNELS, SPLITS, Dataset, Rows, Split, random_split_indices
 from flow_gan.errors import UserError
 
 _LABELS = {"images": "labels"} | {name: f"{name}_labels" for name in SPLITS}
@@ -19,7 +19,7 @@ _CHECKED = 2**26
 
 
 def load(path, levels):
-    """Return the images of a numpy file, uint8 [N, H, W] or [N, H, W, C].
+    """Return the images of a numpy file, uint8 [N, H, W] or [N, H, W, C] with 1, 3 or 4 channels.
 
     A .npy file is read batch by batch and split 80 / 10 / 10 at random, always in the same way. A .npz file, which is
     read into memory, holds `train`, `validation` and `test` (with `train_labels`, ... if there are labels), or `images`
@@ -33,6 +33,9 @@ def load(path, levels):
         raise UserError(f"--dataset={path}: there is no such file")
     arrays = _open(path)
     names = SPLITS if "images" not in arrays else ("images",)
+    divided = [name for name in SPLITS if name in arrays]
+    if "images" in arrays and divided:
+        raise UserError(f"--dataset={path} has images beside {', '.join(divided)}; expected the one or the others")
     missing = [name for name in names if name not in arrays]
     if missing:
         raise UserError(
@@ -49,7 +52,8 @@ def load(path, levels):
     shapes = {split.images.shape[1:] for split in splits}
     if len(shapes) > 1:
         raise UserError(f"--dataset={path} has images of shapes {sorted(shapes)}; expected one shape")
-    return Dataset(path.stem, shapes.pop(), levels, *splits)
+    used = {name: arrays.get(name) for part in names for name in (part, _LABELS[part])}
+    return Dataset(path.stem, shapes.pop(), levels, *splits, digest=digest.of_arrays(used))
 
 
 class FileRows:
@@ -85,7 +89,7 @@ class FileRows:
 
 def _open(path):
     try:
-        if path.suffix == ".npy":
+        if path.suffix.lower() == ".npy":
             array = np.lib.format.open_memmap(path, mode="r")
             return {"images": FileRows(array) if array.flags.c_contiguous else array}
         return _read_npz(path)
@@ -127,6 +131,13 @@ def _check(path, name, array, labels):
         raise UserError(
             f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}; expected uint8 [N, H, W] or [N, H, W, C]"
         )
+    channels = array.shape[3] if array.ndim == 4 else 1
+    if channels not in CHANNELS:
+        hint = ", channels last" if array.shape[1] in (1, 3) else ""
+        raise UserError(
+            f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}, of {channels} channels; expected "
+            f"[N, H, W, C] with 1, 3 or 4{hint}"
+        )
     if len(array) < (3 if name == "images" else 1):
         raise UserError(f"--dataset={path}: {name} has {len(array)} images, too few")
     if labels is not None and (labels.shape != array.shape[:1] or labels.dtype.kind not in "iu"):
@@ -134,6 +145,8 @@ def _check(path, name, array, labels):
             f"--dataset={path}: the labels of {name} are {labels.dtype} {list(labels.shape)}; "
             f"expected integers [{len(array)}]"
         )
+    if labels is not None and labels.max() > np.iinfo(np.int64).max:
+        raise UserError(f"--dataset={path}: the labels of {name} hold {labels.max()}; expected less than 2^63")
 
 
 def _check_levels(path, name, images, levels):

@@ -14,6 +14,10 @@ from flow_gan.errors import UserError
 _MARK = "images cannot be read:"
 
 
+class ReadingError(UserError):
+    """An image of a batch cannot be read."""
+
+
 def epoch_order(count, seed, epoch):
     """Return the order, int [count], in which an epoch visits the images; it depends on (seed, epoch) only."""
     return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
@@ -121,7 +125,7 @@ def _load(fetch, numbers, dtype, shape):
 
 @contextlib.contextmanager
 def reading_errors():
-    """Where batches are taken: raise the `UserError` of images that cannot be read as itself, not as TensorFlow's."""
+    """Where batches are taken: raise what is wrong with an image as a `ReadingError`, not as TensorFlow's."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
@@ -129,7 +133,7 @@ def reading_errors():
         if not found:
             raise
         # TensorFlow puts a backslash before quotes and backslashes.
-        raise UserError(re.sub(r"\\(.)", r"\1", found[1])) from error
+        raise ReadingError(re.sub(r"\\(.)", r"\1", found[1])) from error
 
 
 def evaluation_batch_size(batch_size, fast, count):

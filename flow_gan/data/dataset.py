@@ -7,6 +7,12 @@ import numpy as np
 
 SPLITS = ("train", "validation", "test")
 
+# Channels that images may have: what a PNG file of samples holds.
+CHANNELS = (1, 3, 4)
+
+# Of training images a tenth is held out to validate, where there are no others, but at most so many.
+MAX_HELD_OUT = 10_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -34,6 +40,8 @@ class Dataset:
       image_shape: (H, W, C).
       levels: int, number of grey levels; images hold 0 to levels - 1.
       train, validation, test: `Split`.
+      digest: str, of names, sizes and contents, by which data are known wherever they lie (see `digest`); None where
+        nobody has taken it.
     """
 
     name: str
@@ -42,6 +50,7 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
+    digest: str | None = None
 
     def bits_per_dim(self, nats):
         """Return an NLL of this data's images in bits/dim; see `bits_per_dim`."""
@@ -122,3 +131,13 @@ def random_split_indices(count):
     order = np.random.default_rng(0).permutation(count)
     held_out = max(count // 10, 1)
     return order[2 * held_out :], order[:held_out], order[held_out : 2 * held_out]
+
+
+def hold_out_indices(count):
+    """Return index arrays (rest, held out) of `count` training images, a tenth of which is drawn at random.
+
+    It is always the same tenth, and `MAX_HELD_OUT` images at most.
+    """
+    order = np.random.default_rng(0).permutation(count)
+    held_out = min(max(count // 10, 1), MAX_HELD_OUT)
+    return order[held_out:], order[:held_out]

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from flow_gan.data.dataset import Dataset, Split
+from flow_gan.data import digest
+from flow_gan.data.dataset import SPLITS, Dataset, Split
 
 HELD_OUT = 250
 LEVELS = 17
@@ -20,8 +21,9 @@ def load():
     labels = digits.target.astype(np.int64)
     rest, test = _stratified(np.arange(len(labels)), labels)
     train, validation = _stratified(rest, labels)
-    splits = (Split(images[chosen], labels[chosen]) for chosen in (train, validation, test))
-    return Dataset("digits", images.shape[1:], LEVELS, *splits)
+    parts = dict(zip(SPLITS, (train, validation, test), strict=True))
+    splits = {part: Split(images[chosen], labels[chosen]) for part, chosen in parts.items()}
+    return Dataset("digits", images.shape[1:], LEVELS, **splits, digest=digest.of_splits(splits))
 
 
 def _stratified(indices, labels):

@@ -1,7 +1,7 @@
 """A folder of image files."""
 
 import concurrent.futures
-import contextlib
+import itertools
 import os
 import pathlib
 import stat
@@ -9,15 +9,15 @@ import warnings
 
 import numpy as np
 import PIL.Image
+from absl import logging
 from tqdm import tqdm
 
-from flow_gan.data.dataset import SPLITS, Dataset, Split, random_split_indices
+from flow_gan.data import digest, division, image_file
+from flow_gan.data.dataset import SPLITS, Dataset, Split, hold_out_indices, random_split_indices
+from flow_gan.data.image_file import COLOUR, GREY, PALETTE, shown
 from flow_gan.errors import UserError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-GREY_MODES = ("1", "L", "LA")
-# More than 8 bits per pixel, of which a conversion would leave next to nothing.
-DEEP_MODES = ("I", "F")
 # A folder whose images take more bytes than this, decoded, is read batch by batch.
 IN_MEMORY = 2**28
 
@@ -30,40 +30,34 @@ _THREADS = 8
 def load(path, levels):
     """Return the images below the folder `path`.
 
-    With subfolders train, validation and test these are the splits. Otherwise all images are split 80 / 10 / 10
-    at random, always in the same way. Images are grey if the first one is, else RGB; all have one size.
+    Subfolders for training, validation and test, by any usual name (`division.part_of`) and in any case, are the
+    splits. Of these a missing one is split off from the training images, which a warning tells. Without such subfolders
+    all images are split 80 / 10 / 10. Both are done at random, always in the same way. Hidden files and folders, whose
+    names begin with a dot, are not seen.
 
-    Up to `IN_MEMORY` bytes of images are read at once. Of more, the header of every file is checked (200,000
-    take about 6 s, or a minute or two on a disk that was not read before), and the rest when its pixels are read.
+    All images have one size and are grey or colour alike, see `image_file`; images of a palette of greys are what the
+    others are, and grey where there are no others. Up to `IN_MEMORY` bytes of images are read at once. Of more, the
+    header of every file is checked (200,000 take about 6 s, or a minute or two on a disk that was not read before), and
+    the rest when its pixels are read.
+
+    The digest is of the files' names below `path`, their sizes and contents: of every byte if all files together have
+    `digest.WHOLE` bytes at most, else of up to 16 KiB of each (`digest.of_file`).
 
     Raises:
-      UserError: no such folder, no images in it, a link out of it, a pipe, or a file that is broken or of another size.
+      UserError: no such folder, no images in it, a division that is not understood, a link out of it, a pipe, or a file
+        that is broken, of another size or kind, or whose pixels cannot be taken as they are (`image_file.read_pixels`).
     """
     if not os.path.isdir(path):
         raise UserError(f"--dataset={path}: there is no such folder")
-    parts = [os.path.join(path, name) for name in SPLITS]
-    root = os.path.realpath(path)
-    if all(os.path.isdir(part) for part in parts):
-        files = [_image_files(part, root) for part in parts]
-        first = files[0][0]
-    else:
-        files = _image_files(path, root)
-        first = files[0]
-        if len(files) < len(SPLITS):
-            raise UserError(
-                f"--dataset={path} has {len(files)} images; expected 3 or more, to train, validate and test"
-            )
-        files = [files[part] for part in random_split_indices(len(files))]
+    parts = _parts(path)
     with warnings.catch_warnings():
         # PIL warns of an image of some 10,000 x 10,000 pixels that may be meant to fill the memory, and refuses larger.
         warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-        images = [ImageFiles(part, first, levels) for part in files]
+        size, channels, identity = _check_files(path, parts)
+        images = [ImageFiles(parts[name], size, channels, levels) for name in SPLITS]
         if sum(part.nbytes for part in images) <= IN_MEMORY:
             images = [_read_all(part) for part in images]
-        else:
-            for part in images:
-                part.check_headers()
-    return Dataset(pathlib.Path(path).name, images[0].shape[1:], levels, *map(Split, images))
+    return Dataset(pathlib.Path(path).name, images[0].shape[1:], levels, *map(Split, images), digest=identity)
 
 
 class ImageFiles:
@@ -71,21 +65,18 @@ class ImageFiles:
 
     Args:
       files: object [N], their paths.
-      first: path of the file whose size and kind, grey or colour, all must have.
+      size: (width, height) that all must have.
+      channels: int, 1 or 3.
       levels: int, grey levels.
 
     Raises:
-      UserError: here if `first` is broken; from every index with the file that is broken, or not as it should be.
+      UserError: from every index, with the file that is broken, or not as it should be.
     """
 
-    def __init__(self, files, first, levels):
+    def __init__(self, files, size, channels, levels):
         self._files = files
-        self._first = first
         self._levels = levels
-        with _opened(first) as image:
-            self._size = image.size
-            self._mode = "L" if image.mode in GREY_MODES else "RGB"
-        self.shape = (len(files), *self._size[::-1], 1 if self._mode == "L" else 3)
+        self.shape = (len(files), *size[::-1], channels)
         self.nbytes = int(np.prod(self.shape))
         self._threads = concurrent.futures.ThreadPoolExecutor(_THREADS)
 
@@ -100,47 +91,133 @@ class ImageFiles:
         def read(i):
             images[i] = self._read(files[i])
 
-        self._in_parallel(read, len(files))
+        _in_parallel(self._threads, read, len(files))
         return images.reshape(*np.shape(chosen), *self.shape[1:])
 
-    def check_headers(self):
-        """Check every file as far as its header tells."""
-
-        def check(i):
-            with _opened(files[i]) as image:
-                self._check_size(files[i], image)
-
-        for files in _parts(self._files, "checking images"):
-            self._in_parallel(check, len(files))
-
-    def _in_parallel(self, function, count):
-        """Call `function` with 0 to `count` - 1; PIL decodes without holding Python's lock."""
-
-        def call(first):
-            for i in range(first, count, _THREADS):
-                function(i)
-
-        list(self._threads.map(call, range(_THREADS)))
-
-    def _check_size(self, file, image):
-        if image.size != self._size:
-            raise UserError(
-                f"{shown(file)} is {image.size[0]}x{image.size[1]}, but {shown(os.path.basename(self._first))} is "
-                f"{self._size[0]}x{self._size[1]}; expected images of one size"
-            )
-
     def _read(self, file):
-        with _opened(file) as image:
-            self._check_size(file, image)
-            pixels = np.asarray(image.convert(self._mode))
-        if self._levels < 256 and pixels.max() >= self._levels:
-            raise UserError(f"--levels={self._levels}, but {shown(file)} has a grey level of {pixels.max()}")
-        return pixels.reshape(self.shape[1:])
+        pixels = image_file.read_pixels(file, self.shape[-1], self._levels)
+        _check_size(file, pixels.shape[1::-1], self.shape[2:0:-1], "the others are")
+        return pixels
 
 
-def shown(path):
-    """Return a path as an error shows it: on one line, whatever its name holds."""
-    return path if path.isprintable() else repr(path)
+def _parts(path):
+    """Return {part: object [N]}, the paths of the images of each of `SPLITS`."""
+    root = os.path.realpath(path)
+    loose, found = [], {}
+    for name in sorted(_visible(path)):
+        place = os.path.join(path, name)
+        if os.path.isdir(place):
+            _check_link(place, root)
+            # A link to a folder inside is not followed, unless it is a part: its images are found where they are.
+            is_followed = not os.path.islink(place) or division.part_of(name)
+            found[name] = _image_files(place, root) if is_followed else []
+        elif _is_image(name):
+            _check_file(place, root)
+            loose.append(place)
+    # What holds no images, such as a folder of annotations, divides nothing unless it is called after a part.
+    named = _division(path, [name for name in found if found[name] or division.part_of(name)], loose)
+    for name in named.values():
+        if not found[name]:
+            raise _no_images(os.path.join(path, name))
+    if named:
+        return _completed(path, {part: _array(found[name]) for part, name in named.items()})
+    files = _array(loose + [file for part in found.values() for file in part])
+    if not len(files):
+        raise _no_images(path)
+    if len(files) < len(SPLITS):
+        raise UserError(f"--dataset={path} has {len(files)} images; expected 3 or more, to train, validate and test")
+    return dict(zip(SPLITS, (files[chosen] for chosen in random_split_indices(len(files))), strict=True))
+
+
+def _division(path, names, loose):
+    """Return {part: name} of the subfolders that are parts, {} where there are none; `loose` are images beside them."""
+    try:
+        named = division.divided(names)
+        if not named or not loose:
+            return named
+    except ValueError:
+        pass
+    beside = f" beside the image {shown(os.path.basename(loose[0]))}" if loose else ""
+    raise UserError(
+        f"--dataset={path} looks divided into parts, but not in a way that is understood: it has {_listed(names)}"
+        f"{beside}; expected folders train and, if there are such, validation and test, each once and nothing else. "
+        "Rename them, or move away what is none of these"
+    )
+
+
+def _completed(path, parts):
+    """Return {part: paths} with the parts that are missing, which are split off from the training images."""
+    missing = [name for name in SPLITS if name not in parts]
+    if not missing:
+        return parts
+    train = parts["train"]
+    if len(train) <= len(missing):
+        raise UserError(
+            f"--dataset={path} has no folder of {' or '.join(missing)} images, and {len(train)} training images to "
+            f"take them from; expected {len(missing) + 1} or more"
+        )
+    indices = random_split_indices(len(train)) if len(missing) == 2 else hold_out_indices(len(train))
+    taken = dict(zip(("train", *missing), (train[chosen] for chosen in indices), strict=True))
+    logging.warning(
+        "--dataset=%s has no folder of %s images: of its %d training images %s are taken, at random, always the same",
+        *(path, " or ".join(missing), len(train), " and ".join(f"{len(taken[name])} for {name}" for name in missing)),
+    )
+    return parts | taken
+
+
+def _check_files(path, parts):
+    """Check all files as far as their headers tell; return (size, channels, digest) of the data set."""
+    files = np.concatenate([parts[name] for name in SPLITS])
+    # The first in the order of names, not of the split.
+    first = min(files, key=_order)
+    size = image_file.read_header(first, whole=True).size
+    whole = sum(map(os.path.getsize, files)) <= digest.WHOLE
+    kinds = np.empty(len(files), np.uint8)
+    contents = np.empty(len(files), object)
+
+    def check(i):
+        header = image_file.read_header(files[i])
+        if header.size != size:
+            # Pixels tell the size of an image whose orientation comes after them.
+            header = image_file.read_header(files[i], whole=True)
+        _check_size(files[i], header.size, size, f"{shown(os.path.basename(first))} is")
+        kinds[i] = header.kind
+        contents[i] = digest.of_file(files[i], whole)
+
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
+        for part in _in_steps(np.arange(len(files)), "checking images"):
+            _in_parallel(threads, lambda i, part=part: check(part[i]), len(part))
+    start = len(os.path.join(path, ""))
+    named = iter([(file[start:], content) for file, content in zip(files, contents, strict=True)])
+    identity = digest.of_folder({name: [*itertools.islice(named, len(parts[name]))] for name in SPLITS})
+    return size, _channels(files, kinds), identity
+
+
+def _channels(files, kinds):
+    """Return 1 or 3, how many channels images of these kinds have together."""
+    grey, colour = files[kinds == GREY], files[kinds == COLOUR]
+    if len(grey) and len(colour):
+        # The rarer ones are more likely those that should not be.
+        odd = COLOUR if len(colour) < len(grey) else GREY
+        others = min(grey if odd == COLOUR else colour, key=_order)
+        odd_file = min(colour if odd == COLOUR else grey, key=_order)
+        raise image_file.other_kind(odd_file, odd, f"{shown(os.path.basename(others))} is")
+    if len(colour):
+        return 3
+    for file in files[kinds == PALETTE]:
+        if image_file.has_colour(file):
+            if len(grey):
+                raise image_file.other_kind(file, COLOUR, f"{shown(os.path.basename(grey[0]))} is")
+            return 3
+    return 1
+
+
+def _check_size(file, size, expected, whose):
+    if size != expected:
+        raise UserError(
+            f"{shown(file)} is {size[0]}x{size[1]}, but {whose} {expected[0]}x{expected[1]}; "
+            "expected images of one size"
+        )
 
 
 def _order(file):
@@ -148,27 +225,64 @@ def _order(file):
     return file.split(os.sep)
 
 
+def _no_images(folder):
+    return UserError(f"--dataset: {shown(folder)} holds no images ({', '.join(ENDINGS)})")
+
+
+def _listed(names):
+    shown_names = [shown(name) for name in names[:10]]
+    return ", ".join([*shown_names, f"and {len(names) - 10} more"] if len(names) > 10 else shown_names)
+
+
+def _is_image(name):
+    return os.path.splitext(name)[1].lower() in ENDINGS
+
+
+def _is_hidden(name):
+    # Such as .ipynb_checkpoints, and the ._* that a Mac writes beside every file.
+    return name.startswith(".")
+
+
+def _refuse(error):
+    raise UserError(f"{shown(error.filename)} cannot be read: {error.strerror}") from error
+
+
+def _visible(path):
+    try:
+        return [name for name in os.listdir(path) if not _is_hidden(name)]
+    except OSError as error:
+        _refuse(error)
+
+
 def _image_files(folder, root):
-    """Return the paths of the images below `folder`, sorted, object [N]; none of them lies outside of `root`."""
-
-    def refuse(error):
-        raise UserError(f"{shown(error.filename)} cannot be read: {error.strerror}") from error
-
-    _check_link(folder, root)
-    files = []
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        # A link to a folder inside is not followed: its images are found where they are.
+    """Return the paths of the images below `folder`; none of them lies outside of `root`."""
+    files, divided = [], None
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
         for name in folders:
             _check_link(os.path.join(parent, name), root)
         for name in names:
-            if os.path.splitext(name)[1].lower() in ENDINGS:
+            if _is_image(name) and not _is_hidden(name):
                 files.append(os.path.join(parent, name))
                 _check_file(files[-1], root)
-    if not files:
-        raise UserError(f"--dataset: {shown(folder)} holds no images ({', '.join(ENDINGS)})")
-    found = np.empty(len(files), object)
-    found[:] = sorted(files, key=_order)
-    return found
+        # A part may hold itself, as archives that were unpacked do, or a class of trains, but not another part.
+        parts = {part for part in map(division.part_of, folders) if part}
+        if len(parts) > 1 or division.looks_divided(folders):
+            divided = divided or (parent, folders)
+    if files and divided:
+        parent, folders = divided
+        raise UserError(
+            f"{shown(parent)} is divided into {_listed(sorted(folders))}, which --dataset above it would pool; "
+            "expected --dataset to be the folder that is divided"
+        )
+    return files
+
+
+def _array(files):
+    """Return paths, sorted, as an array, object [N]."""
+    array = np.empty(len(files), object)
+    array[:] = sorted(files, key=_order)
+    return array
 
 
 def _check_link(path, root):
@@ -188,10 +302,10 @@ def _check_file(path, root):
 
 
 def _read_all(files):
-    return np.concatenate([*_parts(files, "reading images")])
+    return np.concatenate([*_in_steps(files, "reading images")])
 
 
-def _parts(array, text):
+def _in_steps(array, text):
     """Yield an array in parts, with a progress bar."""
     with tqdm(total=len(array), desc=text, unit="image", delay=2, dynamic_ncols=True) as bar:
         for start in range(0, len(array), _READ):
@@ -200,16 +314,11 @@ def _parts(array, text):
             bar.update(len(part))
 
 
-@contextlib.contextmanager
-def _opened(file):
-    try:
-        with PIL.Image.open(file) as image:
-            if image.mode.startswith(DEEP_MODES):
-                raise UserError(f"{shown(file)} has more than 8 bits per channel (mode {image.mode}); expected 8")
-            yield image
-    except UserError:
-        raise
-    except Exception as error:
-        # A damaged file ends in one of many kinds of exception.
-        reason = " ".join(str(error).split())
-        raise UserError(f"{shown(file)} cannot be read as an image: {reason}") from error
+def _in_parallel(threads, function, count):
+    """Call `function` with 0 to `count` - 1; PIL decodes without holding Python's lock."""
+
+    def call(first):
+        for i in range(first, count, _THREADS):
+            function(i)
+
+    list(threads.map(call, range(_THREADS)))

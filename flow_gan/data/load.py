@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 
 from flow_gan.data import arrays, digits, folder, public
 from flow_gan.data.dataset import Source
@@ -9,7 +10,7 @@ from flow_gan.errors import UserError, check_choice
 
 NAMED_DATASETS = ("digits", *public.PUBLIC_DATASETS)
 # Names of the original release.
-ALIASES = {"cifar": "cifar10"}
+_ALIASES = {"cifar": "cifar10"}
 
 
 def load(dataset="digits", data_dir=None, levels=None, validation_split="released", height=None, width=None):
@@ -28,8 +29,8 @@ def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split=
     `__import__`, so that another thread may be handed stand-ins for the modules that it imports.
 
     Args:
-      dataset: one of `NAMED_DATASETS` or `ALIASES`, a folder of images, a .npy or .npz file, or the name of another
-        data set of tensorflow_datasets, see `public.is_name`. An existing folder comes before that last.
+      dataset: one of `NAMED_DATASETS`, see `canonical_name`, a folder of images, a .npy or .npz file, or the name of
+        another data set of tensorflow_datasets, see `public.is_name`. An existing folder comes before that last.
       data_dir: folder of tensorflow_datasets, for the public data sets; its own default if None.
       levels: number of grey levels of a folder's or a file's images, 256 if None. Named data sets know theirs.
       validation_split: "released" or "random", for `PUBLIC_DATASETS`; see `public.open_public`.
@@ -41,24 +42,47 @@ def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split=
     Raises:
       UserError: what is wrong with the name or the path, and from `read` with the data.
     """
-    dataset = ALIASES.get(dataset, dataset)
+    dataset = canonical_name(dataset)
     check_choice("--validation_split", validation_split, public.VALIDATION_SPLITS)
     if validation_split != "released" and public.known(dataset) is None:
         raise UserError(
             f"--validation_split={validation_split} cannot be set for --dataset={dataset}; it is for "
             f"{', '.join(public.PUBLIC_DATASETS)}"
         )
-    is_file = dataset.endswith((".npy", ".npz"))
-    is_public = not is_file and (public.known(dataset) or not os.path.isdir(dataset)) and public.is_name(dataset)
-    if levels is not None and (is_public or dataset == "digits"):
+    if levels is not None and not is_path(dataset):
         raise UserError(f"--levels={levels} cannot be set for --dataset={dataset}, whose levels are known")
     if dataset == "digits":
         return Source(digits.load)
-    if is_file:
+    if _is_file(dataset):
         return Source(functools.partial(arrays.load, dataset, levels_of(dataset, levels)))
-    if is_public:
+    if not is_path(dataset):
         return public.open_public(dataset, data_dir, validation_split, height, width)
     return Source(functools.partial(folder.load, dataset, levels_of(dataset, levels)))
+
+
+def canonical_name(dataset):
+    """Return a data set as it is stored: of `NAMED_DATASETS` the name, of others what is given, as a str.
+
+    The case of these names does not matter, as with tensorflow_datasets: MNIST and FashionMNIST are mnist and
+    fashion_mnist; cifar is cifar10. A folder of such a name in another case is that folder.
+    """
+    dataset = os.fspath(dataset)
+    name, *version = re.split("(?=:)", dataset, maxsplit=1)
+    if name in NAMED_DATASETS or (name not in _ALIASES and os.path.isdir(dataset)):
+        return dataset
+    names = {known.replace("_", ""): known for known in NAMED_DATASETS} | _ALIASES
+    return "".join([names.get(name.replace("_", "").lower(), name), *version])
+
+
+def is_path(dataset):
+    """Whether a data set is a folder or a file, which may lie anywhere."""
+    if dataset == "digits" or public.known(dataset):
+        return False
+    return _is_file(dataset) or os.path.isdir(dataset) or not public.is_name(dataset)
+
+
+def _is_file(dataset):
+    return dataset.lower().endswith((".npy", ".npz"))
 
 
 def levels_of(dataset, levels=None):

@@ -10,8 +10,16 @@ import urllib.request
 
 import numpy as np
 
-from flow_gan.data import memory
-from flow_gan.data.dataset import SPLITS, Dataset, Source, Split, random_split_indices
+from flow_gan.data import digest, memory
+from flow_gan.data.dataset import (
+    CHANNELS,
+    SPLITS,
+    Dataset,
+    Source,
+    Split,
+    hold_out_indices,
+    random_split_indices,
+)
 from flow_gan.data.examples import open_examples
 from flow_gan.errors import UserError, check_tensorflow_path, home_expanded
 
@@ -47,10 +55,6 @@ LEVELS = 256
 
 VALIDATION_SPLITS = ("released", "random")
 
-# Of a set that is none of `PUBLIC_DATASETS` and has no validation images of its own: a tenth of the training images, at
-# most so many.
-MAX_HELD_OUT = 10_000
-
 # Name, name/config and either with :version. What tensorflow_datasets would fetch from elsewhere is none of these.
 _NAME = re.compile(r"[A-Za-z_]\w*(/\w[\w.-]*)?(:[\d*]+\.[\d*]+\.[\d*]+)?")
 
@@ -70,7 +74,7 @@ def open_public(dataset, data_dir=None, validation_split="released", height=None
 
     Test images are its split "test", or else "validation", or else a tenth of "train". Validation images are, for
     `PUBLIC_DATASETS`, training images chosen by `validation_split`; for others the split "validation", or else a tenth
-    of "train", at most `MAX_HELD_OUT`. A tenth is drawn at random, always the same.
+    of "train", at most `dataset.MAX_HELD_OUT`. A tenth is drawn at random, always the same.
 
     Args:
       dataset: a name for which `is_name`.
@@ -128,7 +132,7 @@ def _read(dataset, examples, validation_split):
         train = splits["train"]
         splits |= {part: {key: array[chosen] for key, array in train.items()} for part, chosen in parts.items()}
     parts = {part: Split(arrays["image"], arrays.get("label")) for part, arrays in splits.items()}
-    return Dataset(dataset, parts["train"].images.shape[1:], LEVELS, **parts)
+    return Dataset(dataset, parts["train"].images.shape[1:], LEVELS, **parts, digest=digest.of_splits(parts))
 
 
 def _by_id(arrays):
@@ -149,9 +153,8 @@ def _hold_out(dataset, examples):
         return dict(zip(SPLITS, random_split_indices(count), strict=True))
     if "validation" in examples:
         return {"train": np.arange(count)}
-    order = np.random.default_rng(0).permutation(count)
-    held_out = min(max(count // 10, 1), MAX_HELD_OUT)
-    return {"train": order[held_out:], "validation": order[:held_out]}
+    train, validation = hold_out_indices(count)
+    return {"train": train, "validation": validation}
 
 
 def _held_out(public_set, labels, validation_split):
@@ -172,7 +175,7 @@ def _check_features(dataset, features, height, width):
     """Return the shape (H, W, C) that images are to have, and the names of the features that are read."""
     # What has no features by name has no image either.
     image = dict(features).get("image")
-    if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3 or image.shape[-1] not in (1, 3, 4):
+    if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3 or image.shape[-1] not in CHANNELS:
         raise UserError(
             f"--dataset={dataset} has {_one_line(features if image is None else image)}; expected a feature image, "
             "uint8 [H, W, C] with 1, 3 or 4 channels"

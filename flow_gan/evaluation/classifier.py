@@ -194,17 +194,20 @@ def _count_classes(dataset):
             )
     counts = label_counts(dataset.train.labels)
     if len(counts) < 2 or not counts.all():
+        found = np.unique(dataset.train.labels).tolist()
+        told = found if len(found) <= 20 else f"{len(found)} numbers up to {found[-1]}"
         raise UserError(
-            f"training labels of {dataset.name} are {np.unique(dataset.train.labels).tolist()}; expected 0, 1, ... "
-            "without a gap, and two classes or more"
+            f"training labels of {dataset.name} are {told}; expected 0, 1, ... without a gap, and two classes or more"
         )
     return len(counts)
 
 
 def label_counts(labels):
-    """Return how often each of the labels 0, 1, ... occurs in integer labels [N]."""
+    """Return how often each of the labels 0, 1, ... occurs in integer labels [N], which without a gap are below N."""
     if np.min(labels) < 0:
         raise UserError(f"labels hold {np.min(labels)}; expected 0 or more")
+    if np.max(labels) >= len(labels):
+        raise UserError(f"labels hold {np.max(labels)}, of {len(labels)} images; expected 0, 1, ... without a gap")
     return np.bincount(labels)
 
 

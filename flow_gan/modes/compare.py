@@ -1,5 +1,6 @@
 """--mode=compare: several runs in the paper's tables and figures."""
 
+import dataclasses
 import math
 
 from flow_gan import config as config_module
@@ -8,11 +9,11 @@ from flow_gan.errors import UserError
 from flow_gan.modes.completed import open_run
 from flow_gan.modes.evaluate import Run, cannot_have, check_metrics, measure, score_label, score_name
 from flow_gan.report import figures, paper, tables
-from flow_gan.training.run_folder import check_free, check_writable, new_folder, write_whole
+from flow_gan.training.run_folder import check_free, check_writable, new_folder, read_data, write_whole
 
 _UNKNOWN = "-"
-# What runs must share, for their figures to be of the same images.
-_SAME_DATA = ("dataset", "validation_split", "levels", "input_height", "input_width", "c_dim")
+# What runs must share, for their figures to be of the same images, besides the data set, which may have moved.
+_SAME_DATA = ("validation_split", "levels", "input_height", "input_width", "c_dim")
 
 
 def compare(config, given):
@@ -35,7 +36,9 @@ def compare(config, given):
     runs = [open_run(folder, shared) for folder in config.run_dirs.split(",")]
     if len({run.name for run in runs}) < len(runs):
         raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")
-    for setting in _SAME_DATA:
+    recorded = [read_data(run.folder.path) for run in runs]
+    is_one = all(own["path"] is not None for own in recorded) and len({own["digest"] for own in recorded}) == 1
+    for setting in _SAME_DATA if is_one else ("dataset", *_SAME_DATA):
         values = {str(getattr(run.config, setting)) for run in runs}
         if len(values) > 1:
             raise UserError(f"--run_dirs are of different data, --{setting} {', '.join(sorted(values))}; expected one")
@@ -43,6 +46,7 @@ def compare(config, given):
     for run in runs:
         run.read_records()
     dataset = training.load_data(runs[0].config)
+    runs = [dataclasses.replace(run, data_digest=dataset.digest) for run in runs]
     # What a run cannot have is left out of its row, as is the NLL of a model without a likelihood.
     metrics = dict.fromkeys(config.metrics.split(","))
     wanted = [(run, metric) for run in runs for metric in metrics if not cannot_have(run.config, metric)]

@@ -21,11 +21,13 @@ class CompletedRun:
       name: str, its folder's name.
       config: its `config.Config`, with the settings of the evaluation.
       folder: its `RunFolder`.
+      data_digest: str, of the data as they are now, whose results alone count; None: all count.
     """
 
     name: str
     config: object
     folder: RunFolder
+    data_digest: str | None = None
 
     def read_records(self):
         """Return what it recorded, metrics.jsonl, a list of dicts; read anew each time, since it may be long.
@@ -61,8 +63,8 @@ class CompletedRun:
         return dataclasses.replace(self.config, checkpoint=checkpoint or self.checkpoint(metric))
 
     def result(self, metric, checkpoint=None):
-        """Return the stored result of a measure, a dict, or None where there is none of these settings and weights."""
-        return stored_result(self.folder, self.configured(metric, checkpoint), metric)
+        """Return the stored result of a measure, a dict, or None if there is none of these settings, weights, data."""
+        return stored_result(self.folder, self.configured(metric, checkpoint), metric, self.data_digest)
 
     def curve(self, unit):
         """Return what `figures.learning_curves` draws; `unit` is a function from nats.
@@ -105,16 +107,17 @@ def converted_error(nats, unit):
     return None if nats is None else unit(nats) - unit(0.0)
 
 
-def open_run(folder, settings):
+def open_run(folder, settings, data_digest=None):
     """Return the `CompletedRun` of a folder.
 
     Args:
       folder: path of the run.
       settings: {setting: value} with which it is measured.
+      data_digest: see `CompletedRun`.
 
     Raises:
       UserError: the folder is no run.
     """
     config = effective_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
     place = RunFolder(folder, config)
-    return CompletedRun(place.path.name, config, place)
+    return CompletedRun(place.path.name, config, place, data_digest)

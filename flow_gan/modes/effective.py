@@ -1,8 +1,11 @@
 """The effective configuration of a command line."""
 
+import os
+
 from flow_gan import config as config_module
+from flow_gan import data
 from flow_gan.errors import UserError
-from flow_gan.training.run_folder import read_config
+from flow_gan.training.run_folder import read_config, read_data
 
 
 def effective_config(given):
@@ -16,7 +19,10 @@ def effective_config(given):
         return asked
     text, path = read_config(asked.run_dir)
     stored = config_module.from_json(text, path)
+    recorded = read_data(asked.run_dir)
     for name, value in given.items():
+        if name == "dataset" and _is_elsewhere(asked, stored, recorded):
+            continue
         if name not in config_module.CHANGEABLE[asked.mode] and getattr(asked, name) != getattr(stored, name):
             raise UserError(
                 f"--{name}={value}, but the run {asked.run_dir} has {getattr(stored, name)}: that would be another "
@@ -29,4 +35,19 @@ def effective_config(given):
     settings["checkpoint"] = "best" if stored.has_likelihood else "latest"
     if "epoch" in given:
         settings["max_steps"] = None  # What is asked for now counts, not what the run was started with.
+    if recorded["path"] is not None and not os.path.exists(stored.dataset):
+        # Its path is of another working directory.
+        settings["dataset"] = recorded["path"]
     return config_module.Config(**(settings | given))
+
+
+def _is_elsewhere(asked, stored, recorded):
+    """Whether `--dataset` may be the run's own data, though it is called otherwise.
+
+    Where data of the run are read, what they are is checked there.
+    """
+    if not data.is_path(asked.dataset):
+        return False
+    places = {os.path.realpath(path) for path in (stored.dataset, recorded["path"]) if path is not None}
+    reads_data = asked.mode in ("train", "evaluate")
+    return os.path.realpath(asked.dataset) in places or (reads_data and None not in recorded.values())

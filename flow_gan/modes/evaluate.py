@@ -19,6 +19,8 @@ _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-l
 # What is recorded of a score during training.
 _SCORED = ("inception_score", "inception_score_std", "mode_score", "mode_score_std", "fid")
 
+_OTHER_DATA = "the data are not those that the run was trained on: this is of the data as they are now"
+
 # Images of a picture's row.
 _COLUMNS = 10
 # Validation images by which AIS chooses its observation noise.
@@ -142,13 +144,17 @@ def result_path(folder, config, name, suffix="json"):
     return folder.evaluation / f"{name}-{config.split}-{config.checkpoint}.{suffix}"
 
 
-def stored_result(folder, config, name):
-    """Return the stored result of a metric, a dict, if it is of these settings and weights; otherwise None."""
+def stored_result(folder, config, name, data_digest=None):
+    """Return the stored result of a metric, a dict, if it is of these settings, weights and data; otherwise None.
+
+    Data are the same if one of the two digests is not known.
+    """
     try:
         stored = json.loads(result_path(folder, config, name).read_text(encoding="utf-8"))
         config_then = stored["config"]
         same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
         settings = "precision", *_DEPENDS_ON[name]
+        same = same and (None in (data_digest, stored.get("data_digest")) or stored["data_digest"] == data_digest)
         same = same and all(config_then[setting] == getattr(config, setting) for setting in settings)
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -163,11 +169,15 @@ def measure(run, name):
         # An NLL says so itself.
         text += f"\nwarning: {NO_PER_IMAGE_LIKELIHOOD}"
         result["warnings"] = [*result.get("warnings", []), NO_PER_IMAGE_LIKELIHOOD]
+    if run.folder.has_other_data(run.dataset.digest):
+        text += f"\nwarning: {_OTHER_DATA}"
+        result["warnings"] = [*result.get("warnings", []), _OTHER_DATA]
     about = {
         "metric": name,
         "split": run.config.split,
         "checkpoint": run.config.checkpoint,
         "step": run.model.num_steps,
+        "data_digest": run.dataset.digest,
         "seconds": time.time() - start,
         "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
         "config": dataclasses.asdict(run.config),

@@ -18,6 +18,7 @@ from flow_gan.modes.evaluate import Run, check_metrics, make_scorer, measure
 from flow_gan.modes.reproduction import report
 from flow_gan.modes.reproduction.journal import Journal
 from flow_gan.modes.reproduction.plan import make_plan
+from flow_gan.training.run_folder import RunFolder
 from flow_gan.training.signals import StopSignals
 
 # What a run's folder holds before its configuration is written.
@@ -134,6 +135,8 @@ class _Reproduction:
     def _is_trained(self, stage):
         if self._journal.failure(stage.key) is not None:
             return True
+        if RunFolder(stage.folder, stage.config).has_other_data(self._dataset.digest):
+            return False  # To be told by the training, which does not go on with it.
         saved = training.saved_step(stage.folder / "checkpoints", "latest")
         return self._journal.is_done(stage.key) and saved == stage.config.max_steps
 
@@ -172,7 +175,7 @@ class _Reproduction:
 
     def _open(self, measurement):
         settings = {name: value for name, value in measurement.settings.items() if value is not None}
-        return open_run(measurement.training.folder, settings)
+        return open_run(measurement.training.folder, settings, self._dataset.digest)
 
     def _measure(self, stage):
         loaded, model, folder = None, None, None

@@ -8,6 +8,7 @@ import pathlib
 import filelock
 import tensorflow as tf
 
+from flow_gan.data import is_path
 from flow_gan.errors import PATTERN_CHARACTERS, UserError, check_tensorflow_path
 
 _LOCK = ".lock"
@@ -18,6 +19,7 @@ class RunFolder:
     """Paths of a run.
 
         config.json    the effective configuration
+        data.json      the digest of its data and, of a folder or a file, where it lay
         metrics.jsonl  one line per step
         checkpoints/   latest/ and best/
         tensorboard/   train/ and validation/
@@ -32,6 +34,7 @@ class RunFolder:
     def __init__(self, path, config):
         self.path = pathlib.Path(path)
         self.config_file = self.path / "config.json"
+        self.data_file = self.path / "data.json"
         self.metrics_file = self.path / "metrics.jsonl"
         self.checkpoints = pathlib.Path(config.checkpoint_dir or self.path / "checkpoints")
         self.tensorboard = pathlib.Path(config.log_dir or self.path / "tensorboard")
@@ -60,6 +63,24 @@ class RunFolder:
         """Write config.json, whole or not at all."""
         write_whole(self.config_file, config.to_json())
         self.samples.mkdir(parents=True, exist_ok=True)
+
+    def write_data(self, name, digest):
+        """Record on which data the run is trained.
+
+        Args:
+          name: str, the setting `dataset`.
+          digest: str, of `data.Dataset`, or None where it does not count.
+        """
+        write_json(self.data_file, {"digest": digest, "path": os.path.abspath(name) if is_path(name) else None})
+
+    def data_digest(self):
+        """Return the digest of the data that the run was trained on; None if none is recorded."""
+        return read_data(self.path)["digest"]
+
+    def has_other_data(self, digest):
+        """Whether the digest, a str or None, is known to be another one than that of the run's data."""
+        own = self.data_digest()
+        return None not in (own, digest) and own != digest
 
 
 def release(lock):
@@ -138,6 +159,25 @@ def read_config(run_dir):
         return path.read_text(encoding="utf-8"), path
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error})") from error
+
+
+def read_data(run_dir):
+    """Return {"digest": str, "path": str or None} of the data of an existing run; None for what is not recorded.
+
+    Raises:
+      UserError: its data.json cannot be read.
+    """
+    path = pathlib.Path(run_dir) / "data.json"
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {"digest": stored["digest"], "path": stored["path"]}
+    except FileNotFoundError:
+        return {"digest": None, "path": None}  # A run of before there were digests.
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{path} does not tell the data of the run ({reason}); expected what training writes"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -50,6 +50,8 @@ def _train(config, make_scorer):
     if model.generator.has_likelihood and not model.generator.has_per_image_likelihood:
         logging.warning(NO_PER_IMAGE_LIKELIHOOD)
     last_step = build.num_steps(config, dataset)
+    if config.resume:
+        _require_same_data(config, dataset)
     if not is_chief(strategy):
         _follow(config, dataset, strategy, model, last_step)
         return None
@@ -64,6 +66,8 @@ def _train(config, make_scorer):
         from_chief(strategy, first_step)
         if config.resume:
             folder.write_config(config)
+        folder.write_data(config.dataset, dataset.digest)
+        if config.resume:
             checkpoints.drop_after(first_step)
         if checkpoints.latest_path is None:
             # To go on from whenever the run is killed.
@@ -99,6 +103,16 @@ def load_model(config, levels=256):
     folder = run_folder.RunFolder(config.run_dir, config)
     Checkpoints(model, folder.checkpoints).restore(config.checkpoint)
     return model, folder
+
+
+def _require_same_data(config, dataset):
+    folder = run_folder.RunFolder(config.run_dir, config)
+    if folder.has_other_data(dataset.digest):
+        raise UserError(
+            f"--dataset={config.dataset} is not what the run {config.run_dir} was trained on: its digest, of names, "
+            f"sizes and contents, is {dataset.digest[:12]}, not {folder.data_digest()[:12]}; expected the same data, "
+            "or a new run"
+        )
 
 
 def _open_run(config):
@@ -144,6 +158,10 @@ def _fit(config, dataset, folder, checkpoints, first_step, last_step, scorer):
                 raise
             if has_several_processes(model.distribute_strategy):
                 raise _lost(error, f", with {checkpoints.latest_path or 'no checkpoint'} saved last") from error
+            raise
+        except data.ReadingError:
+            # Once the file is put right, the data have another digest, and the run goes on.
+            folder.write_data(config.dataset, None)
             raise
         except Interrupted:
             raise Stopped(signals.received, first_step, folder.path) from None

@@ -12,8 +12,10 @@ import pytest
 import tensorflow_datasets as tfds
 
 import flow_gan
-from flow_gan import data
+from flow_gan import data, evaluation
+from flow_gan.config import Config
 from flow_gan.data import arrays, public
+from flow_gan.training import build
 
 TFDS = pathlib.Path(os.environ.get("FLOW_GAN_TFDS", pathlib.Path(__file__).parents[3] / "shared" / "tfds"))
 needs_tfds = pytest.mark.skipif(not TFDS.exists(), reason=f"no prepared tensorflow_datasets in {TFDS}")
@@ -91,7 +93,8 @@ def test_reading_imports_nothing_of_tensorflow_datasets():
     """It replaces `__import__` while it imports, which would reach the thread that builds the model meanwhile."""
     program = f"""
 import sys
-from flow_gan import data
+from flow_gan import data, evaluation
+from flow_gan.config import Config
 read = data.open_dataset("mnist", {str(TFDS)!r}).read
 before = set(sys.modules)
 read()
@@ -213,7 +216,7 @@ def bad_datasets(folder):
         "few": (f"{folder}/few", "has 2 images; expected 3 or more"),
         "broken": (f"{folder}/broken", r"003\.png cannot be read as an image"),
         "cut": (f"{folder}/cut", r"002\.png cannot be read as an image"),
-        "deep": (f"{folder}/deep", r"001\.png has more than 8 bits per channel \(mode I;16\); expected 8"),
+        "deep": (f"{folder}/deep", r"001\.png has more than 8 bits per channel; expected 8 at most"),
         "swapped npy": (f"{folder}/swapped.npy", "cannot be read"),
         "swapped npz": (f"{folder}/swapped.npz", "cannot be read"),
         "no height": (f"{folder}/thin.npy", r"uint8 \[20, 0, 4\]; expected uint8"),
@@ -272,3 +275,79 @@ def test_image_grid(tmp_path):
     assert saved.shape == (480, 480) and saved[0, 0] == 0 and saved[0, -1] == 255
     colour = data.image_grid(np.full((13, 2, 2, 3), [2.0, -1.0, np.nan]))
     assert colour[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "given, name",
+    [
+        *(("MNIST", "mnist"), ("Cifar10", "cifar10"), ("CIFAR10", "cifar10"), ("FashionMNIST", "fashion_mnist")),
+        *(
+            ("Fashion_MNIST", "fashion_mnist"),
+            ("SvhnCropped", "svhn_cropped"),
+            ("Digits", "digits"),
+            ("Cifar", "cifar10"),
+        ),
+        *(("MNIST:3.0.1", "mnist:3.0.1"), ("kmnist", "kmnist"), ("./MNIST", "./MNIST"), ("MNIST.npy", "MNIST.npy")),
+    ],
+)
+def test_the_case_of_a_name_does_not_matter(tmp_path, monkeypatch, given, name):
+    """A path's does, and a folder of a name in another case is that folder."""
+    monkeypatch.chdir(tmp_path)
+    assert data.canonical_name(given) == name == Config(dataset=given).dataset
+    if given == "MNIST":
+        (tmp_path / "MNIST").mkdir()
+        assert data.canonical_name("MNIST") == "MNIST" and data.canonical_name("mnist") == "mnist"
+
+
+@needs_tfds
+def test_names_in_capitals_are_the_known_sets():
+    mnist = data.load("MNIST", TFDS, validation_split="random")
+    assert [len(mnist.split(part)) for part in ("train", "validation", "test")] == [50000, 10000, 10000]
+    config = build.resolve(Config(dataset="Cifar10"), (32, 32, 3))
+    assert config.horizontal_flip
+
+
+@pytest.mark.parametrize("shape", [(20, 4, 6, 5), (20, 4, 6, 2), (20, 3, 8, 8), (20, 1, 28, 28)])
+def test_arrays_of_other_channels_are_refused(tmp_path, shape):
+    np.save(tmp_path / "set.npy", np.zeros(shape, np.uint8))
+    hint = ", channels last" if shape[1] in (1, 3) else ""
+    with pytest.raises(
+        flow_gan.UserError,
+        match=rf"images is uint8 .*, of {shape[3]} channels; expected \[N, H, W, C\] with 1, 3 or 4{hint}$",
+    ):
+        data.load(str(tmp_path / "set.npy"))
+
+
+def test_an_ending_in_capitals(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (10, 4, 4)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", images)
+    np.savez(tmp_path / "x.npz", images=images)
+    for ending in ("npy", "npz"):
+        os.replace(tmp_path / f"x.{ending}", tmp_path / f"SET.{ending.upper()}")
+        loaded = data.load(str(tmp_path / f"SET.{ending.upper()}"))
+        assert loaded.name == "SET" and len(loaded.train) == 8
+
+
+def test_an_archive_of_images_beside_parts(tmp_path):
+    images = np.zeros((10, 4, 4), np.uint8)
+    np.savez(tmp_path / "set.npz", images=images, test=images)
+    with pytest.raises(flow_gan.UserError, match="has images beside test; expected the one or the others"):
+        data.load(str(tmp_path / "set.npz"))
+
+
+def test_labels_that_are_no_classes(tmp_path):
+    """They harm none but the scores, which need classes."""
+    images = np.zeros((10, 4, 4), np.uint8)
+    labels = np.arange(10)
+    labels[3] = 10**12
+    np.savez(tmp_path / "set.npz", images=images, labels=labels)
+    loaded = data.load(str(tmp_path / "set.npz"))
+    for name in ("train", "validation", "test"):
+        assert loaded.split(name).labels.dtype == np.int64
+    with pytest.raises(flow_gan.UserError, match="labels hold 1000000000000, of 8 images; expected 0, 1"):
+        evaluation.load_classifier("cnn", loaded, tmp_path / "classifiers")
+    np.savez(tmp_path / "set.npz", images=images, labels=np.full(10, 2**63, np.uint64))
+    with pytest.raises(
+        flow_gan.UserError, match=r"the labels of images hold 9223372036854775808; expected less than 2\^63"
+    ):
+        data.load(str(tmp_path / "set.npz"))

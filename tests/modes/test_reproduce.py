@@ -12,7 +12,7 @@ import filelock
 import pytest
 
 from flow_gan import config as config_module
-from flow_gan import training
+from flow_gan import data, training
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.main import main
 from flow_gan.modes import reproduce
@@ -243,6 +243,29 @@ def test_changed_settings_redo_what_depends_on_them(tmp_path, stand_ins):
     assert sum(entry[0] == "train" for entry in added) == 13
     assert {entry[0] for entry in added} == {"train", "nll", "scores", "nll_reestimated"}
     assert again(ABSURD) == []
+
+
+def test_results_and_trainings_of_other_data_do_not_count(tmp_path, stand_ins):
+    """Such a training is gone on with, which it refuses to do."""
+    run(tmp_path / "r")
+    (path,) = (tmp_path / "r").glob("trainings/mle-*/evaluation/jacobian-*.json")
+    result = json.loads(path.read_text())
+    for digest, redone in ((data.load("digits").digest, []), ("0", [("jacobian", "mle", "best_score")])):
+        write_json(path, result | {"data_digest": digest})
+        stand_ins.done.clear()
+        run(tmp_path / "r")
+        assert stand_ins.done == [*redone, ("report",)]
+    for digest, redone in ((data.load("digits").digest, []), ("0", [("resume", "adv")])):
+        (folder,) = (tmp_path / "r").glob("trainings/adv-*")
+        write_json(folder / "data.json", {"digest": digest, "path": None})
+        stand_ins.done.clear()
+        stand_ins.fail = {"adv": UserError("other data")}
+        if redone:
+            with pytest.raises(UserError, match="other data"):
+                run(tmp_path / "r")
+        else:
+            run(tmp_path / "r")
+        assert stand_ins.done == (redone or [("report",)])
 
 
 def test_what_is_not_finite_is_recorded_and_not_tried_again(tmp_path, stand_ins):

@@ -1,0 +1,50 @@
+"""Into which parts a folder's owner has divided it, by the names of its subfolders."""
+
+import itertools
+import re
+
+from flow_gan.data.dataset import SPLITS
+
+# What people call the parts, as the `datasets` library of Hugging Face understands it, and a few more.
+_WORDS = {
+    "train": ("train", "training", "trainval"),
+    "validation": ("validation", "validate", "valid", "val", "dev", "development"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+_PARTS = {word: part for part, words in _WORDS.items() for word in words}
+# What may stand beside such a word, as in training_set or test-images.
+_FILLERS = ("set", "sets", "split", "data", "dataset", "images", "image", "imgs", "img")
+_GLUED = re.compile(rf"^({'|'.join(_PARTS)})({'|'.join(_FILLERS)})$")
+
+
+def part_of(name):
+    """Return the part, one of `SPLITS`, that a subfolder is by its name alone, in any case; None if it is no part's."""
+    words = [word for word in _words(name) if word not in _FILLERS]
+    return _PARTS.get(words[0]) if len(words) == 1 else None
+
+
+def looks_divided(names):
+    """Whether subfolders of these names, as far as names tell, hold training images apart from others."""
+    found = [{_PARTS[word] for word in _words(name) if word in _PARTS} for name in names]
+    return any("train" in one and other - {"train"} for one, other in itertools.permutations(found, 2))
+
+
+def divided(names):
+    """Return {part: name} of subfolders that divide a folder, {} if they look like no division.
+
+    Raises:
+      ValueError: they look like one that is not understood.
+    """
+    parts = {name: part_of(name) for name in names}
+    if not any(parts.values()) and not looks_divided(names):
+        return {}
+    found = {part: [name for name in names if parts[name] == part] for part in (*SPLITS, None)}
+    if found[None] or not found["train"] or max(map(len, found.values())) > 1:
+        raise ValueError
+    return {part: found[part][0] for part in SPLITS if found[part]}
+
+
+def _words(name):
+    """Return the words of a name in lower case: of my-trainSet_2 my, train, set."""
+    words = [word.lower() for word in re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])", name)]
+    return " ".join(_GLUED.sub(r"\1 \2", word) for word in words).split()
