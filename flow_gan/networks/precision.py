@@ -31,8 +31,8 @@ def check_float(name: str, value):
     dtype = tf.as_dtype(getattr(value, "dtype", tf.float32))
     if not dtype.is_floating:
         raise UserError(
-            f"{name} are {dtype.name}; expected dequantised ones, floats in [0, 1], which data.dequantize makes of grey "
-            "levels. A FlowGAN takes grey levels: model.predict(images)"
+            f"{name} are {dtype.name}; expected dequantised ones, floats in [0, 1], as data.dequantize makes of grey "
+            "levels (those a FlowGAN takes: model.predict(images))"
         )
 
 

@@ -81,10 +81,22 @@ def create(config):
         path = _next_free(config, f"{dataset}_{config.model_type}_{config.objective}")
     folder = RunFolder(path, config)
     folder.lock()
-    # Another process may have passed the check above at the same time.
-    check_free("run_dir", path)
-    folder.write_config(config)
+    try:
+        # Another process may have passed the check above at the same time.
+        check_free("run_dir", path)
+        folder.write_config(config)
+    except BaseException:
+        folder.unlock()
+        _clear(folder.path)
+        raise
     return folder
+
+
+def _clear(path):
+    """Delete what a process that could not begin left in a run's folder, if that is all there is."""
+    if _is_empty_folder(path):
+        for name in os.listdir(path):
+            (path / name).unlink(missing_ok=True)
 
 
 def _is_empty_folder(path):
