@@ -447,7 +447,9 @@ class FlowGAN(keras.Model):
             logs["nll"] = nll
         logs["learning_rate"] = self.optimizer.learning_rate
         logs["generator_gradient_norm"] = _apply(self.optimizer, gradients, self.generator.trainable_variables)
-        self.step.assign_add(1)
+        with tf.control_dependencies([images]):
+            # Not where the batch could not be had.
+            self.step.assign_add(1)
         names = sorted(logs)
         values = mean_over_replicas(tf.stack([tf.cast(logs[name], self.compute_dtype) for name in names]))
         return dict(zip(names, tf.unstack(values), strict=True))
