@@ -1,6 +1,8 @@
 """Flow-GAN: generative adversarial networks with an exact likelihood (Grover, Dhar, Ermon, AAAI 2018)."""
 
 import os
+import sys
+import warnings
 
 # TensorFlow tells at every start which CPU instructions it uses. Its warnings still come through.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -8,9 +10,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 # hybrid step takes 2.4 s instead of 6.0, most of it in the gradients of the critic's strided convolutions, a NICE
 # hybrid step 0.83 s instead of 1.25 (2 cores, AMD EPYC). It must be said before TensorFlow is first imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# Keras takes its backend from here when it is first imported, or from its own file where this is not set.
+if "keras" not in sys.modules:
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        warnings.warn(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}; flow_gan takes tensorflow instead", stacklevel=2)
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+
+from flow_gan.errors import UserError
+
+if keras.config.backend() != "tensorflow":
+    raise UserError(
+        f"Keras was imported with the backend {keras.config.backend()}; expected tensorflow: import flow_gan first, or "
+        "set KERAS_BACKEND=tensorflow"
+    )
 
 from flow_gan import data, original
-from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
 from flow_gan.networks import critics

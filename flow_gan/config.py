@@ -5,8 +5,10 @@ Names are those of the flags. Settings that the original release has keep its na
 
 import dataclasses
 import json
+import os
 import textwrap
 
+import numpy as np
 from absl import flags
 
 from flow_gan.data import NAMED_DATASETS, VALIDATION_SPLITS, canonical_name
@@ -284,6 +286,8 @@ class Config:
     sample_dir: str | None = _setting(None, "Recording", "folder of sample grids; <run_dir>/samples if not given")
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _plain(field, getattr(self, field.name)))
         object.__setattr__(self, "dataset", canonical_name(self.dataset))
         for name in _LISTS:
             if getattr(self, name) is not None:
@@ -408,6 +412,30 @@ _PATHS = (
 )
 # TensorFlow counts steps, images and seeds in 32 bits.
 _TOO_LARGE = 2**31
+
+
+def _kind(field):
+    return str(getattr(field.type, "__name__", field.type)).split(" | ")[0]
+
+
+def _plain(field, value):
+    """Return a setting's value in the setting's own type: paths as text, numpy's scalars as Python's."""
+    if value is None and field.default is None:
+        return None
+    kind = _kind(field)
+    plain = value.item() if isinstance(value, np.generic) else value
+    if kind == "str" and isinstance(plain, str | os.PathLike):
+        return os.fspath(plain)
+    if kind == "float" and isinstance(plain, int | float) and not isinstance(plain, bool):
+        return float(plain)
+    if kind == "int" and isinstance(plain, int):
+        return int(plain)
+    if kind == "bool" and isinstance(plain, bool):
+        return plain
+    expected = {"str": "text or a path", "float": "a number", "int": "an integer", "bool": "True or False"}[kind]
+    raise UserError(f"--{field.name}={value!r}; expected {expected}")
+
+
 # Settings that the other kinds of generator have no use for.
 _ONLY_FOR = {
     "hidden_layers": ("nice",),
@@ -542,8 +570,7 @@ def define_flags():
         "bool": flags.DEFINE_boolean,
     }
     for field in dataclasses.fields(Config):
-        kind = str(getattr(field.type, "__name__", field.type)).split(" | ")[0]
-        define[kind](field.name, field.default, field.metadata["help"], flag_values=values)
+        define[_kind(field)](field.name, field.default, field.metadata["help"], flag_values=values)
     flags.DEFINE_boolean("help", False, "show this text", short_name="h", flag_values=values)
     return values
 

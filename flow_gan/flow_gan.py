@@ -1,11 +1,17 @@
 """FlowGAN: a generator and a critic trained together."""
 
+import inspect
+
 import keras
+import numpy as np
 import tensorflow as tf
 
-from flow_gan import objectives, random
+from flow_gan import inputs, objectives, random
 from flow_gan.bijectors import dequantize
-from flow_gan.errors import UserError, check_choice
+from flow_gan.draws import StepDraws
+from flow_gan.errors import UserError, check_choice, check_number
+from flow_gan.generators.base import Generator
+from flow_gan.networks.critics import build_critic
 from flow_gan.networks.replicas import has_several_processes, mean_over_replicas, num_replicas
 
 BATCH_NORM_UPDATES = ("objective", "released")
@@ -21,13 +27,18 @@ class FlowGAN(keras.Model):
 
     A generator without a likelihood, such as `DCGAN`, can be trained by ADV alone.
 
-    `fit` takes batches of uint8 images [batch, H, W, C]. A training step dequantises them, makes `n_critic`
-    critic updates and one generator update. All of its random draws derive from `seed`, the step, the critic
-    run and the example's place in the global batch.
+    `fit`, `evaluate`, `predict` and a call take uint8 images [N, H, W, C] of grey levels 0 to `levels` - 1, as an array
+    or a tf.data.Dataset of batches (or of dicts with "image", as tensorflow_datasets has them; nothing else in them is
+    used). Anything else is a `UserError`. Dequantised images, floats in [0, 1], are the generator's: see its
+    `log_prob`.
+
+    A training step dequantises its batch, makes `n_critic` critic updates and one generator update. All of its random
+    draws derive from `seed`, the step, the critic run and the example's place in the global batch. Outside of training
+    the noise derives from `seed` and the image's place in the whole set.
 
     Args:
       generator: a `Generator`.
-      critic: Keras model from images to logits [batch, 1]; None for MLE.
+      critic: Keras model from images to logits [batch, 1], built or not; None for MLE.
       divergence: one of `objectives.DIVERGENCES`.
       like_reg: float >= 0, lambda.
       n_critic: int >= 0, critic updates per generator update.
@@ -40,7 +51,7 @@ class FlowGAN(keras.Model):
       critic_batches: "shared" uses one batch and one z for all updates of a step, as the release does, so
         that G(z) is computed once. "fresh" draws new ones for each (Gulrajani et al. 2017): `fit` then takes
         batches [batch, n_critic, H, W, C], and the likelihood uses the last of them.
-      levels: int, grey levels of the images.
+      levels: int from 2 to 256, grey levels of the images.
       horizontal_flip: bool, flip each training image left to right with probability 1/2, anew for each update.
       nll_interval: int >= 1. In ADV, where the NLL is no part of the objective, the steps whose number (from 1) it
         divides compute it to be watched; it is a tenth of a step's time.
@@ -80,15 +91,19 @@ class FlowGAN(keras.Model):
         seed=0,
         **kwargs,
     ):
+        if not isinstance(generator, Generator):
+            raise UserError(f"generator={generator!r}; expected a NICE, RealNVP or DCGAN")
         super().__init__(dtype=generator.dtype_policy, **kwargs)
         check_choice("divergence", divergence, objectives.DIVERGENCES)
         check_choice("gradient_penalty_norm", gradient_penalty_norm, objectives.GRADIENT_PENALTY_NORMS)
         check_choice("batch_norm_updates", batch_norm_updates, BATCH_NORM_UPDATES)
         check_choice("critic_batches", critic_batches, CRITIC_BATCHES)
-        if n_critic < 0:
-            raise UserError(f"n_critic={n_critic}; expected 0 (MLE) or more")
-        if like_reg < 0:
-            raise UserError(f"like_reg={like_reg}; expected 0 (ADV) or more")
+        check_number("n_critic", n_critic, 0, 2**31 - 1)
+        check_number("like_reg", like_reg, 0.0)
+        check_number("gradient_penalty", gradient_penalty, 0.0)
+        check_number("levels", levels, 2, 256)
+        check_number("nll_interval", nll_interval, 1, 2**31 - 1)
+        check_number("seed", seed, 0, 2**31 - 1)
         if n_critic > 0 and critic is None:
             raise UserError(f"n_critic={n_critic} needs a critic; pass one, or n_critic=0 for MLE")
         if not generator.has_likelihood and (n_critic == 0 or like_reg > 0):
@@ -98,6 +113,9 @@ class FlowGAN(keras.Model):
             )
         self.generator = generator
         self.critic = critic if n_critic else None
+        if self.critic is not None:
+            build_critic(self.critic, generator.image_shape)
+            self._critic_counts_updates = "updates" in inspect.signature(self.critic.call).parameters
         self.divergence = divergence
         self.like_reg = like_reg
         self.n_critic = n_critic
@@ -118,6 +136,7 @@ class FlowGAN(keras.Model):
             name="step",
         )
         self.nll_metric = MeanAndStandardError(name="nll")
+        self._images = inputs.ImageCheck(generator.image_shape, levels)
         self._images_on_device = None
         self.built = True
 
@@ -131,23 +150,202 @@ class FlowGAN(keras.Model):
         """Whether the NLL is a part of the objective (MLE and hybrid)."""
         return not self.n_critic or self.like_reg > 0
 
-    def compile(self, optimizer, critic_optimizer=None, **kwargs):
+    def compile(
+        self,
+        optimizer,
+        critic_optimizer=None,
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool = False,
+        **others,
+    ):
         """Set the optimizers.
 
         Args:
-          optimizer: Keras optimizer of the generator.
-          critic_optimizer: Keras optimizer of the critic; it makes `n_critic` updates per step. None for MLE.
-          **kwargs: of `keras.Model.compile`.
+          optimizer: Keras optimizer of the generator, its name, or its configuration.
+          critic_optimizer: likewise of the critic; it makes `n_critic` updates per step. None for MLE.
+          run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`. Other arguments are a `UserError`.
         """
+        for name, value in others.items():
+            raise UserError(
+                f"compile({name}={value!r}) has no use: the losses follow from divergence, like_reg and n_critic of "
+                "FlowGAN, the metrics are theirs and the NLL; expected optimizer and critic_optimizer"
+            )
         if self.critic is not None and critic_optimizer is None:
             raise UserError("critic_optimizer=None; a model with a critic needs an optimizer for it")
-        super().compile(optimizer=optimizer, **({"jit_compile": False} | kwargs))
+        if self.critic is not None and critic_optimizer is optimizer and not isinstance(optimizer, (str, dict)):
+            raise UserError(
+                "critic_optimizer is the optimizer of the generator; expected another one, with its own state"
+            )
+        with self.distribute_strategy.scope():
+            optimizer = _optimizer("optimizer", optimizer)
+            if self.critic is not None:
+                critic_optimizer = _optimizer("critic_optimizer", critic_optimizer)
+        super().compile(
+            optimizer=optimizer,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
         self.critic_optimizer = critic_optimizer if self.critic is not None else None
         with self.distribute_strategy.scope():
             # Slots made here rather than inside the first step save a second trace of it.
             _prepare(self.optimizer, self.generator.trainable_variables)
             if self.critic is not None:
                 _prepare(self.critic_optimizer, self.critic.trainable_variables)
+
+    def fit(
+        self,
+        x,
+        y: None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        *,
+        validation_split: float = 0.0,
+        validation_data=None,
+        class_weight: None = None,
+        sample_weight: None = None,
+        **kwargs,
+    ) -> keras.callbacks.History:
+        """Train on images; all arguments are those of `keras.Model.fit`.
+
+        Args:
+          x: images as the class describes them; with critic_batches="fresh" batches [batch, n_critic, H, W, C]; after
+            `keep_on_device` their numbers. Grey levels are checked, but for those of a distributed data set.
+          y, class_weight, sample_weight: None. There is nothing to weigh, and nothing but images.
+          batch_size, epochs: int.
+          validation_split: float, the part of an array, its end, that validates.
+          validation_data: images for `evaluate` after each epoch.
+          **kwargs: the others.
+
+        Raises:
+          UserError: what is wrong with the images or an argument.
+        """
+        _refuse("fit", y=y, class_weight=class_weight, sample_weight=sample_weight)
+        found = []
+        x = self._training_input("fit(x)", x, found)
+        if validation_split and validation_data is None:
+            if not isinstance(x, np.ndarray) or not 0 < validation_split < 1:
+                raise UserError(f"fit(validation_split={validation_split}); expected 0 to 1, and an array of images")
+            count = int(len(x) * (1 - validation_split))
+            x, validation_data = x[:count], x[count:]
+        self._check_replicas("fit", x, batch_size)
+        if validation_data is not None:
+            validation_data = self._evaluation_input("fit(validation_data)", validation_data, found)
+        with inputs.raising(found):
+            return super().fit(x, None, batch_size, epochs, validation_data=validation_data, **kwargs)
+
+    def evaluate(
+        self,
+        x=None,
+        y: None = None,
+        batch_size: int | None = None,
+        verbose="auto",
+        sample_weight: None = None,
+        steps: int | None = None,
+        callbacks=None,
+        return_dict: bool = False,
+        **kwargs,
+    ):
+        """Return the mean NLL of images and its standard error, in nats; all arguments are those of `keras.Model`.
+
+        The noise is keyed by (seed, the image's place in the whole set), so that the batch size makes no difference.
+
+        Args:
+          x: images as the class describes them, or batches from `data.evaluation_batches`.
+          y, sample_weight: None.
+          batch_size, verbose, steps, callbacks, return_dict, **kwargs: the others.
+
+        Raises:
+          UserError: what is wrong with the images or an argument, or the generator has no likelihood.
+        """
+        _refuse("evaluate", y=y, sample_weight=sample_weight)
+        self.generator.require_likelihood("NLL")
+        found = []
+        if not kwargs.get("_use_cached_eval_dataset"):
+            # Otherwise it is that of a `fit`, ready.
+            x = self._evaluation_input("evaluate(x)", x, found)
+        with inputs.raising(found):
+            return super().evaluate(
+                x, None, batch_size, verbose, None, steps, callbacks, return_dict=return_dict, **kwargs
+            )
+
+    def predict(
+        self, x, batch_size: int | None = None, verbose="auto", steps: int | None = None, callbacks=None
+    ) -> np.ndarray:
+        """Return log p(x), [N], in nats, of images dequantised as `evaluate` does, with its arguments and errors."""
+        self.generator.require_likelihood("log p(x)")
+        found = []
+        x = self._evaluation_input("predict(x)", x, found)
+        with inputs.raising(found):
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+
+    def train_on_batch(self, x, y: None = None, sample_weight: None = None, class_weight: None = None, **kwargs):
+        """Make a step on one batch; see `fit`."""
+        _refuse("train_on_batch", y=y, sample_weight=sample_weight, class_weight=class_weight)
+        return super().train_on_batch(self._training_input("train_on_batch(x)", x, []), **kwargs)
+
+    def test_on_batch(self, x, y: None = None, sample_weight: None = None, **kwargs):
+        """Evaluate one batch as if it were the whole set; see `evaluate`."""
+        _refuse("test_on_batch", y=y, sample_weight=sample_weight)
+        self.generator.require_likelihood("NLL")
+        return super().test_on_batch(self._images.array("test_on_batch(x)", x), **kwargs)
+
+    def predict_on_batch(self, x) -> np.ndarray:
+        """Return log p(x) of one batch as if it were the whole set; see `predict`."""
+        self.generator.require_likelihood("log p(x)")
+        return super().predict_on_batch(self._images.array("predict_on_batch(x)", x))
+
+    @property
+    def _is_fresh(self):
+        return self.n_critic > 0 and self.critic_batches == "fresh"
+
+    @property
+    def _per_example(self):
+        return (self.n_critic,) if self._is_fresh else ()
+
+    def _training_input(self, what, x, found):
+        """Return what Keras takes to train on `x`, and put later errors into the list `found`."""
+        if isinstance(x, tf.distribute.DistributedDataset) or self._images_on_device is not None:
+            # What can be told of these is told when the step is traced.
+            return x
+        if isinstance(x, tf.data.Dataset):
+            return self._images.batches(what, x, found, self._per_example)
+        return self._images.array(what, x, self._per_example)
+
+    def _evaluation_input(self, what, x, found):
+        """Return `x` as numbered images, and put later errors into the list `found`."""
+        if inputs.is_numbered(getattr(x, "element_spec", None)):
+            return x
+        if isinstance(x, tf.distribute.DistributedDataset):
+            raise UserError(
+                f"{what}: a distributed data set, which does not tell an image's place in the whole set, by which the "
+                "noise is keyed; expected a tf.data.Dataset, or data.evaluation_batches distributed"
+            )
+        if isinstance(x, tf.data.Dataset):
+            return inputs.number_batches(self._images.batches(what, x, found))
+        return inputs.number(self._images.array(what, x))
+
+    def _check_replicas(self, what, x, batch_size):
+        """Raise `UserError` where replicas would get parts of a batch of different sizes: the means would be wrong."""
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if replicas == 1 or isinstance(x, tf.distribute.DistributedDataset):
+            return
+        if isinstance(x, tf.data.Dataset):
+            size = x.element_spec.shape[0]
+            if size is None or size % replicas:
+                raise UserError(
+                    f"{what}: a data set of batches of {size or 'unknown size'}, for {replicas} replicas; expected a "
+                    f"size that {replicas} divides, as from .batch({100 * replicas}, drop_remainder=True)"
+                )
+        else:
+            size = batch_size or 32
+            if size % replicas or len(x) % size % replicas:
+                raise UserError(
+                    f"{what}: batches of {size} of {len(x)} images, for {replicas} replicas; expected numbers that "
+                    f"{replicas} divides"
+                )
 
     def make_train_function(self, force=False):
         """Keras's, but over several processes, where it cannot average scalars: a step's results are equal already."""
@@ -181,12 +379,17 @@ class FlowGAN(keras.Model):
 
     def keep_on_device(self, images):
         """Copy the training images, uint8 [N, H, W, C], to each device; `fit` then takes their numbers, int32."""
+        images = self._images.array("keep_on_device(images)", images)
         with self.distribute_strategy.scope():
             self._images_on_device = tf.Variable(images, trainable=False)
 
     def call(self, images, training=False):
-        """Return the generator's log p(x), [batch], of float images."""
-        return self.generator.log_prob(images, training)
+        """Return log p(x), [N], of uint8 images [N, H, W, C], dequantised as `predict` does the whole set `images`."""
+        self.generator.require_likelihood("log p(x)")
+        if tf.executing_eagerly():
+            images = self._images.array("FlowGAN", images)
+        self._images.kind("FlowGAN", images.dtype, images.shape)
+        return self.generator.log_prob(self.evaluation_images(inputs.number(images)), training)
 
     def train_step(self, data):
         """Make `n_critic` critic updates and one generator update; see the class.
@@ -202,7 +405,8 @@ class FlowGAN(keras.Model):
           rate.
         """
         images = self.images_of(data)
-        fresh = self.n_critic > 0 and self.critic_batches == "fresh"
+        fresh = self._is_fresh
+        self._images.kind("a batch to train on", images.dtype, images.shape, self._per_example)
         batches = tf.unstack(images, axis=1) if fresh else [images] * max(self.n_critic, 1)
         draws = self.draws(batches[0])
         critic_update = self._critic_updater()
@@ -223,7 +427,7 @@ class FlowGAN(keras.Model):
                     with tape.stop_recording():
                         for run, batch in enumerate(batches):
                             logs = critic_update(draws, tf.constant(run), batch, fake)
-                logits = self.critic(fake, training=True, updates=0)
+                logits = self._logits(fake, updates=0)
                 adversarial = objectives.generator_loss(self.divergence, logits)
                 logs = logs | {"generator_loss": adversarial}
             elif released:
@@ -243,15 +447,21 @@ class FlowGAN(keras.Model):
             logs["nll"] = nll
         logs["learning_rate"] = self.optimizer.learning_rate
         logs["generator_gradient_norm"] = _apply(self.optimizer, gradients, self.generator.trainable_variables)
-        self.step.assign_add(1)
+        with tf.control_dependencies([images]):
+            # Not where the batch could not be had.
+            self.step.assign_add(1)
         names = sorted(logs)
         values = mean_over_replicas(tf.stack([tf.cast(logs[name], self.compute_dtype) for name in names]))
         return dict(zip(names, tf.unstack(values), strict=True))
 
     def images_of(self, data):
         """Return the uint8 images of what `train_step` takes."""
-        data = data[0] if isinstance(data, tuple) else data
-        return data if self._images_on_device is None else tf.gather(self._images_on_device, data)
+        data = inputs.only_images("a batch to train on", data)
+        if self._images_on_device is None:
+            return data
+        if not tf.as_dtype(data.dtype).is_integer or data.dtype == tf.uint8:
+            raise UserError(f"a batch to train on: {data.dtype} {list(data.shape)}; expected int32, images' numbers")
+        return tf.gather(self._images_on_device, data)
 
     def draws(self, images):
         """Return the random draws of this step for the batch `images`; see `StepDraws`."""
@@ -259,6 +469,11 @@ class FlowGAN(keras.Model):
 
     def _generate(self, z, updates):
         return self.generator.decode(z, training=True, updates=updates)
+
+    def _logits(self, images, updates=1):
+        # Keras's own models keep no count: their moving averages, which nothing here uses, move with every pass.
+        counted = {"updates": updates} if self._critic_counts_updates else {}
+        return tf.cast(self.critic(images, training=True, **counted), self.compute_dtype)
 
     def _nll(self, images, training):
         return -tf.reduce_mean(self.generator.log_prob(images, training))
@@ -278,14 +493,12 @@ class FlowGAN(keras.Model):
         with tf.GradientTape() as tape:
             # Not as one batch: that saves 1 to 6 % of the update, but the gradients of the last bias would cancel but
             # for their rounding, which Adam would take for a direction.
-            real_loss, fake_loss = objectives.critic_loss(
-                self.divergence, self.critic(real, training=True), self.critic(fake, training=True)
-            )
+            real_loss, fake_loss = objectives.critic_loss(self.divergence, self._logits(real), self._logits(fake))
             loss = real_loss + fake_loss
             logs = {"critic_loss_real": real_loss, "critic_loss_fake": fake_loss}
             if self.divergence == "wgan":
                 penalty = objectives.gradient_penalty(
-                    lambda x: self.critic(x, training=True, updates=0),
+                    lambda x: self._logits(x, updates=0),
                     objectives.interpolate(real, fake, draws.interpolation(run)),
                     self.gradient_penalty_norm,
                 )
@@ -303,13 +516,22 @@ class FlowGAN(keras.Model):
             (consecutive numbers of the images in their split), "split" [batch] and "weight" [batch] (0 for
             padding). Or the images alone: they are then numbered within the batch.
         """
-        if not isinstance(data, dict):
-            images = data[0] if isinstance(data, tuple) else data
-            index = tf.range(tf.shape(images)[0])
-            data = {"images": images, "index": index, "split": 0 * index, "weight": index * 0 + 1}
+        data = self._numbered(data)
         log_prob = self.generator.log_prob(self.evaluation_images(data))
         self.nll_metric.update_state(-log_prob, data["weight"])
         return self.nll_metric.result()
+
+    def predict_step(self, data):
+        """Return log p(x), [batch], in evaluation mode; `data` as in `test_step`."""
+        return self.generator.log_prob(self.evaluation_images(self._numbered(data)))
+
+    def _numbered(self, data):
+        if isinstance(data, tuple) and len(data) == 1:
+            data = data[0]
+        if not inputs.is_numbered(data):
+            data = inputs.number(inputs.only_images("a batch", data))
+        self._images.kind("a batch", data["images"].dtype, data["images"].shape)
+        return data
 
     def evaluation_images(self, data, draw=0, seed=None):
         """Dequantise an evaluation batch with noise keyed by (seed, split, index, draw); see `test_step`.
@@ -320,10 +542,11 @@ class FlowGAN(keras.Model):
           seed: int (tensor); the model's if None.
         """
         seed = self.seed if seed is None else seed
-        key = random.key(seed, random.Stream.EVALUATION, data["split"][0], *([draw] if draw else []))
+        key = random.key(seed, random.Stream.EVALUATION, tf.reduce_max(data["split"]), *([draw] if draw else []))
         noise = random.uniform(
             key,
-            data["index"][0],
+            # The first, also of no images at all, which a replica may get.
+            tf.reduce_min(data["index"]),
             tf.shape(data["images"])[0],
             self.generator.image_shape,
             tf.as_dtype(self.compute_dtype),
@@ -365,48 +588,19 @@ class MeanAndStandardError(keras.metrics.Metric):
         return {self.name: mean, f"{self.name}_standard_error": error}
 
 
-class StepDraws:
-    """The random draws of one training step for this replica's part of the global batch.
+def _refuse(what, **given):
+    for name, value in given.items():
+        if value is not None:
+            raise UserError(f"{what}({name}=...) has no use: FlowGAN takes images alone; expected {name}=None")
 
-    All are keyed by (seed, stream, step, critic run, example's place in the global batch).
-    """
 
-    def __init__(self, model, images):
-        self._model = model
-        self._dtype = tf.as_dtype(model.compute_dtype)
-        self._count = images.shape[0] or tf.shape(images)[0]
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        self._first = replica * self._count
-
-    def _key(self, stream, run):
-        return random.key(self._model.seed, stream, self._model.step, run)
-
-    def _dequantize(self, images, stream, run, update):
-        shape = self._model.generator.image_shape
-        noise = random.uniform(self._key(stream, run), self._first, self._count, shape, self._dtype)
-        if self._model.horizontal_flip:
-            key = self._key(random.Stream.FLIP, update)
-            is_flipped = random.uniform(key, self._first, self._count, [1, 1, 1], self._dtype) < 0.5
-            images = tf.where(is_flipped, tf.reverse(images, axis=[2]), images)
-        return dequantize(images, noise, self._model.levels)
-
-    def latent(self, run=0):
-        """Return z ~ p(z), [batch, D]."""
-        key = self._key(random.Stream.LATENT, run)
-        return self._model.generator.sample_latent(key, self._first, self._count)
-
-    def critic_images(self, images, run):
-        """Flip and dequantise uint8 images for the critic's run number `run`."""
-        return self._dequantize(images, random.Stream.NOISE_CRITIC, run, update=run)
-
-    def likelihood_images(self, images):
-        """Flip and dequantise uint8 images for the likelihood, independently of the critic's."""
-        return self._dequantize(images, random.Stream.NOISE_LIKELIHOOD, 0, update=self._model.n_critic)
-
-    def interpolation(self, run):
-        """Return the coefficients of the penalty's interpolates, uniform, [batch]."""
-        key = self._key(random.Stream.INTERPOLATION, run)
-        return random.uniform(key, self._first, self._count, [], self._dtype)
+def _optimizer(name, value):
+    try:
+        return keras.optimizers.get(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{name}={value!r}; expected a Keras optimizer, its name such as 'adam', or its configuration"
+        ) from error
 
 
 def _prepare(optimizer, variables):

@@ -1,5 +1,8 @@
 import dataclasses
+import json
+import pathlib
 
+import numpy as np
 import pytest
 
 import flow_gan
@@ -148,6 +151,42 @@ def test_objective(settings, objective):
 
 def test_the_release_s_name_of_cifar10():
     assert config.Config(dataset="cifar") == config.Config(dataset="cifar10")
+
+
+def test_paths_and_numpy_s_scalars_are_plain_values():
+    written = config.Config(
+        run_dir=pathlib.Path("runs/a"),
+        dataset=pathlib.Path("images.npy"),
+        batch_size=np.int64(7),
+        seed=np.uint8(3),
+        like_reg=np.float64(0.5),
+        learning_rate=1,
+        batch_norm=np.bool_(False),
+    )
+    plain = config.Config(
+        run_dir="runs/a", dataset="images.npy", batch_size=7, seed=3, like_reg=0.5, learning_rate=1.0, batch_norm=False
+    )
+    assert written == plain
+    types = {field.name: type(getattr(written, field.name)) for field in dataclasses.fields(written)}
+    assert types == {field.name: type(getattr(plain, field.name)) for field in dataclasses.fields(plain)}
+    assert json.loads(written.to_json())["run_dir"] == "runs/a"
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"batch_size": "many"}, r"--batch_size='many'; expected an integer"),
+        ({"batch_size": 50.0}, r"--batch_size=50\.0; expected an integer"),
+        ({"batch_size": None}, r"--batch_size=None; expected an integer"),
+        ({"learning_rate": "0.1"}, r"--learning_rate='0\.1'; expected a number"),
+        ({"resume": "no"}, r"--resume='no'; expected True or False"),
+        ({"run_dir": 3}, r"--run_dir=3; expected text or a path"),
+        ({"run_dirs": ["a", "b"]}, r"--run_dirs=\['a', 'b'\]; expected text or a path"),
+    ],
+)
+def test_values_of_another_type(settings, message):
+    with pytest.raises(flow_gan.UserError, match=message):
+        config.Config(**settings)
 
 
 def test_json_round_trip():

@@ -6,7 +6,7 @@ import re
 
 from flow_gan.data import arrays, digits, folder, public
 from flow_gan.data.dataset import Source
-from flow_gan.errors import UserError, check_choice
+from flow_gan.errors import UserError, check_choice, check_number
 
 NAMED_DATASETS = ("digits", *public.PUBLIC_DATASETS)
 # Names of the original release.
@@ -42,7 +42,10 @@ def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split=
     Raises:
       UserError: what is wrong with the name or the path, and from `read` with the data.
     """
-    dataset = canonical_name(dataset)
+    dataset = canonical_name(os.fspath(dataset))
+    if levels is not None:
+        check_number("--levels", levels, 2, 256)
+        levels = int(levels)
     check_choice("--validation_split", validation_split, public.VALIDATION_SPLITS)
     if validation_split != "released" and public.known(dataset) is None:
         raise UserError(

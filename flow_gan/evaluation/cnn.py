@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from flow_gan import data
 from flow_gan.networks.convolution import Conv2D
+from flow_gan.networks.precision import default_keras_settings
 
 BATCH_SIZE = 128
 _MAX_BLOCKS = 3
@@ -47,6 +48,7 @@ def make_recipe(dataset):
     )
 
 
+@default_keras_settings()
 def make_cnn(image_shape, num_classes, width, seed):
     """Return the classifier with its first weights.
 
@@ -88,6 +90,7 @@ def make_cnn(image_shape, num_classes, width, seed):
     return keras.Model(images, (logits, features))
 
 
+@default_keras_settings()
 def train_cnn(network, images, labels, levels, recipe, seed):
     """Train by AdamW on the cross-entropy, with one cycle of the learning rate.
 

@@ -7,10 +7,12 @@ import keras
 
 from flow_gan.data import public
 from flow_gan.errors import UserError
+from flow_gan.networks.precision import default_keras_settings
 
 _SIDE = 299
 
 
+@default_keras_settings()
 def make_inception(image_shape, weights=None):
     """Return InceptionV3 (Szegedy et al. 2016) of `keras.applications`, from images of any size.
 

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from flow_gan import random
 from flow_gan.errors import UserError
 from flow_gan.generators.priors import make_prior
+from flow_gan.networks.precision import check_float, network_policy
 from flow_gan.networks.shared_traces import SharedTraces
 
 NO_PER_IMAGE_LIKELIHOOD = (
@@ -28,6 +29,7 @@ class Generator(keras.Model):
       image_shape: (H, W, C).
       prior: "logistic", "gaussian" or "uniform".
       latent_size: int, entries of z; H W C if None.
+      dtype: "float32", the default whatever Keras's global one is, or "float64".
       **kwargs: of `keras.Model`.
     """
 
@@ -38,8 +40,8 @@ class Generator(keras.Model):
     # Images that are fast to evaluate at once; 1 where larger batches than those of training gain nothing.
     fast_batch_size = 1
 
-    def __init__(self, image_shape, prior, latent_size=None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, image_shape, prior, latent_size=None, dtype=None, **kwargs):
+        super().__init__(dtype=network_policy(dtype), **kwargs)
         self.image_shape = tuple(int(n) for n in image_shape)
         self.size = math.prod(self.image_shape)
         self.latent_size = self.size if latent_size is None else int(latent_size)
@@ -151,12 +153,24 @@ class FlowGenerator(Generator):
         return tfp.distributions.TransformedDistribution(self.prior, self.bijector(training, updates), name="flow")
 
     def log_prob(self, images, training=False, updates=1):
-        """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised."""
-        return self.distribution(training, updates).log_prob(self._float(images))
+        """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised.
+
+        Raises:
+          UserError: images of integers, or of another shape.
+        """
+        return self.distribution(training, updates).log_prob(self._images(images))
 
     def encode(self, images, training=False):
         """Return z = f(x), [batch, D], of float images [batch, H, W, C]."""
-        return self.bijector(training).inverse(self._float(images))
+        return self.bijector(training).inverse(self._images(images))
+
+    def _images(self, images):
+        check_float("images", images)
+        images = self._float(images)
+        if not images.shape.is_compatible_with([None, *self.image_shape]):
+            expected = ", ".join(map(str, ["N", *self.image_shape]))
+            raise UserError(f"images are {list(images.shape)}; expected [{expected}]")
+        return images
 
     def decode(self, z, training=False, updates=1):
         """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""

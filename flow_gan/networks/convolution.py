@@ -55,7 +55,10 @@ def convolve(x, kernel, stride=1):
 
 
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` with padding="same" and equal strides, by `convolve`."""
+    """`keras.layers.Conv2D` with padding="same", equal strides and the channels last, by `convolve`."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **(kwargs | {"data_format": "channels_last"}))
 
     def convolution_op(self, inputs, kernel):
         """See `convolve`."""

@@ -9,10 +9,11 @@ import collections
 import keras
 import tensorflow as tf
 
+from flow_gan.errors import UserError
 from flow_gan.networks.convolution import Conv2D
 from flow_gan.networks.initializers import CRITIC, SeededInitializers
 from flow_gan.networks.normalization import BatchNorm
-from flow_gan.networks.precision import product_policy
+from flow_gan.networks.precision import check_float, network_policy, product_policy
 
 
 class Critic(keras.Model):
@@ -21,11 +22,12 @@ class Critic(keras.Model):
     Args:
       image_shape: (H, W, C).
       stack: list of Keras layers.
+      dtype: see `precision.network_policy`.
       **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, image_shape, stack, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, image_shape, stack, dtype=None, **kwargs):
+        super().__init__(dtype=network_policy(dtype), **kwargs)
         self.image_shape = tuple(image_shape)
         self.stack = stack
         shape = (1, *self.image_shape)
@@ -36,7 +38,8 @@ class Critic(keras.Model):
         self.built = True
 
     def call(self, images, training=False, updates=1):
-        """Return the logits [batch, 1]; `training` and `updates` as in `BatchNorm.call`."""
+        """Return the logits [batch, 1] of float images; `training` and `updates` as in `BatchNorm.call`."""
+        check_float("images", images)
         x = tf.cast(images, self.compute_dtype)
         for layer in self.stack:
             if isinstance(layer, BatchNorm):
@@ -102,7 +105,7 @@ def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, 
       filters: int, the release's `--df_dim`.
       dense_units: int.
       seed: int, from which the first weights derive.
-      dtype: Keras dtype or policy.
+      dtype: "float32", the default, or "float64".
       precision: of the convolutions and all matrix products but the last, whose results are the logits; see
         `precision.product_policy`.
 
@@ -131,7 +134,7 @@ def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None, precis
       divergence: one of `objectives.DIVERGENCES`.
       filters: int, the release's `--df_dim`.
       seed: int, from which the first weights derive.
-      dtype: Keras dtype or policy.
+      dtype: "float32", the default, or "float64".
       precision: of the convolutions and all matrix products but the last, whose results are the logits; see
         `precision.product_policy`.
     """
@@ -154,8 +157,8 @@ class _LayerMaker:
         # Convolutions start as the coupling networks do (truncated normal, 0.02). The release's dense
         # layers start from the same normal without truncation, a difference without consequence.
         self._initializers = SeededInitializers("normal", seed, CRITIC, list(CRITICS).index(name))
-        self._dtype = dtype
-        self._product_dtype = product_policy(precision, dtype)
+        self._dtype = network_policy(dtype)
+        self._product_dtype = product_policy(precision, self._dtype)
         self._counts = collections.Counter()
 
     def _common(self, kind, dtype=None):
@@ -184,13 +187,39 @@ class _LayerMaker:
         return LeakyReLU(**self._common("leaky_relu"))
 
     def flatten(self):
-        return keras.layers.Flatten(**self._common("flatten"))
+        return keras.layers.Flatten(data_format="channels_last", **self._common("flatten"))
 
     def batch_norm(self):
         return BatchNorm(epsilon=1e-5, **self._common("norm"))
 
     def layer_norm(self):
         return LayerNorm(**self._common("norm"))
+
+
+def build_critic(critic, image_shape: tuple):
+    """Build a Keras model that is not built yet.
+
+    Raises:
+      UserError: it is no Keras model, or does not map images of the shape (H, W, C) to logits [batch, 1].
+    """
+    if not isinstance(critic, keras.layers.Layer):
+        raise UserError(
+            f"critic={critic!r}; expected a Keras model from images to logits, as flow_gan.critics has them"
+        )
+    if isinstance(critic, Critic):
+        if critic.image_shape != tuple(image_shape):
+            raise UserError(f"the critic's image_shape={critic.image_shape}; expected the generator's, {image_shape}")
+        return
+    images = f"images [batch, {', '.join(map(str, image_shape))}]"
+    try:
+        logits = critic(keras.Input(image_shape, dtype="float32"))
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        # Keras sets what is wrong in bold, and lists the arguments after it.
+        reason = str(error).rpartition("\x1b[1m")[2].partition("\x1b[0m")[0]
+        raise UserError(f"critic={critic.name} cannot take {images}: {' '.join(reason.split())[:300]}") from error
+    if tuple(getattr(logits, "shape", ())) != (None, 1):
+        shape = list(getattr(logits, "shape", ())) or type(logits).__name__
+        raise UserError(f"critic={critic.name} maps {images} to {shape}; expected logits [batch, 1]")
 
 
 CRITICS = {"mnist": mnist, "dcgan": dcgan}

@@ -61,6 +61,7 @@ class UpsamplingNetwork(keras.layers.Layer):
                 _KERNEL,
                 strides=2,
                 padding="same",
+                data_format="channels_last",
                 # Both 2n - 1 and 2n pixels are halved to n: this tells which it is to be.
                 output_padding=tuple(b - (2 * a - 1) for a, b in zip(before, after, strict=True)),
                 use_bias=after is sizes[-1],

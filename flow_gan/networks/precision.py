@@ -1,4 +1,6 @@
-"""The precision in which networks multiply matrices."""
+"""The precision of networks, and of their matrix products."""
+
+import contextlib
 
 import keras
 import tensorflow as tf
@@ -6,6 +8,49 @@ import tensorflow as tf
 from flow_gan.errors import UserError, check_choice
 
 PRECISIONS = ("float32", "bfloat16")
+
+
+def network_policy(dtype=None):
+    """Return the Keras dtype policy of a network: that of float32 if None, whatever Keras's global one is.
+
+    Raises:
+      UserError: a policy that is neither float32 nor float64. Likelihoods need one of them everywhere.
+    """
+    try:
+        policy = keras.dtype_policies.get(dtype or "float32")
+    except (TypeError, ValueError):
+        policy = None
+    if policy is None or policy.name not in ("float32", "float64"):
+        shown = dtype if policy is None else policy.name
+        raise UserError(f"dtype={shown}; expected float32 or float64 (precision='bfloat16' is for matrix products)")
+    return policy
+
+
+def check_float(name: str, value):
+    """Raise `UserError` unless `value`, the argument called `name`, is of floats, as dequantised images are."""
+    dtype = tf.as_dtype(getattr(value, "dtype", tf.float32))
+    if not dtype.is_floating:
+        raise UserError(
+            f"{name} are {dtype.name}; expected dequantised ones, floats in [0, 1], as data.dequantize makes of grey "
+            "levels (those a FlowGAN takes: model.predict(images))"
+        )
+
+
+@contextlib.contextmanager
+def default_keras_settings():
+    """Context, or decorator, in which Keras's global settings are its defaults: float32, channels last."""
+    before = keras.config.dtype_policy(), keras.config.floatx(), keras.config.image_data_format()
+    _set_keras("float32", "float32", "channels_last")
+    try:
+        yield
+    finally:
+        _set_keras(*before)
+
+
+def _set_keras(policy, floatx, image_data_format):
+    keras.config.set_dtype_policy(policy)
+    keras.config.set_floatx(floatx)
+    keras.config.set_image_data_format(image_data_format)
 
 
 def product_policy(precision, policy):

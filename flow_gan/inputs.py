@@ -1,0 +1,177 @@
+"""What `FlowGAN` is given to train on, evaluate and predict: checked, and numbered where the noise is keyed by it."""
+
+import contextlib
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from flow_gan.errors import UserError
+
+_NUMBERED = {"images", "index", "split", "weight"}
+
+
+class ImageCheck:
+    """Tells grey-level images from everything else.
+
+    Arrays are checked whole. Batches of a tf.data.Dataset are checked on their way, on the host, before they are
+    needed; those of a distributed one by their dtype and shape alone.
+
+    Args:
+      image_shape: (H, W, C).
+      levels: int, grey levels; images hold 0 to levels - 1.
+    """
+
+    def __init__(self, image_shape, levels):
+        self._image_shape = tuple(image_shape)
+        self._levels = levels
+        self._warns = True
+
+    def kind(self, what, dtype, shape, per_example=(), more=""):
+        """Raise `UserError` unless a batch `what` of this dtype and (partly known) shape can be one of images.
+
+        Args:
+          what: str, the first words of the error.
+          dtype: of numpy or TensorFlow.
+          shape: anything that `tf.TensorShape` takes.
+          per_example: () or (n,), for n images per example: [batch, n, H, W, C].
+          more: str, what else is known of the batch.
+        """
+        dtype, shape = tf.as_dtype(dtype), tf.TensorShape(shape)
+        if dtype == tf.uint8 and shape.is_compatible_with([None, *per_example, *self._image_shape]):
+            return
+        hint = ""
+        if dtype != tf.uint8:
+            hint = ". Of dequantised images, in [0, 1], generator.log_prob tells log p(x)" if dtype.is_floating else ""
+        elif shape.is_compatible_with([*per_example, *self._image_shape]):
+            hint = ". This is one image alone: .batch(100) makes batches of a data set's, images[None] one of an array"
+        elif self._image_shape[-1] == 1 and shape.is_compatible_with([None, *per_example, *self._image_shape[:-1]]):
+            hint = ". images[..., None] adds the channel"
+        raise UserError(f"{what}: {dtype.name} {_show(shape)}{more}{self._expected(per_example)}{hint}")
+
+    def array(self, what, images, per_example=()):
+        """Return `images`, an array or what numpy takes for one, as a numpy array; raise `UserError` as `kind` does.
+
+        So it does where a grey level is too large, and it warns once where the largest is less than half of `levels`.
+        """
+        images = only_images(what, images)
+        if isinstance(images, list) or not hasattr(images, "__array__"):
+            raise UserError(
+                f"{what}: {type(images).__name__}{self._expected(per_example)}, as an array or a tf.data.Dataset of "
+                "batches (which data.training_batches makes of data too large for memory)"
+            )
+        images = np.asarray(images)
+        if images.dtype.kind not in "fiub" or not images.size:
+            raise UserError(f"{what}: {images.dtype} {list(images.shape)}{self._expected(per_example)}")
+        values = f", values {images.min()} to {images.max()}"
+        self.kind(what, images.dtype, images.shape, per_example, values)
+        self._check_levels(what, images)
+        return images
+
+    def batches(self, what, dataset, found, per_example=()):
+        """Return the batches of images of a tf.data.Dataset, each checked as it is made.
+
+        Args:
+          what: str, the first words of an error.
+          dataset: its elements are batches of images, or dicts of them under "image" as tensorflow_datasets has.
+          found: list, which takes the `UserError` of a batch; TensorFlow's that follows is for `raising`.
+          per_example: as in `kind`.
+        """
+        spec = only_images(what, dataset.element_spec)
+        if not isinstance(spec, tf.TensorSpec):
+            raise UserError(f"{what}: a data set of {type(spec).__name__}{self._expected(per_example)}")
+        self.kind(what, spec.dtype, spec.shape, per_example)
+
+        def is_good(images):
+            # Raised in here, an error would be logged by TensorFlow with its traceback.
+            try:
+                self.kind(what, images.dtype, images.shape, per_example)
+                self._check_levels(what, images)
+            except UserError as error:
+                found.append(error)
+            return not found
+
+        def check(element):
+            images = only_images(what, element)
+            passed = tf.numpy_function(is_good, [images], tf.bool, stateful=False)
+            with tf.control_dependencies([tf.debugging.Assert(passed, ["images"])]):
+                return tf.ensure_shape(images, tf.TensorShape([None, *per_example, *self._image_shape]))
+
+        return dataset.map(check, num_parallel_calls=1, deterministic=True).prefetch(2)
+
+    def _expected(self, per_example):
+        shape = ", ".join(map(str, ["N", *per_example, *self._image_shape]))
+        return f"; expected images uint8 [{shape}] of grey levels 0 to {self._levels - 1}"
+
+    def _check_levels(self, what, images):
+        largest = int(np.max(images, initial=0))
+        if largest >= self._levels:
+            raise UserError(
+                f"{what}: a grey level of {largest}; expected 0 to {self._levels - 1}, with levels={self._levels}"
+            )
+        warns, self._warns = self._warns, False
+        if warns and 2 * largest < self._levels:
+            warnings.warn(
+                f"{what}: the largest grey level is {largest}, with levels={self._levels}. If the images have fewer "
+                "levels, pass their number to FlowGAN as levels: the model would spend its density on levels that "
+                "never come, and bits/dim would be wrong",
+                stacklevel=5,
+            )
+
+
+@contextlib.contextmanager
+def raising(found):
+    """Where batches are taken: raise the first of the errors `found` in place of TensorFlow's, which it caused."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if not found:
+            raise
+        raise found[0] from error
+
+
+def only_images(what, data):
+    """Return the images, or their spec, of what a data set yields: these alone, or a dict with "image".
+
+    Raises:
+      UserError: there is more (labels or weights, which would have no effect), or no image.
+    """
+    if isinstance(data, tuple) and all(part is None for part in data[1:]):
+        data = data[0]
+    if isinstance(data, tuple):
+        raise UserError(
+            f"{what}: {len(data)} things per batch; expected images alone, without labels or weights: from a data set "
+            "of pairs .map(lambda image, label: image) takes them"
+        )
+    if isinstance(data, dict):
+        if "image" not in data:
+            raise UserError(f"{what}: a dict of {', '.join(map(str, data))}; expected images, or a dict with 'image'")
+        data = data["image"]
+    return data
+
+
+def is_numbered(data):
+    """Whether this is (the spec of) a dict as `data.evaluation_batches` yields."""
+    return isinstance(data, dict) and data.keys() >= _NUMBERED
+
+
+def number(images, first=0):
+    """Return images [n, H, W, C] in order as `data.evaluation_batches` does, numbered from `first` on."""
+    index = first + tf.range(tf.shape(images)[0])
+    return {"images": images, "index": index, "split": tf.zeros_like(index), "weight": tf.ones_like(index)}
+
+
+def number_batches(batches):
+    """Return the batches of a tf.data.Dataset in order as `data.evaluation_batches` does."""
+
+    def step(first, images):
+        return first + tf.shape(images)[0], number(images, first)
+
+    options = tf.data.Options()
+    # Several processes share the batches out once they are numbered, not the files before.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.scan(tf.constant(0), step).with_options(options)
+
+
+def _show(shape):
+    return "of unknown shape" if shape.rank is None else f"[{', '.join('N' if n is None else str(n) for n in shape)}]"
