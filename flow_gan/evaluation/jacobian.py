@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from flow_gan import random
 from flow_gan.errors import NotFiniteError, UserError
+from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.progress import progress
 from flow_gan.training.run_folder import write_json
 
@@ -140,9 +141,7 @@ class _Jacobian:
     """Jacobians of a float64 copy of a generator."""
 
     def __init__(self, generator):
-        self.generator = type(generator).from_config(generator.get_config() | {"dtype": "float64"})
-        for copy, variable in zip(self.generator.weights, generator.weights, strict=True):
-            copy.assign(tf.cast(variable.value, tf.float64))
+        self.generator = in_float64(generator)
         self._rows = min(_ROWS, generator.size)
         self._block = tf.function(self._compute_block, autograph=False)
 

@@ -85,7 +85,7 @@ def test_evaluate(runs, capsys):
     printed = capsys.readouterr().out
     for text in (
         *("(40 of 250 images)", "importance-weighted bound, 2 noise draws", "MODE score", "brightest part"),
-        *("round trip |x - G(f(x))|", "(40 images checked)"),
+        *("round trip |x - G(f(x))|", "in the mean (40 images)", "of the batch (20 images)", "in float64 (40 images)"),
     ):
         assert text in printed
     assert printed.count("(40 of 250 images)") == 5  # The NLL, and mixture and window on validation and test images.
