@@ -1,8 +1,8 @@
 """Training runs: strategy, optimizers, checkpoints, records, and `train(config)`."""
 
 from flow_gan.training.build import load_data, num_steps
-from flow_gan.training.checkpoints import saved_step
+from flow_gan.training.checkpoints import Checkpoints, saved_step
 from flow_gan.training.signals import Stopped
 from flow_gan.training.train import load_model, train
 
-__all__ = ["Stopped", "load_data", "load_model", "num_steps", "saved_step", "train"]
+__all__ = ["Checkpoints", "Stopped", "load_data", "load_model", "num_steps", "saved_step", "train"]
