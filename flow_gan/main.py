@@ -58,11 +58,17 @@ def train(config):
         finished = dataclasses.replace(config, checkpoint=checkpoint, split="test")
         run = modes.Run(finished, outcome.dataset, model, folder)
         print(f"{'test NLL':<20} {_indented(modes.measure(run, 'nll'))}")
-    if math.isfinite(outcome.best_score):
-        label = modes.score_label(outcome.dataset)
-        print(f"{'best ' + label:<20} {outcome.best_score:.3f}, at step {outcome.best_score_step}")
     grid = folder.samples / f"{checkpoint}.png"
     data.save_png(grid, data.image_grid(model.generator.sample(config.num_samples, config.seed)))
+    if math.isfinite(outcome.best_score):
+        label = modes.score_label(outcome.dataset)
+        print(f"{'best ' + label:<20} {outcome.best_score:.3f} in training, at step {outcome.best_score_step}")
+        # The highest of several is too high: these weights are measured on samples that did not choose them.
+        training.Checkpoints(model, folder.checkpoints).restore("best_score")
+        run = modes.Run(
+            dataclasses.replace(config, checkpoint="best_score", split="test"), outcome.dataset, model, folder
+        )
+        print(f"{'on new samples':<20} {_indented(modes.measure(run, 'scores'))}")
     print(f"samples              {grid}")
     print(f"run folder           {folder.path}")
     print(f"curves               tensorboard --logdir {folder.tensorboard}")

@@ -29,6 +29,7 @@ class Stream(enum.IntEnum):
     EVALUATION = 5
     SAMPLE = 6
     MIXTURE = 7
+    SELECTION = 8
 
 
 def key(seed, stream, *indices):

@@ -8,16 +8,19 @@ A chain follows the densities p(z) p(x | z)^b from the prior (b = 0) to the post
 
 has E[w] = p(x) (Neal 2001, "Annealed importance sampling"), so that E[log w] is a lower bound of log p(x). Transitions,
 schedule and target acceptance follow Wu, Burda, Salakhutdinov, Grosse 2017, "On the quantitative analysis of
-decoder-based generative models".
+decoder-based generative models", but that the step sizes are found by a pilot run and frozen: if the chains that are
+weighed adapted theirs, no transition would leave its density invariant, and E[w] would not be p(x).
 """
 
 import dataclasses
+import functools
 import math
 import typing
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from scipy import stats
 
 from flow_gan import random
 from flow_gan.errors import UserError
@@ -32,8 +35,9 @@ GAP_LIMIT = 1.0
 # The schedule is the sigmoid over [-RADIUS, RADIUS]: small steps at both ends (Wu et al. 2017).
 RADIUS = 4.0
 
-# After each transition: log step += rate (acceptance probability - target).
-ADAPTATION_RATE = 0.1
+# Of the pilot run, which has as many chains; after each transition: log step += rate (mean acceptance - target).
+PILOT_CHAINS = 5
+ADAPTATION_RATE = 0.3
 
 _TEMPERATURES_PER_CALL = 10
 
@@ -52,8 +56,8 @@ class AISSettings:
       chains: int >= 1, per image.
       temperatures: int T >= 1, steps of the schedule; each has one HMC transition.
       leapfrog_steps: int >= 1, per transition.
-      target_acceptance: float in (0, 1), to which every chain adapts its step size.
-      step_size: float > 0, at the prior's end, in units of z.
+      target_acceptance: float in (0, 1), to which the pilot run adapts the step size.
+      step_size: float > 0, with which it starts at the prior's end, in units of z.
       batch_size: int >= 1, images annealed at once.
       seed: int.
 
@@ -83,7 +87,8 @@ class AISSettings:
 class SigmaChoice:
     """The observation noise with the lowest NLL on validation images, by a short run of AIS.
 
-    A short run underestimates log p(x), the more so the smaller sigma is: the choice leans to large values.
+    It is fitted to these images, so that their NLL with it is no estimate for others. A short run underestimates
+    log p(x), the more so the smaller sigma is: the choice leans to large values.
 
     Attributes:
       sigma: float, the chosen standard deviation, in units of pixel values.
@@ -135,8 +140,13 @@ class Gap:
 
     @property
     def converged(self):
-        """Whether the gap is below `limit`."""
-        return self.nats < self.limit
+        """Whether the gap is below `limit` by more than its own error."""
+        return self.at_most < self.limit
+
+    @property
+    def at_most(self):
+        """The upper end of the gap's 95 % interval by Student's t over images, in nats."""
+        return self.nats + float(stats.t.ppf(0.975, max(len(self.lower) - 1, 1))) * self.standard_error
 
     @property
     def warnings(self):
@@ -145,12 +155,17 @@ class Gap:
             return []
         return [
             f"AIS has not converged: on the model's own images its bounds on log p(x) are {self.nats:.1f} +- "
-            f"{self.standard_error:.1f} nats apart, expected less than {self.limit:g}; take more temperatures"
+            f"{self.standard_error:.1f} nats apart and may be up to {self.at_most:.1f} (95 % interval), expected less "
+            f"than {self.limit:g}; take more temperatures"
         ]
 
     def to_dict(self):
         """Return all figures by name."""
-        return dataclasses.asdict(self) | {"converged": self.converged, "warnings": self.warnings}
+        return dataclasses.asdict(self) | {
+            "at_most": self.at_most,
+            "converged": self.converged,
+            "warnings": self.warnings,
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +185,7 @@ class AIS:
       gap: `Gap`.
       sigma_choice: `SigmaChoice`, or None where sigma was given.
       num_available: int, images in the split; more than `num_images` says that the figure is of a part. None: all.
+      pilot_share: float, transitions of the pilot run by those of the images' chains.
     """
 
     nats: float
@@ -184,6 +200,7 @@ class AIS:
     gap: Gap
     sigma_choice: SigmaChoice | None = None
     num_available: int | None = None
+    pilot_share: float | None = None
 
     @property
     def converged(self):
@@ -201,7 +218,7 @@ class AIS:
             f"{with_error(self.nats, self.nats_standard_error, 2)} nats (AIS, {self.num_images}{of} images, "
             f"{self.settings.chains} chains, {self.settings.temperatures} temperatures, sigma {self.sigma:g}); "
             f"gap {self.gap.nats:.2f} +- {self.gap.standard_error:.2f} nats, acceptance {self.acceptance:.2f}, "
-            f"effective sample size {self.effective_sample_size:.1f}"
+            f"effective sample size {self.effective_sample_size:.1f}, pilot run {100 * self.pilot_share:.3g} % on top"
         )
         return text + "".join(f"\nwarning: {warning}" for warning in self.warnings)
 
@@ -218,8 +235,9 @@ class AIS:
 def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap_limit=GAP_LIMIT, num_available=None):
     """Estimate the NLL of images under z ~ prior, x | z ~ N(G(z), sigma^2 I), and how far the estimate is off.
 
-    The step sizes adapt while the chains run, as in Wu et al., so that the weights are unbiased up to that adaptation.
-    The draws depend on the seed and on the number of the batch: another batch size gives other draws.
+    A pilot run of `PILOT_CHAINS` chains on the first images finds a step size for each temperature; all chains that are
+    weighed then have these, so that E[w] = p(x). The draws depend on the seed and on the number of the batch: another
+    batch size gives other draws.
 
     Args:
       decode: function G from z [batch, k], of the prior's dtype, to images [batch, H, W, C], made of TensorFlow
@@ -243,7 +261,8 @@ def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap
     _check_sigma(sigma)
     settings = settings or AISSettings()
     annealer = _Annealer(decode, prior, settings)
-    log_weights, acceptances = annealer.estimate(images, sigma, "AIS")
+    log_steps = annealer.pilot(images, sigma, "AIS, pilot run")
+    log_weights, acceptances = annealer.estimate(images, sigma, log_steps, "AIS")
     log_prob = _log_mean_exp(log_weights)
     nats, error = mean_and_error(-log_prob)
     return AIS(
@@ -256,9 +275,10 @@ def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap
         float(sigma),
         len(log_prob),
         settings,
-        _measure_gap(annealer, sigma, gap_images, gap_limit),
+        _measure_gap(annealer, sigma, gap_images, gap_limit, log_steps),
         choice,
         num_available,
+        PILOT_CHAINS / log_weights.size,
     )
 
 
@@ -285,7 +305,8 @@ def choose_sigma(decode, prior, images, sigmas=SIGMAS, settings=None):
     nats = []
     for sigma in sigmas:
         _check_sigma(sigma)
-        log_weights, _ = annealer.estimate(images, sigma, f"AIS, sigma {sigma:g}")
+        log_steps = annealer.pilot(images, sigma, f"AIS, sigma {sigma:g}, pilot run")
+        log_weights, _ = annealer.estimate(images, sigma, log_steps, f"AIS, sigma {sigma:g}")
         nats.append(float(np.mean(-_log_mean_exp(log_weights))))
     best = sigmas[int(np.argmin(nats))]
     return SigmaChoice(float(best), [float(s) for s in sigmas], nats, len(images), settings)
@@ -305,10 +326,13 @@ def _check_sigma(sigma):
         raise UserError(f"sigma={sigma}; expected more than 0")
 
 
-def _measure_gap(annealer, sigma, num_images, limit):
+def _measure_gap(annealer, sigma, num_images, limit, log_steps=None):
     if num_images < 2:
         raise UserError(f"gap_images={num_images}; expected 2 or more, for a standard error")
-    lower, upper = annealer.bounds(num_images, sigma)
+    z, images = annealer.simulate(num_images, sigma)
+    if log_steps is None:
+        log_steps = annealer.pilot(images, sigma, "AIS, pilot run")
+    lower, upper = annealer.bounds(z, images, sigma, log_steps)
     nats, error = mean_and_error(upper - lower)
     return Gap(nats, error, lower.tolist(), upper.tolist(), float(limit))
 
@@ -321,14 +345,12 @@ class _State(typing.NamedTuple):
       results: of the HMC kernel at z, with the target's value and gradient at inverse temperature `beta`.
       beta: scalar > 0.
       log_weight: [rows].
-      log_step: [rows], log of the step size.
     """
 
     z: tf.Tensor
     results: object
     beta: tf.Tensor
     log_weight: tf.Tensor
-    log_step: tf.Tensor
 
 
 class _Annealer:
@@ -350,35 +372,55 @@ class _Annealer:
         self._settings = settings
         self._schedule = sigmoid_schedule(settings.temperatures)
         self._start = tf.function(self._first_state, autograph=False, reduce_retracing=True)
-        self._advance = tf.function(self._transitions, autograph=False, reduce_retracing=True)
+        self._advance, self._explore = (
+            tf.function(functools.partial(self._transitions, adapt), autograph=False, reduce_retracing=True)
+            for adapt in (False, True)
+        )
 
-    def estimate(self, images, sigma, text):
-        """Return the log weights of forward chains, [n, chains], and the mean acceptances in order, [calls]."""
+    def pilot(self, images, sigma, text):
+        """Return the log step sizes, [T + 1], with which chains on some of the images meet the target acceptance.
+
+        Those of the transitions to the schedule's inverse temperatures; the first is for chains that go back to 0.
+        """
         images = np.asarray(images)
         if images.ndim != 4 or not len(images):
             raise UserError(f"images have the shape {images.shape}; expected [n, H, W, C] with n of 1 or more")
+        start, transitions = tf.unstack(tf.random.experimental.stateless_split(self._key(0, 1), 2))
+        images = tf.constant(images[np.arange(PILOT_CHAINS) % len(images)], tf.float64)
+        z = self._prior.sample(PILOT_CHAINS, seed=start)
+        log_steps = tf.fill([len(self._schedule)], tf.constant(math.log(self._settings.step_size), tf.float64))
+        _, log_steps, _ = self._run(self._explore, images, z, self._schedule, sigma, log_steps, transitions, text)
+        return log_steps
+
+    def estimate(self, images, sigma, log_steps, text):
+        """Return the log weights of forward chains, [n, chains], and the mean acceptances in order, [calls]."""
         size = self._settings.batch_size
         weights, acceptances = [], []
         for number, first in enumerate(range(0, len(images), size), start=1):
             batch = tf.constant(images[first : first + size], tf.float64)
-            state, acceptance = self._forward(batch, sigma, self._key(number), text)
+            state, acceptance = self._forward(batch, sigma, log_steps, self._key(number), text)
             weights.append(self._by_image(state.log_weight))
             acceptances.append(acceptance)
         return np.concatenate(weights), np.average(acceptances, axis=0, weights=[len(w) for w in weights])
 
-    def bounds(self, num_images, sigma):
-        """Return stochastic lower and upper bounds of log p(x), each [num_images], of simulated images."""
-        simulation, forward, reverse = tf.unstack(tf.random.experimental.stateless_split(self._key(0), 3))
-        z, images = _simulate(self._decode, self._prior, sigma, num_images, simulation)
-        state, _ = self._forward(images, sigma, forward, "AIS, lower bound")
+    def simulate(self, num_images, sigma):
+        """Return z ~ p(z), [n, k], and images x ~ p(x | z), [n, H, W, C]."""
+        return _simulate(self._decode, self._prior, sigma, num_images, self._key(0, 0))
+
+    def bounds(self, z, images, sigma, log_steps):
+        """Return stochastic lower and upper bounds of log p(x), each [n], of what `simulate` gave."""
+        forward, reverse = tf.unstack(tf.random.experimental.stateless_split(self._key(0), 2))
+        state, _ = self._forward(images, sigma, log_steps, forward, "AIS, lower bound")
         lower = _log_mean_exp(self._by_image(state.log_weight))
-        # The forward chains end with the step sizes that suit the posterior, where the reverse chains begin.
-        schedule, log_step = self._schedule[::-1], state.log_step
-        state, _ = self._run(images, self._repeat(z), schedule, sigma, log_step, reverse, "AIS, upper bound")
+        state, _, _ = self._run(
+            self._advance,
+            *(self._repeat(images), self._repeat(z), self._schedule[::-1]),
+            *(sigma, log_steps[::-1], reverse, "AIS, upper bound"),
+        )
         return lower, -_log_mean_exp(self._by_image(state.log_weight))
 
-    def _key(self, number):
-        return random.key(self._settings.seed, random.Stream.SAMPLE, number)
+    def _key(self, *numbers):
+        return random.key(self._settings.seed, random.Stream.SAMPLE, *numbers)
 
     def _repeat(self, values):
         return tf.repeat(values, self._settings.chains, axis=0)
@@ -386,26 +428,29 @@ class _Annealer:
     def _by_image(self, values):
         return values.numpy().reshape(-1, self._settings.chains)
 
-    def _forward(self, images, sigma, key, text):
+    def _forward(self, images, sigma, log_steps, key, text):
         start, transitions = tf.unstack(tf.random.experimental.stateless_split(key, 2))
         rows = len(images) * self._settings.chains
-        log_step = tf.fill([rows], tf.constant(math.log(self._settings.step_size), tf.float64))
         z = self._prior.sample(rows, seed=start)
-        return self._run(images, z, self._schedule, sigma, log_step, transitions, text)
+        state, _, acceptances = self._run(
+            self._advance, self._repeat(images), z, self._schedule, sigma, log_steps, transitions, text
+        )
+        return state, acceptances
 
-    def _run(self, images, z, schedule, sigma, log_step, key, text):
-        """Return the last `_State` and the mean acceptance of each call's transitions, [calls]."""
+    def _run(self, advance, images, z, schedule, sigma, log_steps, key, text):
+        """Return the last `_State`, the log step sizes and the mean acceptance of each call's transitions, [calls]."""
         fixed = [tf.constant(sigma, tf.float64), tf.constant(schedule, tf.float64), key]
-        images = self._repeat(images)
-        state = self._start(images, fixed[0], tf.cast(z, tf.float64), log_step)
+        state = self._start(images, fixed[0], tf.cast(z, tf.float64))
         last, acceptances = len(schedule) - 1, []
         with progress(None, text, total=last) as bar:
             for first in range(0, last, _TEMPERATURES_PER_CALL):
                 count = min(_TEMPERATURES_PER_CALL, last - first)
-                state, acceptance = self._advance(images, *fixed, state, tf.constant(first), tf.constant(first + count))
+                state, log_steps, acceptance = advance(
+                    images, *fixed, state, log_steps, tf.constant(first), tf.constant(first + count)
+                )
                 acceptances.append(float(acceptance) / count)
                 bar.update(count)
-        return state, acceptances
+        return state, log_steps, acceptances
 
     def _log_prior(self, z):
         return tf.cast(self._prior.log_prob(tf.cast(z, self._prior.dtype)), tf.float64)
@@ -421,19 +466,23 @@ class _Annealer:
     def _kernel(self, images, sigma, beta, log_step):
         return tfp.mcmc.HamiltonianMonteCarlo(
             lambda z: self._log_prior(z) + beta * self._log_likelihood(z, images, sigma),
-            step_size=tf.exp(log_step)[:, tf.newaxis],
+            step_size=tf.exp(log_step),
             num_leapfrog_steps=self._settings.leapfrog_steps,
         )
 
-    def _first_state(self, images, sigma, z, log_step):
-        one, zeros = tf.ones([], tf.float64), tf.zeros_like(log_step)
-        results = self._kernel(images, sigma, one, log_step).bootstrap_results(z)
-        return _State(z, results, one, zeros, log_step)
+    def _first_state(self, images, sigma, z):
+        one = tf.ones([], tf.float64)
+        results = self._kernel(images, sigma, one, tf.zeros_like(one)).bootstrap_results(z)
+        return _State(z, results, one, tf.zeros_like(z[:, 0]))
 
-    def _transitions(self, images, sigma, schedule, key, state, first, last):
-        """Make the steps first + 1 to last of the schedule; return the state and the sum of mean acceptances."""
+    def _transitions(self, adapt, images, sigma, schedule, key, state, log_steps, first, last):
+        """Make the steps first + 1 to last of the schedule.
 
-        def step(t, state, acceptance):
+        Return the state, the log step sizes, [T + 1], which `adapt` changes from the second on, and the sum of mean
+        acceptances.
+        """
+
+        def step(t, state, log_steps, acceptance):
             beta = schedule[t + 1]
             # The likelihood and its gradient at z are known from the last transition's target: taking the
             # cheap prior out of it saves a pass through G.
@@ -444,20 +493,30 @@ class _Annealer:
             accepted = accepted._replace(
                 target_log_prob=prior + beta * likelihood, grads_target_log_prob=[prior_gradient + beta * gradient]
             )
-            z, results = self._kernel(images, sigma, beta, state.log_step).one_step(
+            z, results = self._kernel(images, sigma, beta, log_steps[t + 1]).one_step(
                 state.z,
                 state.results._replace(accepted_results=accepted),
                 seed=tf.random.experimental.stateless_fold_in(key, t),
             )
             accepts = tf.exp(tf.minimum(results.log_accept_ratio, 0.0))
-            log_step = state.log_step + ADAPTATION_RATE * (accepts - self._settings.target_acceptance)
+            if adapt:
+                # All later ones, so that the last step needs no exception.
+                change = ADAPTATION_RATE * self._excess(accepts, likelihood)
+                log_steps += tf.where(tf.range(tf.size(log_steps)) > t + 1, change, tf.zeros_like(change))
             log_weight = state.log_weight + (beta - schedule[t]) * likelihood
-            return t + 1, _State(z, results, beta, log_weight, log_step), acceptance + tf.reduce_mean(accepts)
+            return t + 1, _State(z, results, beta, log_weight), log_steps, acceptance + tf.reduce_mean(accepts)
 
-        _, state, acceptance = tf.while_loop(
-            lambda t, *_: t < last, step, (first, state, tf.zeros([], tf.float64)), parallel_iterations=1
+        _, state, log_steps, acceptance = tf.while_loop(
+            lambda t, *_: t < last, step, (first, state, log_steps, tf.zeros([], tf.float64)), parallel_iterations=1
         )
-        return state, acceptance
+        return state, log_steps, acceptance
+
+    def _excess(self, accepts, likelihood):
+        """Return the mean acceptance beyond the target, over the chains that can move: others have probability 0."""
+        excess = tf.where(tf.math.is_finite(likelihood), accepts - self._settings.target_acceptance, 0.0)
+        return tf.math.divide_no_nan(
+            tf.reduce_sum(excess), tf.reduce_sum(tf.cast(tf.math.is_finite(likelihood), tf.float64))
+        )
 
 
 def _simulate(decode, prior, sigma, num_images, key):

@@ -8,7 +8,7 @@ import tensorflow as tf
 # Half a grey level: an inverse that is further off does not give the image back.
 ROUND_TRIP_LIMIT_LEVELS = 0.5
 # Nats. Rounding alone moves the log-density of a few thousand dimensions in float32 by less.
-BATCH_LIMIT = 0.1
+BATCH_LIMIT = ROUNDING_LIMIT = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,13 +16,17 @@ class Checks:
     """How exact a likelihood is.
 
     Attributes:
-      finite_fraction: float, share of the evaluated values that are finite.
+      finite_fraction: float, share of all evaluated images whose value is finite in each draw of the noise.
       round_trip_largest: float, largest |x - G(f(x))| over all pixel values of the checked images, in [0, 1]; NaN or
         infinity where the inverse is not finite.
       round_trip_mean: float, mean of the same.
       round_trip_limit: float, half a grey level.
       batch_dependence: float, largest change of an image's log p(x) in nats when other images stand beside it.
-      num_checked: int, images for the round trip and the dependence; the fraction is of all.
+      num_checked: int, images whose round trip was made.
+      num_batch_checked: int, images whose dependence on the batch was measured.
+      rounding: float, largest difference of an image's log p(x) in nats to that computed in float64, with the same
+        weights and the same x.
+      num_rounding_checked: int, images of which `rounding` is the largest difference.
     """
 
     finite_fraction: float
@@ -31,12 +35,16 @@ class Checks:
     round_trip_limit: float
     batch_dependence: float
     num_checked: int
+    num_batch_checked: int
+    rounding: float
+    num_rounding_checked: int
 
     def __str__(self):
         return (
-            f"round trip |x - G(f(x))| {self.round_trip_largest:.2g} at most, {self.round_trip_mean:.2g} in the mean; "
-            f"{100 * self.finite_fraction:g} % finite; changes by {self.batch_dependence:.2g} nats at most with the "
-            f"rest of the batch ({self.num_checked} images checked)"
+            f"round trip |x - G(f(x))| {self.round_trip_largest:.2g} at most, {self.round_trip_mean:.2g} in the mean "
+            f"({self.num_checked} images); {100 * self.finite_fraction:g} % finite; changes by "
+            f"{self.batch_dependence:.2g} nats at most with the rest of the batch ({self.num_batch_checked} images), "
+            f"by {self.rounding:.2g} nats at most in float64 ({self.num_rounding_checked} images)"
         )
 
     @property
@@ -54,6 +62,11 @@ class Checks:
             found.append(
                 f"an image's log-likelihood changes by up to {self.batch_dependence:.2g} nats with the other images of "
                 f"its batch (limit {BATCH_LIMIT}), so it is no per-image likelihood"
+            )
+        if not self.rounding <= ROUNDING_LIMIT:
+            found.append(
+                f"an image's log-likelihood is off by up to {self.rounding:.2g} nats from that computed in float64 "
+                f"(limit {ROUNDING_LIMIT})"
             )
         return found
 
@@ -80,13 +93,22 @@ def batch_dependence(log_prob, images):
       float; infinity where a value is finite in one batch alone.
     """
     images = np.asarray(images)
-    half = max(len(images) // 2, 1)
+    half = num_batch_checked(len(images))
     first, companions = images[:half], images[-half:]
     batches = [np.concatenate([first, beside]) for beside in (companions, 1 - companions)]
-    values = [np.asarray(log_prob(batch))[:half] for batch in batches]
+    return largest_difference(*(np.asarray(log_prob(batch))[:half] for batch in batches))
+
+
+def num_batch_checked(count):
+    """Return of how many images of a batch of `count` `batch_dependence` tells."""
+    return max(count // 2, 1)
+
+
+def largest_difference(first, second):
+    """Return the largest |first - second| of two arrays [n]; infinity where one of a pair alone is finite."""
     with np.errstate(invalid="ignore"):
-        difference = np.abs(values[0] - values[1])
+        difference = np.abs(first - second)
     # Two infinities or two NaNs are no change.
-    same = ~np.isfinite(values[0]) & ~np.isfinite(values[1])
+    same = ~np.isfinite(first) & ~np.isfinite(second)
     difference = np.where(same, 0.0, np.where(np.isfinite(difference), difference, np.inf))
     return float(difference.max())

@@ -1,6 +1,7 @@
 """Singular values of the generator's Jacobian (paper, Section 5.1 and Appendix D, Figures 4 and 8)."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 
@@ -9,7 +10,9 @@ import tensorflow as tf
 
 from flow_gan import random
 from flow_gan.errors import NotFiniteError, UserError
+from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.progress import progress
+from flow_gan.evaluation.statistics import bootstrap
 from flow_gan.training.run_folder import write_json
 
 # Rows of the Jacobian that are computed at once: a backward pass of so many images through the generator.
@@ -17,6 +20,26 @@ _ROWS = 256
 
 # Nats, by which the sum of log singular values may differ from the flow's own log-determinant.
 DISAGREEMENT_LIMIT = 0.01
+
+
+def log_spread(singular_values):
+    """Return the standard deviation of log10 s over all singular values [n, r] that are not 0."""
+    return float(np.log10(singular_values[singular_values > 0]).std())
+
+
+def log_condition(singular_values):
+    """Return log10 of the median over z of the condition number s_1 / s_r, of [n, r]."""
+    with np.errstate(divide="ignore"):
+        return float(np.log10(np.median(singular_values[:, 0] / singular_values[:, -1])))
+
+
+def median(singular_values):
+    """Return the median of all singular values [n, r]."""
+    return float(np.median(singular_values))
+
+
+# What is told of all z together.
+SUMMARIES = {"log_spread": log_spread, "log_condition": log_condition, "median": median}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +52,7 @@ class JacobianSpectrum:
       log_determinants: list of float, sum of log s_i at each z, in nats: log |det dG/dz| where d = k. -inf where an s_i
         is 0.
       flow_log_determinants: list of float, those of the flow's own formula; None for a model that is no flow.
-      seed: int, from which z derives.
+      seed: int, from which z derives: all generators of one prior and one number of latents have the same z.
     """
 
     singular_values: list
@@ -44,6 +67,27 @@ class JacobianSpectrum:
         return float(
             np.mean(self.log_determinants if self.flow_log_determinants is None else self.flow_log_determinants)
         )
+
+    @functools.cached_property
+    def summaries(self):
+        """`SUMMARIES` and the log-determinant with their errors by the bootstrap over z.
+
+        {name: {"value": float, "standard_error": float, "interval": [float, float], "per_z": list of float}}, where the
+        interval is of 95 % and `per_z` the same of each z alone. The errors are None of a single z.
+        """
+        singular_values = np.array(self.singular_values)
+        own = np.array(self.log_determinants if self.flow_log_determinants is None else self.flow_log_determinants)
+        parts = {name: (summary, singular_values) for name, summary in SUMMARIES.items()}
+        found = {}
+        for name, (summary, values) in (parts | {"log_determinant": (np.mean, own)}).items():
+            error, interval = bootstrap(summary, values, seed=self.seed)
+            found[name] = {
+                "value": float(summary(values)),
+                "standard_error": error,
+                "interval": interval,
+                "per_z": [float(summary(values[i : i + 1])) for i in range(len(values))],
+            }
+        return found
 
     @property
     def disagreement(self):
@@ -72,12 +116,17 @@ class JacobianSpectrum:
 
     def __str__(self):
         values, conditions = np.array(self.singular_values), np.array(self.condition_numbers)
+        errors = {
+            name: "" if part["standard_error"] is None else f" +- {part['standard_error']:.2g}"
+            for name, part in self.summaries.items()
+        }
         lines = [
-            f"singular values  {values.min():.3g} to {values.max():.3g}, median {np.median(values):.3g} "
-            f"({values.shape[1]} at each of {len(values)} z)",
+            f"singular values  {values.min():.3g} to {values.max():.3g}, median {np.median(values):.3g}"
+            f"{errors['median']} ({values.shape[1]} at each of {len(values)} z)",
+            f"spread of log10  {log_spread(values):.3g}{errors['log_spread']}",
             f"condition number {np.median(conditions):.3g} in the median, {conditions.min():.3g} to "
-            f"{conditions.max():.3g}",
-            f"log-determinant  {self.log_determinant:.2f} nats, mean of log |det dG/dz|",
+            f"{conditions.max():.3g}; log10 of the median {log_condition(values):.3g}{errors['log_condition']}",
+            f"log-determinant  {self.log_determinant:.2f}{errors['log_determinant']} nats, mean of log |det dG/dz|",
         ]
         if self.disagreement is not None:
             lines.append(f"                 sum of log singular values: off by {self.disagreement:.2g} nats at most")
@@ -88,6 +137,7 @@ class JacobianSpectrum:
         return dataclasses.asdict(self) | {
             "log_determinant": self.log_determinant,
             "disagreement": self.disagreement,
+            "summaries": self.summaries,
             "warnings": self.warnings,
         }
 
@@ -140,9 +190,7 @@ class _Jacobian:
     """Jacobians of a float64 copy of a generator."""
 
     def __init__(self, generator):
-        self.generator = type(generator).from_config(generator.get_config() | {"dtype": "float64"})
-        for copy, variable in zip(self.generator.weights, generator.weights, strict=True):
-            copy.assign(tf.cast(variable.value, tf.float64))
+        self.generator = in_float64(generator)
         self._rows = min(_ROWS, generator.size)
         self._block = tf.function(self._compute_block, autograph=False)
 

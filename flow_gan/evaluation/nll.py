@@ -8,13 +8,23 @@ import tensorflow as tf
 
 from flow_gan import data
 from flow_gan.errors import UserError
-from flow_gan.evaluation.checks import ROUND_TRIP_LIMIT_LEVELS, Checks, batch_dependence, round_trip_errors
+from flow_gan.evaluation.checks import (
+    ROUND_TRIP_LIMIT_LEVELS,
+    Checks,
+    batch_dependence,
+    largest_difference,
+    num_batch_checked,
+    round_trip_errors,
+)
+from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.statistics import kept_per_image, mean_and_error, with_error
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 
 # Images whose round trip is made; each costs twice a likelihood.
 CHECKED_IMAGES = 1000
+# Images that are evaluated in float64 too.
+ROUNDING_IMAGES = 100
 _DEQUANTIZED_AT_ONCE = 1000
 
 
@@ -129,7 +139,7 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
     batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, count)
     log_prob = tf.function(generator.log_prob, autograph=False)
     errors = tf.function(lambda x: round_trip_errors(generator, x), autograph=False)
-    values, round_trip, first_images = [], [], None
+    values, round_trip, first = [], [], None
     batches = progress(data.evaluation_batches(images, split, batch_size, count), f"NLL, {split}")
     for batch in _read(batches):
         kept = batch["weight"].numpy() > 0
@@ -141,18 +151,20 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
                 error = errors(x).numpy()[kept].reshape(np.sum(kept), -1)
                 # Of large images no more is kept than what is told of them.
                 round_trip.append((error.max(axis=1), error.mean(axis=1, dtype=np.float64)))
-            if first_images is None:
-                first_images = x.numpy()[kept]
+            if first is None:
+                first = x, draws[0]
         values.append(np.stack(draws))
     values = np.concatenate(values, axis=1).astype(np.float64)
     largest, mean = (np.concatenate(parts) for parts in zip(*round_trip, strict=True))
     checks = Checks(
-        float(np.mean(np.isfinite(values))),
+        float(np.mean(np.isfinite(values).all(axis=0))),
         float(np.max(largest)),
         float(np.mean(mean)),
         ROUND_TRIP_LIMIT_LEVELS / dataset.levels,
-        batch_dependence(log_prob, first_images),
+        batch_dependence(log_prob, first[0][: len(first[1])]),
         len(largest),
+        num_batch_checked(len(first[1])),
+        *_rounding(generator, *first),
     )
     with np.errstate(invalid="ignore"):
         nats = -np.mean(values, axis=0)
@@ -172,6 +184,21 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
         nats_per_image=kept_per_image(nats),
         bound_nats_per_image=None if bound is None else kept_per_image(bound),
     )
+
+
+def _rounding(generator, images, log_prob):
+    """Return the largest difference of log p(x) in nats to that in float64, and of how many images.
+
+    Args:
+      generator: `FlowGenerator`.
+      images: [batch, H, W, C], a batch as it was evaluated.
+      log_prob: [n], what was found of its first n images.
+    """
+    if generator.has_per_image_likelihood:
+        images = images[:ROUNDING_IMAGES]
+    exact = in_float64(generator).log_prob(images).numpy()
+    count = min(ROUNDING_IMAGES, len(log_prob))
+    return largest_difference(log_prob[:count], exact[:count]), count
 
 
 def dequantized_images(model, dataset, split, count=None):

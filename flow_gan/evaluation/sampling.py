@@ -17,21 +17,22 @@ class Sampler:
       generator: `Generator`.
       batch_size: int, samples that are computed at once. An image does not depend on it but for rounding, unless the
         generator normalises by the batch's own statistics.
+      stream: `random.Stream` of the latents. What samples of one stream chose is measured on those of another.
     """
 
-    def __init__(self, generator, batch_size=100):
+    def __init__(self, generator, batch_size=100, stream=random.Stream.SAMPLE):
         self._image_shape = generator.image_shape
         self._batch_size = batch_size
 
         @tf.function(autograph=False)
         def draw(seed, first):
-            key = random.key(seed, random.Stream.SAMPLE)
+            key = random.key(seed, stream)
             return tf.clip_by_value(generator.decode(generator.sample_latent(key, first, batch_size)), 0.0, 1.0)
 
         self._draw = draw
 
     def draw(self, count, seed=0):
-        """Return float [count, H, W, C] in [0, 1]; the first n are those of `generator.sample(n, seed)`.
+        """Return float [count, H, W, C] in [0, 1]; of the stream SAMPLE the first n are `generator.sample(n, seed)`.
 
         Raises:
           UserError: they do not fit in memory.

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from flow_gan import data, evaluation, training
+from flow_gan import data, evaluation, random, training
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.report import figures
@@ -25,6 +25,8 @@ _OTHER_DATA = "the data are not those that the run was trained on: this is of th
 _COLUMNS = 10
 # Validation images by which AIS chooses its observation noise.
 _SIGMA_IMAGES = 10
+# Of an NLL on validation images.
+_CHOSEN_BY = "these weights are those of the lowest NLL of these very images, so that other images have a higher one"
 # Images whose chains AIS runs at once.
 _AIS_BATCH = 50
 
@@ -209,7 +211,11 @@ def _nll(run):
         run.config.noise_draws,
         run.config.num_examples,
     )
-    return str(nll), nll.to_dict()
+    text, result = str(nll), nll.to_dict()
+    if (run.config.split, run.config.checkpoint) == ("validation", "best"):
+        text += f"\nwarning: {_CHOSEN_BY}"
+        result["warnings"] = [*result["warnings"], _CHOSEN_BY]
+    return text, result
 
 
 def _nll_reestimated(run):
@@ -231,14 +237,17 @@ def make_judge(config, dataset):
 
 
 def make_scorer(config, dataset):
-    """Return the function from a generator to (score, {name: figure}) that scores it during training."""
+    """Return the function from a generator to (score, {name: figure}) that scores it during training.
+
+    It chooses weights, so its samples are others than those of any later measure.
+    """
     _require_labels(config, dataset, f"--score_every={config.score_every}")
     judge, name = make_judge(config, dataset), score_name(dataset)
     samplers = {}
 
     def score(generator):
         if generator not in samplers:
-            samplers[generator] = evaluation.Sampler(generator, config.batch_size)
+            samplers[generator] = evaluation.Sampler(generator, config.batch_size, random.Stream.SELECTION)
         scores = judge(samplers[generator].draw(config.score_samples, config.seed))
         return getattr(scores, name), {part: getattr(scores, part) for part in _SCORED}
 

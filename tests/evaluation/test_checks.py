@@ -14,6 +14,9 @@ SOUND = {
     "round_trip_limit": 0.5 / 256,
     "batch_dependence": 1e-4,
     "num_checked": 10,
+    "num_batch_checked": 4,
+    "rounding": 2e-5,
+    "num_rounding_checked": 7,
 }
 
 
@@ -28,6 +31,7 @@ def test_warnings():
         ("round_trip_largest", 0.5, "off by up to 0.5"),
         ("round_trip_largest", math.nan, "off by up to nan"),
         ("batch_dependence", math.inf, "inf nats"),
+        ("rounding", 0.3, "off by up to 0.3 nats from that computed in float64"),
     ]:
         (warning,) = checks.Checks(**SOUND | {name: value}).warnings
         assert text in warning
@@ -67,8 +71,10 @@ def test_batch_dependence():
 
 
 def test_in_words():
-    text = str(checks.Checks(**SOUND))
-    assert "1e-06 at most" in text and "100 % finite" in text and "0.0001 nats" in text and "10 images" in text
+    assert str(checks.Checks(**SOUND)) == (
+        "round trip |x - G(f(x))| 1e-06 at most, 1e-07 in the mean (10 images); 100 % finite; changes by 0.0001 nats "
+        "at most with the rest of the batch (4 images), by 2e-05 nats at most in float64 (7 images)"
+    )
 
 
 def test_batch_dependence_of_the_releases_batch_norm():

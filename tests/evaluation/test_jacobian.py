@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 import flow_gan
-from flow_gan import random
+from flow_gan import evaluation, random
 from flow_gan.evaluation import JacobianSpectrum, jacobian, jacobian_spectrum
+from flow_gan.evaluation.jacobian import median
 
 GENERATORS = {
     "nice": lambda dtype: flow_gan.NICE((4, 4, 1), hidden_units=8, num_hidden_layers=1, dtype=dtype),
@@ -98,7 +99,7 @@ def test_what_makes_it_honest():
     sound = spectrum_of([[2.0, 0.5], [4.0, 0.5]], [0.0, np.log(2)])
     assert sound.warnings == [] and sound.disagreement < 1e-12
     assert "condition number 6 in the median, 4 to 8" in str(sound)
-    assert "log-determinant  0.35 nats" in str(sound) and "off by" in str(sound)
+    assert "log-determinant  0.35 +- 0.3" in str(sound) and "off by" in str(sound)
     (warning,) = spectrum_of([[2.0, 0.5]], [0.5]).warnings
     assert warning.startswith("the sum of log singular values and the flow's log-determinant differ by 0.5 nats")
     # A generator that loses a direction: no number for what float64 cannot resolve.
@@ -106,6 +107,54 @@ def test_what_makes_it_honest():
     assert flat.log_determinant == -np.inf and flat.condition_numbers[1] == np.inf and flat.disagreement is None
     assert flat.warnings[0].startswith("2 of 4 singular values are below 2.2e-16") and "off by" not in str(flat)
     assert json.dumps(sound.to_dict())
+
+
+def test_errors_by_the_bootstrap_over_z():
+    """That of a mean is the standard error; a summary of all z together has the error of z, not of each value."""
+    rng = np.random.default_rng(0)
+    # All values of one z move together, so that 64 z of 100 values tell no more than 64 numbers.
+    values = np.exp(rng.normal(size=(64, 1)) + np.linspace(1, -1, 100))
+    logs = np.log(values).sum(1)
+    spectrum = JacobianSpectrum(values.tolist(), [np.e**2] * 64, logs.tolist(), None, 0)
+    summaries = spectrum.summaries
+    determinant = summaries["log_determinant"]
+    np.testing.assert_allclose(determinant["standard_error"], logs.std(ddof=1) / 8, rtol=0.1)
+    np.testing.assert_allclose(determinant["per_z"], logs)
+    # The median of log s is that of 64 normal numbers at best: 1 / 8 or more.
+    assert 0.1 < summaries["median"]["standard_error"] / np.median(values) < 0.3
+    for part in summaries.values():
+        assert part["interval"][0] < part["value"] < part["interval"][1] or part["standard_error"] < 1e-12
+    # Each z's own spread is the same, and so is each condition number.
+    assert summaries["log_condition"]["standard_error"] < 1e-12
+    np.testing.assert_allclose(summaries["log_spread"]["per_z"], np.linspace(1, -1, 100).std() / np.log(10))
+    assert "nats, mean of log" in str(spectrum) and f" +- {determinant['standard_error']:.2g} nats" in str(spectrum)
+    assert spectrum.summaries == summaries
+    # Of the same z the difference of two models is known better than either.
+    error, (low, high) = evaluation.bootstrap(lambda a, b: median(a) - median(b), values, 1.1 * values)
+    assert error < 0.2 * summaries["median"]["standard_error"] and low < -0.1 * np.median(values) < high
+
+
+def test_a_single_z_has_no_error():
+    summaries = spectrum_of([[2.0, 0.5]], None).summaries
+    assert all(part["standard_error"] is None and part["interval"] is None for part in summaries.values())
+    assert summaries["median"]["value"] == summaries["median"]["per_z"][0] == 1.25
+
+
+def test_models_of_one_seed_are_measured_at_the_same_z(monkeypatch):
+    """So that they can be compared in pairs."""
+    seen = []
+    at = jacobian._Jacobian.at
+    monkeypatch.setattr(jacobian._Jacobian, "at", lambda self, z: seen.append(z.numpy()) or at(self, z))
+    for name in ("nice", "dcgan"):
+        jacobian_spectrum(make(name), 2, seed=5)
+    np.testing.assert_array_equal(seen[:2], seen[2:])
+
+
+def test_a_model_of_bfloat16_products():
+    """Its Jacobian is that of its weights in float64."""
+    generator = flow_gan.NICE((4, 4, 1), hidden_units=8, num_hidden_layers=1, precision="bfloat16")
+    exact = flow_gan.NICE((4, 4, 1), hidden_units=8, num_hidden_layers=1)
+    assert jacobian_spectrum(generator, 1).singular_values == jacobian_spectrum(exact, 1).singular_values
 
 
 def test_bad_input():

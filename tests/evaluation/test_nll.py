@@ -1,11 +1,16 @@
 import dataclasses
+import functools
 import math
+import re
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from flow_gan import config, evaluation, training
+import flow_gan
+from flow_gan import config, data, evaluation, training
 from flow_gan.data import digits
+from flow_gan.evaluation.float64 import in_float64
 
 
 def test_units():
@@ -53,8 +58,9 @@ def test_what_is_wrong_shows(monkeypatch):
     monkeypatch.setattr(model.generator, "decode", lambda z: decode(z) + 0.1)
     monkeypatch.setattr(model.generator, "log_prob", lambda x: log_prob(x) + tf.reduce_sum(x))
     nll = evaluation.evaluate_nll(model, digits.load(), "test", 100, num_examples=50)
-    assert [warning.split(":")[0].split(" changes")[0] for warning in nll.warnings] == [
+    assert [re.split(":| changes| is off", warning)[0] for warning in nll.warnings] == [
         "the inverse is inexact",
+        "an image's log-likelihood",
         "an image's log-likelihood",
     ]
     assert nll.checks.num_checked == 50 and "warning: the inverse" in str(nll)
@@ -90,3 +96,79 @@ def test_the_default_job_beats_a_diagonal_gaussian(tmp_path):
     assert 2.6 < baseline < 2.7
     assert nll.bits_per_dim < baseline - 0.3
     assert nll.bits_per_dim_standard_error < 0.02
+
+
+GENERATORS = {
+    "nice": lambda precision: flow_gan.NICE((4, 4, 1), hidden_units=16, num_hidden_layers=1, precision=precision),
+    "real_nvp": lambda precision: flow_gan.RealNVP((4, 4, 1), residual_blocks=1, filters=4, precision=precision),
+    "real_nvp, by the batch": lambda precision: flow_gan.RealNVP(
+        (4, 4, 1), residual_blocks=1, filters=4, batch_norm="batch", precision=precision
+    ),
+}
+
+
+@functools.lru_cache
+def rounding_of(name, precision="float32", num_images=40, batch_size=25):
+    """The NLL of a generator on random images, a fifth of whose pixels is white."""
+    return evaluated(GENERATORS[name](precision), num_images, batch_size)
+
+
+def evaluated(generator, num_images=40, batch_size=25):
+    rng = np.random.default_rng(0)
+    for variable in generator.trainable_variables:
+        variable.assign(variable.numpy() + 0.1 * rng.normal(size=variable.shape))
+    images = rng.integers(0, 256, (num_images, 4, 4, 1), np.uint8)
+    images[rng.random(images.shape) < 0.2] = 255
+    split = data.Split(images)
+    model = flow_gan.FlowGAN(generator, n_critic=0)
+    dataset = data.Dataset("random", (4, 4, 1), 256, split, split, split)
+    return evaluation.evaluate_nll(model, dataset, "test", batch_size), model, images
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_the_error_of_float32_is_that_to_float64(name):
+    nll, model, images = rounding_of(name)
+    assert nll.checks.num_checked == 40 and nll.checks.num_rounding_checked in (25, 40)
+    assert nll.checks.num_batch_checked == nll.checks.num_rounding_checked // 2
+    assert 0 < nll.checks.rounding < 0.1
+    assert bool(nll.warnings) == (name == "real_nvp, by the batch")
+    double = in_float64(model.generator)
+    assert double.compute_dtype == "float64"
+    count = nll.checks.num_rounding_checked
+    batch = {"images": images[:count], "index": np.arange(count), "split": np.full(count, 2)}
+    exact = double.log_prob(model.evaluation_images(batch)).numpy()
+    difference = np.abs(-np.array(nll.nats_per_image[:count]) - exact).max()
+    # The values that are kept are rounded once more.
+    np.testing.assert_allclose(nll.checks.rounding, difference, atol=4e-6)
+
+
+@pytest.mark.parametrize("name", ["nice", "real_nvp"])
+def test_the_error_of_bfloat16_shows(name):
+    """Its products have 8 bits, which tells beside the error that float32 has at white pixels."""
+    rounding = {precision: rounding_of(name, precision)[0].checks.rounding for precision in ("float32", "bfloat16")}
+    assert rounding["bfloat16"] > 5 * rounding["float32"] > 0
+
+
+def test_an_error_in_float32_alone_is_found(monkeypatch):
+    generator = GENERATORS["nice"]("float32")
+    log_prob = generator.log_prob
+    monkeypatch.setattr(generator, "log_prob", lambda x: log_prob(x) + 0.25)
+    nll, *_ = evaluated(generator)
+    np.testing.assert_allclose(nll.checks.rounding, 0.25, atol=0.01)
+    (warning,) = nll.warnings
+    assert warning.startswith("an image's log-likelihood is off by up to 0.25 nats from that computed in float64")
+
+
+def test_an_image_is_finite_if_all_of_its_draws_are(monkeypatch):
+    generator = GENERATORS["nice"]("float32")
+    model = flow_gan.FlowGAN(generator, n_critic=0)
+    images = np.zeros((4, 4, 4, 1), np.uint8)
+    split = data.Split(images)
+    draw = model.evaluation_images
+    # The second draw of the third image is NaN.
+    bad = np.zeros((4, 1, 1, 1), np.float32)
+    bad[2] = np.nan
+    monkeypatch.setattr(model, "evaluation_images", lambda batch, k=0: draw(batch, k) + (bad if k == 1 else 0))
+    dataset = data.Dataset("black", (4, 4, 1), 256, split, split, split)
+    nll = evaluation.evaluate_nll(model, dataset, "test", 4, noise_draws=2)
+    assert nll.checks.finite_fraction == 0.75

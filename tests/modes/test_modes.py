@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import flow_gan
-from flow_gan import evaluation, training
+from flow_gan import evaluation, random, training
 from flow_gan.main import main
 from flow_gan.modes.evaluate import make_judge
 from flow_gan.training import saved_step
@@ -65,11 +65,19 @@ def test_scores_during_training(runs):
     assert list(scores) == [12, 16]
     best = max(scores, key=scores.get)
     assert saved_step(runs / "mle" / "checkpoints", "best_score") == best
+    at_the_end = stored(runs / "mle", "scores-test-best_score")
     evaluate = ["--mode=evaluate", f"--run_dir={runs / 'mle'}", "--metrics=scores", "--checkpoint=best_score"]
     assert main([*evaluate, *SCORES]) == 0
     again = stored(runs / "mle", "scores-test-best_score")
     assert again["step"] == best and again["num_samples"] == 60 and again["splits"] == 3
-    np.testing.assert_allclose(again["mode_score"], scores[best], rtol=1e-5)
+    # Measured on fresh samples, at the end of training too: those that chose are of a stream of their own.
+    config, dataset, model = model_of(runs, "mle", checkpoint="best_score", score_samples=60, score_splits=3)
+    chosen = evaluation.Sampler(model.generator, stream=random.Stream.SELECTION).draw(60, config.seed)
+    np.testing.assert_allclose(make_judge(config, dataset)(chosen).mode_score, scores[best], rtol=1e-5)
+    fresh = evaluation.Sampler(model.generator).draw(60, config.seed)
+    np.testing.assert_allclose(make_judge(config, dataset)(fresh).mode_score, again["mode_score"], rtol=1e-5)
+    assert abs(again["mode_score"] - scores[best]) > 1e-4
+    assert at_the_end["mode_score"] == pytest.approx(again["mode_score"], rel=1e-5) and at_the_end["step"] == best
 
 
 def test_adv_watches_its_nll_at_intervals(runs):
@@ -86,7 +94,7 @@ def test_evaluate(runs, capsys):
     printed = capsys.readouterr().out
     for text in (
         *("(40 of 250 images)", "importance-weighted bound, 2 noise draws", "MODE score", "brightest part"),
-        *("round trip |x - G(f(x))|", "(40 images checked)"),
+        *("round trip |x - G(f(x))|", "in the mean (40 images)", "of the batch (20 images)", "in float64 (40 images)"),
     ):
         assert text in printed
     assert printed.count("(40 of 250 images)") == 5  # The NLL, and mixture and window on validation and test images.
@@ -120,6 +128,15 @@ def test_evaluate(runs, capsys):
     for name in ("gmm", "gmm-samples-best", "samples", "temperatures", "reconstructions", "interpolations"):
         picture = np.asarray(PIL.Image.open(folder / "evaluation" / f"{name}-test-best.png"))
         assert min(picture.shape[:2]) > 100 and picture.std() > 10
+
+
+def test_an_nll_of_the_images_that_chose_the_weights_says_so(runs, capsys):
+    command = ["--mode=evaluate", f"--run_dir={runs / 'mle'}", "--num_examples=20", "--split=validation"]
+    assert main(command) == 0
+    warning = "warning: these weights are those of the lowest NLL of these very images"
+    assert warning in capsys.readouterr().out and stored(runs / "mle", "nll-validation-best")["warnings"]
+    assert main([*command, "--checkpoint=latest"]) == 0
+    assert warning not in capsys.readouterr().out
 
 
 def test_reestimated_moving_averages(runs, capsys):

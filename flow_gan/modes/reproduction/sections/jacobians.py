@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from flow_gan import evaluation
+from flow_gan.evaluation import SUMMARIES
 from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.modes.reproduction.sections.context import COLOURS, NAMES, cell, first_seed_alone
 from flow_gan.report import figures, orderings, paper
@@ -37,9 +39,9 @@ def jacobians(context):
         warnings = context.first_seed_warnings(role, "jacobian")
         numbers = (
             cell(determinant, 2, bool(warnings)),
-            Cell(spread.number),
-            Cell(condition.number),
-            Cell(median.number, None, 6),
+            cell(spread),
+            cell(condition),
+            cell(median, 6),
             own,
         )
         rows.append([context.roles[role], *numbers])
@@ -56,7 +58,8 @@ def jacobians(context):
         *("Median singular value", f"Paper: log-determinant, {context.paper_name}"),
     ]
     notes = [
-        "Spread: standard deviation of log₁₀ s, where s is not 0. Of a DCGAN the log-determinant is the sum of log s."
+        "Spread: standard deviation of log₁₀ s, where s is not 0. Of a DCGAN the log-determinant is the sum of log s. "
+        "±: standard error over z, by the bootstrap but of the log-determinant."
     ]
     parts.append(Table("jacobian", "Singular values of the generator's Jacobian", header, rows, notes))
     determinants = [(NAMES[role], measured[role][0]) for role in ("adv", "hybrid", "mle")]
@@ -88,15 +91,11 @@ def _spectrum(result):
     if result is None:
         return [Value()] * 4
     singular = np.array(result["singular_values"], float)
-    logs = np.log10(singular[singular > 0])
-    conditions = np.array([math.inf if c is None else c for c in result["condition_numbers"]])
     own = result["flow_log_determinants"] or result["log_determinants"]
     error = None if len(own) < 2 or None in own else float(np.std(own, ddof=1) / math.sqrt(len(own)))
     return [
         Value(result["log_determinant"], error),
-        Value(float(logs.std())),
-        Value(float(np.log10(np.median(conditions)))),
-        Value(float(np.median(singular))),
+        *(Value(summary(singular), evaluation.bootstrap(summary, singular)[0]) for summary in SUMMARIES.values()),
     ]
 
 

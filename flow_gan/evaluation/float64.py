@@ -1,0 +1,12 @@
+"""A generator in double precision."""
+
+import tensorflow as tf
+
+
+def in_float64(generator):
+    """Return a copy of a `Generator` with the same weights, all of which is computed in float64."""
+    config = generator.get_config() | {"dtype": "float64", "precision": "float32"}
+    copy = type(generator).from_config(config)
+    for variable, original in zip(copy.weights, generator.weights, strict=True):
+        variable.assign(tf.cast(original.value, tf.float64))
+    return copy
