@@ -460,7 +460,10 @@ class FlowGAN(keras.Model):
         if self._images_on_device is None:
             return data
         if not tf.as_dtype(data.dtype).is_integer or data.dtype == tf.uint8:
-            raise UserError(f"a batch to train on: {data.dtype} {list(data.shape)}; expected int32, images' numbers")
+            raise UserError(
+                f"a batch to train on: {tf.as_dtype(data.dtype).name}; expected int32, numbers of the images that "
+                "keep_on_device has"
+            )
         return tf.gather(self._images_on_device, data)
 
     def draws(self, images):

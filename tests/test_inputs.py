@@ -15,6 +15,9 @@ SHAPE = (4, 4, 1)
 LEVELS = 17
 IMAGES = np.random.default_rng(0).integers(0, LEVELS, (23, *SHAPE)).astype(np.uint8)
 
+# In float64: log p(x) is a sum of terms of size 10, which may nearly cancel.
+ROUNDING = {"rtol": 0, "atol": 1e-12}
+
 
 def make_model(levels=LEVELS, shape=SHAPE, dtype="float32"):
     model = flow_gan.FlowGAN(flow_gan.NICE(shape, 8, 0, dtype=dtype), n_critic=0, levels=levels)
@@ -160,9 +163,9 @@ def test_evaluate_and_predict_depend_on_no_batch_size():
             result = model.evaluate(x, batch_size=size, verbose=0, return_dict=True)
             np.testing.assert_allclose(result["nll"], expected.mean(), rtol=1e-12)
         np.testing.assert_allclose(result["nll_standard_error"], expected.std(ddof=1) / np.sqrt(23), rtol=1e-8)
-        np.testing.assert_allclose(model.predict(x, batch_size=size, verbose=0), -expected, rtol=1e-12)
-    np.testing.assert_allclose(model(IMAGES), -expected, rtol=1e-12)
-    np.testing.assert_allclose(model.predict_on_batch(IMAGES), -expected, rtol=1e-12)
+        np.testing.assert_allclose(model.predict(x, batch_size=size, verbose=0), -expected, **ROUNDING)
+    np.testing.assert_allclose(model(IMAGES), -expected, **ROUNDING)
+    np.testing.assert_allclose(model.predict_on_batch(IMAGES), -expected, **ROUNDING)
     np.testing.assert_allclose(model.test_on_batch(IMAGES)[0], expected.mean(), rtol=1e-12)
     first = model.evaluate(batches(IMAGES), steps=2, verbose=0, return_dict=True)
     np.testing.assert_allclose(first["nll"], expected[:14].mean(), rtol=1e-12)
@@ -177,7 +180,7 @@ def test_replicas_know_an_image_s_place(size):
     for x in (IMAGES, tf.data.Dataset.from_tensor_slices(IMAGES).batch(size)):
         result = model.evaluate(x, batch_size=size, verbose=0, return_dict=True)
         np.testing.assert_allclose(result["nll"], expected.mean(), rtol=1e-12)
-        np.testing.assert_allclose(model.predict(x, batch_size=size, verbose=0), -expected, rtol=1e-12)
+        np.testing.assert_allclose(model.predict(x, batch_size=size, verbose=0), -expected, **ROUNDING)
 
 
 def test_replicas_get_equal_parts():
@@ -228,7 +231,7 @@ def test_images_on_the_device_are_checked_and_taken_by_number():
     with pytest.raises(flow_gan.UserError, match=r"keep_on_device\(images\): a grey level of 200; expected 0 to 16"):
         model.keep_on_device(IMAGES + 184)
     model.keep_on_device(IMAGES)
-    with pytest.raises(flow_gan.UserError, match=r"uint8 \[N, 4, 4, 1\]; expected int32, images' numbers"):
+    with pytest.raises(flow_gan.UserError, match="uint8; expected int32, numbers of the images that keep_on"):
         model.fit(batches(IMAGES), verbose=0)
     assert np.isfinite(model.fit(batches(np.arange(23, dtype=np.int32)), verbose=0).history["nll"][0])
 

@@ -1,4 +1,4 @@
-"""Keras's global settings make no difference: each generator's run with and without them is the same, bit for bit."""
+"""Keras's global settings make no difference: training with and without them is the same, bit for bit."""
 
 import json
 import os
