@@ -156,7 +156,8 @@ def stored_result(folder, config, name, data_digest=None):
         config_then = stored["config"]
         same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
         settings = "precision", *_DEPENDS_ON[name]
-        same = same and (None in (data_digest, stored.get("data_digest")) or stored["data_digest"] == data_digest)
+        # Without the key it is of an earlier version, which measured in other ways.
+        same = same and (None in (data_digest, stored["data_digest"]) or stored["data_digest"] == data_digest)
         same = same and all(config_then[setting] == getattr(config, setting) for setting in settings)
     except (OSError, ValueError, KeyError, TypeError):
         return None

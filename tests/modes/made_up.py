@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from flow_gan import data
+from flow_gan.evaluation import JacobianSpectrum
 from flow_gan.modes.completed import open_run
 from flow_gan.modes.evaluate import result_path
 from flow_gan.modes.reproduction.settings import Scale
@@ -151,13 +152,10 @@ def result_of(metric, nll, score, size, levels):
         }
     if metric == "jacobian":
         spread = 1.0 if nll is None or nll < 0 else 4.0
-        values = np.exp(spread * np.linspace(-3, -1, 12)).reshape(2, 6)
+        values = np.exp(spread * np.linspace([-1, -1.1], [-3, -3.1], 6).T)
         logs = np.log(values).sum(1).tolist()
-        return {
-            **{"singular_values": values.tolist(), "condition_numbers": [10.0, None], "log_determinants": logs},
-            **{"flow_log_determinants": None if nll is None else logs, "log_determinant": float(np.mean(logs))},
-            **{"disagreement": None if nll is None else 1e-9, "warnings": []},
-        }
+        spectrum = JacobianSpectrum(values.tolist(), [10.0, 20.0], logs, None if nll is None else logs, seed=0)
+        return spectrum.to_dict() | {"condition_numbers": [10.0, None]}
     return {}
 
 

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from flow_gan.report import figures, tables
-from flow_gan.report.orderings import Value
+from flow_gan.report.values import Value
 
 
 def looks_like_a_figure(path):

@@ -2,15 +2,12 @@
 
 import math
 
-import numpy as np
-
-from flow_gan import evaluation
-from flow_gan.evaluation import SUMMARIES
 from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.modes.reproduction.sections.context import COLOURS, NAMES, cell, first_seed_alone
 from flow_gan.report import figures, orderings, paper
-from flow_gan.report.orderings import Value, ascending
+from flow_gan.report.orderings import ascending
 from flow_gan.report.page import Cell, Picture, Section, Table
+from flow_gan.report.values import Value
 
 
 def jacobians(context):
@@ -88,15 +85,16 @@ def jacobians(context):
 
 def _spectrum(result):
     """Return `Value`s of log-determinant, spread of log10 s, median log10 condition number and median s."""
+    names = ("log_determinant", "log_spread", "log_condition", "median")
     if result is None:
-        return [Value()] * 4
-    singular = np.array(result["singular_values"], float)
-    own = result["flow_log_determinants"] or result["log_determinants"]
-    error = None if len(own) < 2 or None in own else float(np.std(own, ddof=1) / math.sqrt(len(own)))
-    return [
-        Value(result["log_determinant"], error),
-        *(Value(summary(singular), evaluation.bootstrap(summary, singular)[0]) for summary in SUMMARIES.values()),
-    ]
+        return [Value()] * len(names)
+    parts = [result["summaries"][name] for name in names]
+    return [Value(part["value"], part["standard_error"], samples=_known(part["per_z"]), over="z") for part in parts]
+
+
+def _known(values):
+    """Return stored values as a tuple, NaN for what is not finite."""
+    return tuple(math.nan if value is None else value for value in values)
 
 
 def _nearer(spectra):
@@ -104,5 +102,10 @@ def _nearer(spectra):
     if not all(spectra[role] for role in FLOWS):
         return orderings.Verdict(claim, orderings.UNKNOWN, "a spectrum is missing")
     reference = spectra["mle"]["singular_values"]
-    far = {r: Value(orderings.largest_distance(spectra[r]["singular_values"], reference)) for r in ("hybrid", "adv")}
-    return ascending(claim, [(f"distance of {NAMES[role]}", value) for role, value in far.items()], 3)
+
+    def distance(role):
+        own = spectra[role]["singular_values"]
+        at_each = tuple(orderings.largest_distance(*pair) for pair in zip(own, reference, strict=True))
+        return Value(orderings.largest_distance(own, reference), samples=at_each, over="z")
+
+    return ascending(claim, [(f"distance of {NAMES[role]}", distance(role)) for role in ("hybrid", "adv")], 3)
