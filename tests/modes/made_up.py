@@ -144,7 +144,7 @@ def result_of(metric, nll, score, size, levels):
             **{
                 "nats": nll / 2,
                 "nats_standard_error": 1.0,
-                "nats_per_image": per_image(nll / 2),
+                "log_prob": per_image(-nll / 2),
                 "gap": {"nats": 0.5, "standard_error": 0.1},
             },
             **{"converged": True, "acceptance": 0.6, "sigma": 0.1, "num_images": 20, "num_available": 20},
@@ -198,7 +198,7 @@ def _leave_result(measurement, role, seed, change, journal):
     if isinstance(result, str):
         journal.fail(measurement.failure_key(config.checkpoint), result)
         return
-    about = {"step": config.max_steps, "checkpoint": config.checkpoint, "versions": {"numpy": "2"}}
+    about = {"data_digest": None, "step": config.max_steps, "checkpoint": config.checkpoint, "versions": {"numpy": "2"}}
     write_json(
         result_path(run.folder, config, measurement.metric), about | result | {"config": dataclasses.asdict(config)}
     )

@@ -168,12 +168,12 @@ def test_compare_refuses_runs_of_different_data(place, capsys):
 
 
 def test_a_run_from_before_there_were_digests(place, capsys):
-    """It goes on, and has a digest from then on; of data elsewhere nothing tells that they are its own."""
+    """Its results are measured anew. It goes on, and has a digest from then on; data elsewhere may not be its own."""
     (place / "run" / "data.json").unlink()
     result = place / "run" / "evaluation" / "nll-test-best.json"
     result.write_text(json.dumps({k: v for k, v in nll_of(place / "run").items() if k != "data_digest"}))
     assert main(["--mode=compare", f"--run_dirs={place / 'run'}", "--runs_dir=runs"]) == 0
-    assert "run: nll, checkpoint" not in capsys.readouterr().out
+    assert "run: nll, checkpoint" in capsys.readouterr().out
     resume = ["--resume", f"--run_dir={place / 'run'}", "--max_steps=4"]
     shutil.copytree(place / "set", place / "copy")
     assert_refused([*resume, "--dataset=copy"], "--dataset=copy, but the run .* has set: that would be another", capsys)

@@ -127,8 +127,9 @@ def _estimates(result):
     if result is None:
         return [Value()] * 3
     nll, kde = result["nll"], result["kde"]
+    ais = [None if log_prob is None else -log_prob for log_prob in result["log_prob"]]
     return [
         paired_by_image(Value(nll["nats"], nll["nats_standard_error"]), nll["nats_per_image"]),
-        paired_by_image(Value(result["nats"], result["nats_standard_error"]), result["nats_per_image"]),
+        paired_by_image(Value(result["nats"], result["nats_standard_error"]), ais),
         paired_by_image(Value(kde["best_test_nll"], kde["best_test_standard_error"]), kde["best_test_nll_per_image"]),
     ]
