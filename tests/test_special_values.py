@@ -9,7 +9,7 @@ import scipy.special
 import tensorflow as tf
 
 import flow_gan
-from flow_gan import bijectors, objectives
+from flow_gan import bijectors, evaluation, objectives, random
 from flow_gan.generators import make_prior
 from flow_gan.networks import critics, normalization, weight_norm
 
@@ -299,3 +299,15 @@ def test_norms_of_constant_tiny_and_large_activations(name, dtype, compiler):
     for x in activations:
         value, gradient = value_and_gradient(weighted, x.astype(dtype), compiler)
         assert np.isfinite(value) and np.isfinite(gradient).all(), x.flat[0]
+
+
+def test_hmc_moves_where_pixels_saturate():
+    """AIS differentiates log p(x | z) through G: at a NaN every proposal would be rejected."""
+    generator = flow_gan.NICE((2, 2, 1), hidden_units=4, num_hidden_layers=0, batch_norm=False)
+    generator.log_scale.assign(tf.fill([4], -6.0))
+    # Pre-activations are exp(6) z: of most z beyond what float32's exp can take.
+    z = generator.sample_latent(random.key(0, random.Stream.SAMPLE), 0, 50)
+    assert np.mean(403 * np.abs(z) > 88.7) > 0.8
+    settings = evaluation.AISSettings(chains=2, temperatures=20, leapfrog_steps=2, batch_size=4)
+    ais = evaluation.evaluate_ais(generator.decode, generator.prior, np.eye(4).reshape(4, 2, 2, 1), 0.5, settings)
+    assert np.isfinite(ais.log_prob).all() and 0.1 < ais.acceptance <= 1
