@@ -12,6 +12,7 @@ from flow_gan.draws import StepDraws
 from flow_gan.errors import UserError, check_choice, check_number
 from flow_gan.generators.base import Generator
 from flow_gan.networks.critics import build_critic
+from flow_gan.networks.precision import default_keras_settings
 from flow_gan.networks.replicas import has_several_processes, mean_over_replicas, num_replicas
 
 BATCH_NORM_UPDATES = ("objective", "released")
@@ -599,7 +600,9 @@ def _refuse(what, **given):
 
 def _optimizer(name, value):
     try:
-        return keras.optimizers.get(value)
+        # Of one that is made here the learning rate is float32.
+        with default_keras_settings():
+            return keras.optimizers.get(value)
     except (TypeError, ValueError) as error:
         raise UserError(
             f"{name}={value!r}; expected a Keras optimizer, its name such as 'adam', or its configuration"

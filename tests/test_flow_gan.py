@@ -374,8 +374,8 @@ def test_both_learning_rates_decay_per_generator_step():
         ({"gradient_penalty_norm": "row"}, "gradient_penalty_norm='row' is unknown; expected one of: image, column"),
         ({"batch_norm_updates": "x"}, "batch_norm_updates='x' is unknown; expected one of: objective, released"),
         ({"critic_batches": "x"}, "critic_batches='x' is unknown; expected one of: shared, fresh"),
-        ({"n_critic": -1}, "n_critic=-1; expected 0"),
-        ({"like_reg": -1.0}, r"like_reg=-1\.0; expected 0"),
+        ({"n_critic": -1}, "n_critic=-1; expected an integer, 0"),
+        ({"like_reg": -1.0}, r"like_reg=-1\.0; expected a number, 0 or more"),
         ({"n_critic": 1, "critic": None}, "n_critic=1 needs a critic"),
     ],
 )
