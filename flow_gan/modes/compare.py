@@ -9,6 +9,7 @@ from flow_gan.errors import UserError
 from flow_gan.modes.completed import open_run
 from flow_gan.modes.evaluate import Run, cannot_have, check_metrics, measure, score_label, score_name
 from flow_gan.report import figures, paper, tables
+from flow_gan.report.values import difference, over_images
 from flow_gan.training.run_folder import check_free, check_writable, new_folder, read_data, write_whole
 
 _UNKNOWN = "-"
@@ -104,8 +105,27 @@ def _objectives_table(runs, dataset):
         if nll:
             notes += [f"(!) {run.name}: {warning}" for warning in nll["warnings"]]
             notes += _limits(run.name, "the NLL", nll["num_images"], nll["num_available"])
-    notes += _advice(runs, dataset, "scores", "score") + _advice(runs, dataset, "nll", "NLL")
+    notes += _differences(runs) + _advice(runs, dataset, "scores", "score") + _advice(runs, dataset, "nll", "NLL")
     return tables.markdown(header, rows) + "\n\n" + "\n".join(notes)
+
+
+def _differences(runs):
+    """Return by how many nats each run's NLL is above the lowest, in pairs of images: a list of sentences."""
+    results = {run.name: run.result("nll") for run in runs}
+    values = {
+        name: over_images(result["nats"], result["nats_standard_error"], result["nats_per_image"])
+        for name, result in results.items()
+        if result
+    }
+    known = {name: value for name, value in values.items() if value.is_known}
+    if len(known) < 2:
+        return []
+    best = min(known, key=lambda name: known[name].number)
+    return [
+        f"NLL in nats, {name} - {best}: {difference(value, known[best])}"
+        for name, value in known.items()
+        if name != best
+    ]
 
 
 def _advice(runs, dataset, metric, what):

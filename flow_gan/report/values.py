@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import statistics
+from collections.abc import Callable
 
 import numpy as np
 import scipy.stats
@@ -98,6 +99,20 @@ def difference(high: Value, low: Value) -> Difference:
     variances = [value.standard_error**2 for value in known]
     spread = sum(v**2 / (value.parts - 1) for v, value in zip(variances, known, strict=True) if value.parts > 1)
     return Difference(number, math.sqrt(sum(variances)), sum(variances) ** 2 / spread if spread else math.inf)
+
+
+def over_images(
+    number: float | None, error: float | None, nats_per_image: list, convert: Callable[[float], float] = float
+) -> Value:
+    """Return the `Value` of an NLL with those of its images.
+
+    Args:
+      number, error: the NLL and its standard error, in the unit of `convert`.
+      nats_per_image: list of float as results store it, None where not finite.
+      convert: function from nats to that unit.
+    """
+    samples = tuple(math.nan if nats is None else convert(nats) for nats in nats_per_image)
+    return Value(number, error, samples=samples, over="images")
 
 
 def over_seeds(values: list[Value]) -> Value:

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
+import scipy.stats
 import tensorflow as tf
 
 import flow_gan
@@ -214,6 +215,13 @@ def test_compare(runs, tmp_path, capsys, monkeypatch):
     nll = stored(runs / "mle", "nll-test-best")
     exact = f"{nll['nats']:.2f} +- {nll['nats_standard_error']:.2f}"
     assert rows["mle"][0] == "MLE" and rows["mle"][3] == exact and rows["mle"][4] == "best"
+    pairs = [stored(runs / name, "nll-test-best")["nats_per_image"] for name in ("adv", "mle")]
+    test = scipy.stats.ttest_rel(*pairs)
+    (line,) = [line for line in first if line.startswith("NLL in nats, adv - mle: ")]
+    number, error = line.split(": ")[1].split(" (paired over ")[0].split(" ± ")
+    assert float(number) == pytest.approx(np.mean(np.subtract(*pairs)), rel=0.01)
+    assert float(number) / float(error) == pytest.approx(test.statistic, rel=0.1)
+    assert f"(paired over {len(pairs[0])} images)" in line
     assert "mle: scores of 60 samples in 3 splits by brightest part" in text
     assert rows["adv"][0] == "ADV" and rows["adv"][2] == "best_score"
     assert rows["dcgan"][0] == "ADV, dcgan wgan" and rows["dcgan"][3] == "-"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 import pathlib
 
 from flow_gan.modes.evaluate import score_label, score_name
@@ -10,7 +9,7 @@ from flow_gan.modes.reproduction import settings
 from flow_gan.modes.reproduction.plan import FLOWS
 from flow_gan.report.orderings import UNKNOWN, ascending
 from flow_gan.report.page import Cell
-from flow_gan.report.values import Value, over_seeds
+from flow_gan.report.values import Value, over_images, over_seeds
 
 # Sentences on single runs, above which one on all of them stands for them.
 _MANY = 4
@@ -73,8 +72,7 @@ class Context:
         name = "nats" if self.is_grey else "bits_per_dim"
 
         def pick(result):
-            value = Value(result[name], result[f"{name}_standard_error"])
-            return paired_by_image(value, result["nats_per_image"], self.convert)
+            return over_images(result[name], result[f"{name}_standard_error"], result["nats_per_image"], self.convert)
 
         return self.findings.values(role, metric, pick, checkpoint)
 
@@ -131,12 +129,6 @@ def ascending_over_seeds(claim, models, decimals=2):
         return verdict
     held = sum(all(low.number < high.number for low, high in itertools.pairwise(seed)) for seed in of_seeds)
     return dataclasses.replace(verdict, detail=f"{verdict.detail}; the claim holds in {held} of {len(of_seeds)} seeds")
-
-
-def paired_by_image(value, nats_per_image, convert=float):
-    """Return a `Value` with those of its images, in the unit of `convert`, from stored nats, null where not finite."""
-    samples = tuple(math.nan if nats is None else convert(nats) for nats in nats_per_image)
-    return dataclasses.replace(value, samples=samples, over="images")
 
 
 def cell(value, decimals=2, is_marked=False):

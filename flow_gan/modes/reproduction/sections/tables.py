@@ -9,12 +9,11 @@ from flow_gan.modes.reproduction.sections.context import (
     checks_of_scores,
     digits,
     first_seed_alone,
-    paired_by_image,
 )
 from flow_gan.report import orderings, paper
 from flow_gan.report.orderings import ascending
 from flow_gan.report.page import Cell, Section, Table
-from flow_gan.report.values import Value
+from flow_gan.report.values import Value, over_images
 
 
 def objectives(context):
@@ -129,7 +128,7 @@ def _estimates(result):
     nll, kde = result["nll"], result["kde"]
     ais = [None if log_prob is None else -log_prob for log_prob in result["log_prob"]]
     return [
-        paired_by_image(Value(nll["nats"], nll["nats_standard_error"]), nll["nats_per_image"]),
-        paired_by_image(Value(result["nats"], result["nats_standard_error"]), ais),
-        paired_by_image(Value(kde["best_test_nll"], kde["best_test_standard_error"]), kde["best_test_nll_per_image"]),
+        over_images(nll["nats"], nll["nats_standard_error"], nll["nats_per_image"]),
+        over_images(result["nats"], result["nats_standard_error"], ais),
+        over_images(kde["best_test_nll"], kde["best_test_standard_error"], kde["best_test_nll_per_image"]),
     ]
