@@ -44,7 +44,8 @@ def test_what_training_prints(finished):
     np.testing.assert_allclose([nats, nats_error], [stored["nats"], stored["nats_standard_error"]], atol=0.006)
     np.testing.assert_allclose(bits, nats / (64 * np.log(2)) + np.log2(17), atol=1e-3)
     np.testing.assert_allclose(bits_error, nats_error / (64 * np.log(2)), atol=1e-3)
-    assert checks.startswith(21 * " " + "round trip |x - G(f(x))| ") and checks.endswith("(250 images checked)")
+    assert checks.startswith(21 * " " + "round trip |x - G(f(x))| ") and "(250 images); 100 % finite" in checks
+    assert checks.endswith(" in float64 (100 images)")
     assert samples.endswith(str(folder / "samples" / "best.png"))
     assert where.endswith(str(folder)) and curves.endswith(f"tensorboard --logdir {folder / 'tensorboard'}")
     grid = np.asarray(PIL.Image.open(folder / "samples" / "best.png"))

@@ -144,7 +144,7 @@ class StandIns:
         if name in self.fail:
             raise self.fail[name]
         step = training.saved_step(run.folder.checkpoints, run.config.checkpoint)
-        result = {"step": step, "config": dataclasses.asdict(run.config)}
+        result = {"step": step, "data_digest": run.dataset.digest, "config": dataclasses.asdict(run.config)}
         write_json(result_path(run.folder, run.config, name), result)
         return name
 
