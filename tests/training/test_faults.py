@@ -58,10 +58,10 @@ def finished(tmp_path_factory):
 @pytest.mark.parametrize(
     "number, owner, name, call, step",
     [
-        (signal.SIGTERM, flow_gan.FlowGAN, "evaluate", 2, 8),  # The validation is broken off.
+        (signal.SIGTERM, flow_gan.FlowGAN, "evaluate", 4, 8),  # The second validation is broken off.
         (signal.SIGINT, Checkpoints, "save", 2, 4),  # What is being saved is saved.
         (signal.SIGTERM, MetricsFile, "write", 2, 4),
-        (signal.SIGINT, flow_gan.FlowGAN, "evaluate", 3, 10),  # After the last step.
+        (signal.SIGINT, flow_gan.FlowGAN, "evaluate", 5, 10),  # After the last step.
         (signal.SIGTERM, flow_gan.FlowGAN, "make_train_function", 1, 0),  # There is nothing to save yet.
     ],
     ids=["in a validation", "in a checkpoint's write", "between", "in the last validation", "before the first step"],
