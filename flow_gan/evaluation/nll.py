@@ -129,9 +129,12 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
       num_examples: int, use the first images alone; all if None.
 
     Raises:
-      UserError: the generator has no likelihood, or there are fewer images than asked for.
+      UserError: the generator has no likelihood, the data have other grey levels than the model, or there are fewer
+        images than asked for.
     """
     model.generator.require_likelihood("NLL")
+    if model.levels != dataset.levels:
+        raise UserError(f"the data have levels={dataset.levels}; expected the model's, {model.levels}")
     images = dataset.split(split).images
     available = len(images)
     count = num_images(num_examples, available, split)

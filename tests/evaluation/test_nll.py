@@ -10,6 +10,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import config, data, evaluation, training
 from flow_gan.data import digits
+from flow_gan.errors import UserError
 from flow_gan.evaluation.float64 import in_float64
 
 
@@ -172,3 +173,9 @@ def test_an_image_is_finite_if_all_of_its_draws_are(monkeypatch):
     dataset = data.Dataset("black", (4, 4, 1), 256, split, split, split)
     nll = evaluation.evaluate_nll(model, dataset, "test", 4, noise_draws=2)
     assert nll.checks.finite_fraction == 0.75
+
+
+def test_data_of_other_levels_than_the_model_s_are_refused():
+    model = flow_gan.FlowGAN(flow_gan.NICE((8, 8, 1), hidden_units=4, num_hidden_layers=0), n_critic=0)
+    with pytest.raises(UserError, match=r"the data have levels=17; expected the model's, 256"):
+        evaluation.evaluate_nll(model, digits.load(), "test", 100)
