@@ -275,7 +275,9 @@ class Config:
 
     eval_every: int = _setting(100, "Recording", "steps between validations, each with a checkpoint and a sample grid")
     log_every: int = _setting(
-        50, "Recording", "steps between writes to metrics.jsonl and TensorBoard, and between the NLLs of ADV's batches"
+        50,
+        "Recording",
+        "steps between writes to TensorBoard (and metrics.jsonl, at most), and between the NLLs of ADV's batches",
     )
     checkpoint_dir: str | None = _setting(
         None, "Recording", "folder of the checkpoints; <run_dir>/checkpoints if not given"

@@ -1,5 +1,6 @@
 """Into which parts a folder's owner has divided it, by the names of its subfolders."""
 
+import collections
 import itertools
 import re
 
@@ -25,8 +26,10 @@ def part_of(name):
 
 def looks_divided(names):
     """Whether subfolders of these names, as far as names tell, hold training images apart from others."""
-    found = [{_PARTS[word] for word in _words(name) if word in _PARTS} for name in names]
-    return any("train" in one and other - {"train"} for one, other in itertools.permutations(found, 2))
+    # Many subfolders are classes, whose names say nothing: the pairs of the few others are soon tried.
+    found = collections.Counter(frozenset(_PARTS[word] for word in _words(name) if word in _PARTS) for name in names)
+    sets = [kind for kind, count in found.items() for _ in range(min(count, 2)) if kind]
+    return any("train" in one and other - {"train"} for one, other in itertools.permutations(sets, 2))
 
 
 def divided(names):

@@ -3,7 +3,7 @@
 from flow_gan.evaluation.ais import AIS, AISSettings, choose_sigma, evaluate_ais
 from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth
 from flow_gan.evaluation.classifier import Classifier, load_classifier
-from flow_gan.evaluation.jacobian import SUMMARIES, JacobianSpectrum, jacobian_spectrum
+from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
 from flow_gan.evaluation.mixture import IsotropicMixture
 from flow_gan.evaluation.moving_averages import has_moving_averages, reestimated_moving_averages
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
@@ -11,12 +11,11 @@ from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstru
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.sampling import Sampler
 from flow_gan.evaluation.scores import SampleScores, make_reference, score_samples
-from flow_gan.evaluation.statistics import bootstrap, mean_and_error
+from flow_gan.evaluation.statistics import mean_and_error, resampled
 
 __all__ = [
     "AIS",
     "NLL",
-    "SUMMARIES",
     "TEMPERATURES",
     "AISSettings",
     "BandwidthSearch",
@@ -25,7 +24,6 @@ __all__ = [
     "JacobianSpectrum",
     "SampleScores",
     "Sampler",
-    "bootstrap",
     "choose_sigma",
     "dequantized_images",
     "evaluate_ais",
@@ -39,6 +37,7 @@ __all__ = [
     "progress",
     "reconstructions",
     "reestimated_moving_averages",
+    "resampled",
     "score_samples",
     "search_bandwidth",
     "temperatures",

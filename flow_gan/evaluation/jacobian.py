@@ -12,7 +12,7 @@ from flow_gan import random
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.progress import progress
-from flow_gan.evaluation.statistics import bootstrap
+from flow_gan.evaluation.statistics import bootstrap_error, resampled
 from flow_gan.training.run_folder import write_json
 
 # Rows of the Jacobian that are computed at once: a backward pass of so many images through the generator.
@@ -72,20 +72,19 @@ class JacobianSpectrum:
     def summaries(self):
         """`SUMMARIES` and the log-determinant with their errors by the bootstrap over z.
 
-        {name: {"value": float, "standard_error": float, "interval": [float, float], "per_z": list of float}}, where the
-        interval is of 95 % and `per_z` the same of each z alone. The errors are None of a single z.
+        {name: {"value": float, "standard_error": float or None of a single z, "resamples": list of float}}. Two models'
+        resamples of the same seed and number of z belong together, place by place; see `statistics.resampled`.
         """
         singular_values = np.array(self.singular_values)
         own = np.array(self.log_determinants if self.flow_log_determinants is None else self.flow_log_determinants)
         parts = {name: (summary, singular_values) for name, summary in SUMMARIES.items()}
         found = {}
         for name, (summary, values) in (parts | {"log_determinant": (np.mean, own)}).items():
-            error, interval = bootstrap(summary, values, seed=self.seed)
+            resamples = resampled(summary, values, seed=self.seed)
             found[name] = {
                 "value": float(summary(values)),
-                "standard_error": error,
-                "interval": interval,
-                "per_z": [float(summary(values[i : i + 1])) for i in range(len(values))],
+                "standard_error": bootstrap_error(resamples, len(values)),
+                "resamples": resamples.tolist(),
             }
         return found
 
@@ -116,10 +115,9 @@ class JacobianSpectrum:
 
     def __str__(self):
         values, conditions = np.array(self.singular_values), np.array(self.condition_numbers)
-        errors = {
-            name: "" if part["standard_error"] is None else f" +- {part['standard_error']:.2g}"
-            for name, part in self.summaries.items()
-        }
+        errors = {name: part["standard_error"] for name, part in self.summaries.items()}
+        known = {name: error is not None and np.isfinite(error) for name, error in errors.items()}
+        errors = {name: f" +- {error:.2g}" if known[name] else "" for name, error in errors.items()}
         lines = [
             f"singular values  {values.min():.3g} to {values.max():.3g}, median {np.median(values):.3g}"
             f"{errors['median']} ({values.shape[1]} at each of {len(values)} z)",

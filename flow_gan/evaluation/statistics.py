@@ -37,27 +37,29 @@ def kept_per_image(values):
         return [float(str(value)) for value in np.asarray(values[:KEPT_PER_IMAGE]).astype(np.float32)]
 
 
-def bootstrap(statistic, *samples, seed=0):
-    """Return the standard error and the 95 % interval of a statistic by the bootstrap (Efron 1979).
+def resampled(statistic, *samples, times=RESAMPLES, seed=0):
+    """Return a statistic of `times` samples of n rows drawn with replacement, [times] (the bootstrap; Efron 1979).
 
-    Rows are drawn with replacement `RESAMPLES` times, the same of all samples: for the difference of two models at the
-    same z pass both, and a statistic of both.
+    The rows are the same of all samples, and in all calls with the same seed and n: of two models at the same z the
+    values belong together, place by place.
 
     Args:
       statistic: function from arrays like `samples` to a float.
       *samples: [n, ...], of one n.
-      seed: int.
-
-    Returns:
-      (standard error, [2.5 % quantile, 97.5 % quantile]), floats; (None, None) where n is 1. Not finite where the
-      statistic of a resample is not.
+      times, seed: int.
     """
     count = len(samples[0])
-    if count < 2:
-        return None, None
-    rows = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+    rows = np.random.default_rng(seed).integers(count, size=(times, count))
     with np.errstate(invalid="ignore"):
-        values = np.array([statistic(*(sample[chosen] for sample in samples)) for chosen in rows])
-        low, high = np.quantile(values, [0.025, 0.975])
-        # Resamples of few rows vary too little, by what the divisor n of a variance makes too little.
-        return float(values.std(ddof=1) * math.sqrt(count / (count - 1))), [float(low), float(high)]
+        return np.array([statistic(*(sample[chosen] for sample in samples)) for chosen in rows])
+
+
+def bootstrap_error(values, count):
+    """Return the standard error of a statistic of n rows, from its `resampled` values; None where n is 1.
+
+    Resamples of few rows vary too little, by what the divisor n of a variance makes too little: it is put right.
+    """
+    if count < 2:
+        return None
+    with np.errstate(invalid="ignore"):
+        return float(np.std(values, ddof=1) * math.sqrt(count / (count - 1)))

@@ -165,11 +165,14 @@ def rank_correlation_p_value(x, y) -> float:
 
 
 def rank_correlation_interval(correlation: float, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a rank correlation of `count` points, by Fieller's error of its arctanh."""
+    """Return the 95 % interval of a rank correlation of `count` points, by Fieller's error of its arctanh.
+
+    A perfect one counts as 1 - 1 / count.
+    """
     if count <= 3:
         return -1.0, 1.0
-    if abs(correlation) == 1:
-        return correlation, correlation
+    # Of a perfect one the arctanh is infinite, though few points are so by chance.
+    correlation = math.copysign(min(abs(correlation), 1 - 1 / count), correlation)
     reach = scipy.stats.norm.ppf(1 - LEVEL / 2) * 1.03 / math.sqrt(count - 3)
     return tuple(float(np.tanh(np.arctanh(correlation) + sign * reach)) for sign in (-1, 1))
 
@@ -192,14 +195,14 @@ def some(claim: str, candidates: dict | None, what: str) -> Verdict:
 
     Args:
       claim: str.
-      candidates: {number: [(high, low)]}, pairs of known `Value`s of which the first is to be above the second; None:
-        they were not measured.
+      candidates: {number: [(high, low)]}, pairs of known `Value`s of which the first is to be above the second; None
+        or empty: they were not measured.
       what: str, what the candidates are.
     """
-    if candidates is None:
+    if not candidates:
         return Verdict(claim, UNKNOWN, f"{what}: not measured")
     steps = {name: [difference(*pair) for pair in pairs] for name, pairs in candidates.items()}
-    level = LEVEL / max(len(steps), 1)
+    level = LEVEL / len(steps)
     better = [name for name, parts in steps.items() if all(part.number > 0 for part in parts)]
     winners = [name for name, parts in steps.items() if all(part.is_above(level) for part in parts)]
     losers = [name for name, parts in steps.items() if any(part.is_below() for part in parts)]
@@ -210,7 +213,7 @@ def some(claim: str, candidates: dict | None, what: str) -> Verdict:
         detail = f"{what}: {len(shown)} of {len(steps)}, from {min(shown):.3g} to {max(shown):.3g}"
         detail += f", beyond the error at level {LEVEL:g} / {len(steps)}" if winners else ", all within the error"
     values = [value for pairs in candidates.values() for pair in pairs for value in pair]
-    return _decide(claim, winners, len(losers) == len(steps), detail, values or [Value()])
+    return _decide(claim, winners, len(losers) == len(steps), detail, values)
 
 
 def largest_distance(first, second) -> float:

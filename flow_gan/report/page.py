@@ -211,7 +211,7 @@ def _summary(main, page):
         summary,
         "p",
         f"Of {len(verdicts)} statements, the paper's and at the end ours, {counts[0]} hold in this run, {counts[1]} do "
-        f"not hold, {counts[2]} are within the error, and of {counts[3]} it cannot be told. Each is computed from the "
+        f"not hold, {counts[2]} are undecided, and of {counts[3]} it cannot be told. Each is computed from the "
         "numbers below it.",
     )
     table = _add(_add(summary, "div", **{"class": "wide"}), "table", **{"class": "verdicts"})

@@ -24,6 +24,8 @@ class Value:
       samples: the values whose mean the number is, NaN where one is missing; None where they are not known. Two numbers
         whose samples are over the same things are compared in pairs.
       over: str, what the samples are over: "images", "seeds", "z".
+      resamples: the number itself of each of many resamples of `parts` things, by the bootstrap, for what is no mean.
+        Two numbers' are of the same resamples where there are as many.
     """
 
     number: float | None = None
@@ -31,6 +33,7 @@ class Value:
     parts: int = 1
     samples: tuple | None = dataclasses.field(default=None, repr=False)
     over: str | None = None
+    resamples: tuple | None = dataclasses.field(default=None, repr=False)
 
     @property
     def standard_error(self) -> float | None:
@@ -83,22 +86,38 @@ def difference(high: Value, low: Value) -> Difference:
 
     Where both have samples over the same things it is the mean of the differences of n pairs, with the error
     sd / sqrt(n) and n - 1 degrees of freedom: what all models find hard, an image or a seed, then counts for nothing.
+    Where both have resamples of n things, its error is the deviation of the differences, times sqrt(n / (n - 1)).
     Otherwise the errors are taken as independent, with Welch's degrees of freedom, and one that is not known as 0.
     """
-    if high.samples is not None and low.samples is not None and high.over == low.over:
+    number = high.number - low.number
+    count = high.parts
+    if None not in (high.resamples, low.resamples) and count == low.parts > 1:
+        error = float(np.std(np.subtract(high.resamples, low.resamples), ddof=1)) * math.sqrt(count / (count - 1))
+        return Difference(number, error, count - 1, f"{count} {high.over}")
+    if _are_pairs(high, low):
         differences = np.subtract(high.samples, low.samples)
         differences = differences[np.isfinite(differences)]
         count = len(differences)
         if count > 1:
             error = float(np.std(differences, ddof=1)) / math.sqrt(count)
             return Difference(float(np.mean(differences)), error, count - 1, f"{count} {high.over}")
-    number = high.number - low.number
     known = [value for value in (high, low) if value.standard_error is not None]
     if not known:
         return Difference(number, None)
     variances = [value.standard_error**2 for value in known]
     spread = sum(v**2 / (value.parts - 1) for v, value in zip(variances, known, strict=True) if value.parts > 1)
     return Difference(number, math.sqrt(sum(variances)), sum(variances) ** 2 / spread if spread else math.inf)
+
+
+def _are_pairs(high, low):
+    return None not in (high.samples, low.samples) and high.over == low.over and len(high.samples) == len(low.samples)
+
+
+def over_splits(number: float | None, deviation: float | None, splits: int) -> Value:
+    """Return the `Value` of a score: the mean over splits of the samples, with their deviation of the divisor n."""
+    if deviation is None or splits < 2:
+        return Value(number)
+    return Value(number, deviation * math.sqrt(splits / (splits - 1)), splits)
 
 
 def over_images(

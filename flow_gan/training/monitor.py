@@ -211,7 +211,11 @@ class Monitor(keras.callbacks.Callback):
         """
         if self._pending:
             self._metrics_file.write(self._collect())
-        sizes = magnitudes(self.model, self._config, self._dataset.train.images, self._step, what)
+        try:
+            sizes = magnitudes(self.model, self._config, self._dataset.train.images, self._step, what)
+        except Exception:
+            # What failed is told in any case.
+            sizes = ""
         return self._failure(self._step + 1, f"{what} ({sizes})" if sizes else what)
 
     def _check_weights(self):

@@ -81,8 +81,8 @@ def test_training_images_as_bad_as_others():
 
 
 def test_an_adv_that_memorises():
-    validation = [11.0, 22.0, 31.0, 42.0, 43.0]
-    adv = course([40.0, 30.0, 20.0, -90.0, -99.0], validation, [1.0, 2.0, 3.0, 4.0, 5.0])
+    validation = [11.0 * i for i in range(30)]
+    adv = course([40.0 - 10 * i for i in range(30)], validation, [float(i) for i in range(30)])
     found = verdicts(course([-80.0] * 5, [-80.0, -82.0, -84.0, -86.0, -87.0]), adv)
     assert found[VALIDATION].status == HOLDS
     assert {found[claim].status for claim in (TRACK, CRITIC, DIVERGES)} == {FAILS}

@@ -132,7 +132,11 @@ def test_p_values_and_intervals():
     assert rank_correlation([1, 2, 3], [10, 20, 400]) == 1 and rank_correlation([1, 2, 3], [1, 1, 1]) == 0
     low, high = rank_correlation_interval(0.5, 30)
     assert (low, high) == (pytest.approx(0.16, abs=0.02), pytest.approx(0.73, abs=0.02))
-    assert rank_correlation_interval(0.5, 3) == (-1, 1) and rank_correlation_interval(-1.0, 9) == (-1, -1)
+    assert rank_correlation_interval(0.5, 3) == (-1, 1)
+    # Four points that fall may do so by chance, six hardly.
+    assert trend("", range(4), [4.0, 3.0, 2.0, 1.0]).status == UNDECIDED
+    assert trend("", range(6), [6.0, 5.0, 4.0, 3.0, 2.0, 1.0]).status == FAILS
+    assert uncorrelated("", range(4), range(4)).status == UNDECIDED
 
 
 def test_uncorrelated():
@@ -166,8 +170,7 @@ def test_some():
     assert verdict.detail == "bandwidths: 2 of 3, from 0.1 to 0.3, beyond the error at level 0.05 / 3"
     assert some("", {0.1: near, 0.3: lost}, "bandwidths").status == UNDECIDED
     assert some("", {0.1: lost, 0.3: lost}, "bandwidths").status == FAILS
-    assert some("", {}, "bandwidths").status == FAILS
-    assert some("", None, "bandwidths").status == UNKNOWN
+    assert some("", {}, "bandwidths").status == some("", None, "bandwidths").status == UNKNOWN
     # Each comparison of a candidate must be won.
     assert some("", {0.1: won + lost}, "bandwidths").status == FAILS
     assert some("", {0.1: won + near}, "bandwidths").status == UNDECIDED

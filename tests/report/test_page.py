@@ -91,7 +91,7 @@ def test_html(made_up):
     reader = check_html(text)
     assert {"figure-1", "figure-3", "picture-1", "table-1", "end", "summary"} <= set(reader.ids)
     said = " ".join(" ".join(reader.text).split())
-    assert "1 hold in this run, 1 do not hold, 1 are within the error, and of 1 it cannot be told" in said
+    assert "1 hold in this run, 1 do not hold, 1 are undecided, and of 1 it cannot be told" in said
     for part in ("MLE & co", "<b>", "Table 1: of <things>", "−1.23 ± 0.50", "2.00 (!)", "–", "not finite", "A note."):
         assert part in said, part
     assert (

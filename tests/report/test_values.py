@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from flow_gan.report.values import Difference, Value, difference, over_seeds
+from flow_gan.report.values import Difference, Value, difference, over_seeds, over_splits
 
 
 def of_samples(samples, over="images"):
@@ -77,3 +77,31 @@ def test_without_errors_the_numbers_decide(number, above, below):
 def test_within_the_error_it_is_neither():
     found = Difference(1.0, 0.6)
     assert not found.is_above() and not found.is_below() and found.is_above(level=0.2)
+
+
+def test_what_is_no_mean_is_compared_by_its_resamples():
+    """The median of all values is not the mean of those of each z, and may be ordered the other way."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(20, 1))
+    values = {"low": np.exp(z + rng.normal(size=(20, 50))), "high": 1.2 * np.exp(z + rng.normal(size=(20, 50)))}
+    rows = rng.integers(20, size=(500, 20))
+    low, high = (
+        Value(float(np.median(v)), parts=20, over="z", resamples=tuple(float(np.median(v[chosen])) for chosen in rows))
+        for v in values.values()
+    )
+    found = difference(high, low)
+    assert found.number == high.number - low.number and found.freedom == 19 and found.pairs == "20 z"
+    alone = [np.std(value.resamples) for value in (low, high)]
+    assert found.error < 0.6 * math.hypot(*alone)
+    assert difference(high, Value(low.number)).pairs is None
+
+
+def test_a_score_s_deviation_over_splits_has_the_divisor_n():
+    scores = np.array([5.0, 6.0, 8.0])
+    value = over_splits(scores.mean(), scores.std(), 3)
+    assert value.standard_error == pytest.approx(scipy.stats.sem(scores)) and value.parts == 3
+    assert over_splits(5.0, None, 3).standard_error is over_splits(5.0, 0.0, 1).standard_error is None
+
+
+def test_samples_of_unequal_length_are_no_pairs():
+    assert difference(of_samples([1.0, 2.0, 3.0]), of_samples([1.0, 2.0])).pairs is None

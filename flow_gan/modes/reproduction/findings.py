@@ -10,10 +10,12 @@ class Findings:
     Args:
       plan: `plan.Plan`.
       journal: `journal.Journal`.
+      data_digest: str, of the data, whose results alone count; None: all count.
     """
 
-    def __init__(self, plan, journal):
+    def __init__(self, plan, journal, data_digest=None):
         self.plan = plan
+        self._data_digest = data_digest
         self._journal = journal
         measurements = [measurement for stage in plan.stages for measurement in stage.measurements]
         self._measurements = {(m.training.key, m.metric): m for m in measurements}
@@ -33,7 +35,7 @@ class Findings:
         key = training.key, tuple(sorted(settings.items(), key=str))
         if key not in self._runs:
             given = {name: value for name, value in settings.items() if value is not None}
-            self._runs[key] = open_run(training.folder, given)
+            self._runs[key] = open_run(training.folder, given, self._data_digest)
         return self._runs[key]
 
     def result(self, role, metric, checkpoint=None, seed=None):

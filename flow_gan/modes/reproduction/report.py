@@ -34,7 +34,7 @@ def write(plan, journal, dataset):
     """
     folder = journal.folder / "report"
     folder.mkdir(exist_ok=True)
-    context = Context(Findings(plan, journal), dataset, folder)
+    context = Context(Findings(plan, journal, dataset.digest), dataset, folder)
     sections = [make(context) for make in SECTIONS]
     config = plan.config
     seeds = ", ".join(map(str, plan.seeds))
@@ -100,7 +100,8 @@ def _terms(context):
         (
             "undecided",
             "the numbers that decide are not beyond the error of their difference (p 0.05, Student's factor), which is "
-            "taken in pairs where two models have values of the same images, z or seeds.",
+            "taken in pairs where two models have values of the same images, z or seeds; NLLs in training and scores "
+            "of one seed count as independent. p-values of curves take their points as exchangeable, and so are low.",
         ),
         (
             "of these weights",

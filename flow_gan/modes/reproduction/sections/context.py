@@ -9,7 +9,7 @@ from flow_gan.modes.reproduction import settings
 from flow_gan.modes.reproduction.plan import FLOWS
 from flow_gan.report.orderings import UNKNOWN, ascending
 from flow_gan.report.page import Cell
-from flow_gan.report.values import Value, over_images, over_seeds
+from flow_gan.report.values import over_images, over_seeds, over_splits
 
 # Sentences on single runs, above which one on all of them stands for them.
 _MANY = 4
@@ -90,7 +90,7 @@ class Context:
         name = score_name(self.dataset)
 
         def pick(result):
-            return Value(result[name], result[f"{name}_std"], result["splits"])
+            return over_splits(result[name], result[f"{name}_std"], result["splits"])
 
         return self.findings.values(role, "scores", pick, checkpoint)
 
@@ -162,13 +162,17 @@ def checks_of_nll(context, roles, checkpoint=None):
 
 def _checked(results):
     checks = [result["checks"] for result in results]
-    largest = [check["round_trip_largest"] for check in checks]
-    errors = "not finite" if None in largest else f"{max(largest):.2g}"
+
+    def largest(name):
+        values = [check[name] for check in checks]
+        return "not finite" if None in values else f"{max(values):.2g}"
+
     finite = min(check["finite_fraction"] for check in checks)
     used = min((result["num_images"], result["num_available"]) for result in results)
     return (
-        f"round trip |x − G(f(x))| {errors} at most, {100 * finite:g} % of the likelihoods finite, "
-        f"{used[0]} of {used[1]} test images"
+        f"round trip |x − G(f(x))| {largest('round_trip_largest')} at most, {100 * finite:g} % of the likelihoods "
+        f"finite; they change by {largest('batch_dependence')} nats at most with the rest of the batch, by "
+        f"{largest('rounding')} in float64; {used[0]} of {used[1]} test images"
     )
 
 

@@ -22,7 +22,7 @@ from flow_gan.modes.reproduction.sections.context import (
 from flow_gan.report import figures, orderings
 from flow_gan.report.orderings import ascending
 from flow_gan.report.page import Picture, Section, Table
-from flow_gan.report.values import Value
+from flow_gan.report.values import Value, over_splits
 
 
 def samples(context):
@@ -240,7 +240,7 @@ def score_curves(context):
             )
         )
     splits = findings.plan.scale.evaluation["score_splits"]
-    ends = {role: Value(curve["score"][-1], curve["std"][-1], splits) for role, curve in found.items()}
+    ends = {role: over_splits(curve["score"][-1], curve["std"][-1], splits) for role, curve in found.items()}
     values = [(NAMES[role], ends.get(role, Value())) for role in ("mle", "adv")]
     verdicts = [ascending(f"ADV's {context.score} is above MLE's at the end of training, too", values)]
     return Section(

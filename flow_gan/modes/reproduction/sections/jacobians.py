@@ -2,12 +2,18 @@
 
 import math
 
+import numpy as np
+
+from flow_gan import evaluation
 from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.modes.reproduction.sections.context import COLOURS, NAMES, cell, first_seed_alone
+from flow_gan.modes.reproduction.sections.context import COLOURS, NAMES, first_seed_alone
 from flow_gan.report import figures, orderings, paper
 from flow_gan.report.orderings import ascending
 from flow_gan.report.page import Cell, Picture, Section, Table
 from flow_gan.report.values import Value
+
+# Resamples of z for the error of a distance of two distributions, each of which is sorted.
+_DISTANCES = 200
 
 
 def jacobians(context):
@@ -35,10 +41,10 @@ def jacobians(context):
         own = Cell(stated[role]) if role in stated else Cell()
         warnings = context.first_seed_warnings(role, "jacobian")
         numbers = (
-            cell(determinant, 2, bool(warnings)),
-            cell(spread),
-            cell(condition),
-            cell(median, 6),
+            _cell(determinant, 2, bool(warnings)),
+            _cell(spread),
+            _cell(condition),
+            _cell(median, 6),
             own,
         )
         rows.append([context.roles[role], *numbers])
@@ -56,7 +62,7 @@ def jacobians(context):
     ]
     notes = [
         "Spread: standard deviation of log₁₀ s, where s is not 0. Of a DCGAN the log-determinant is the sum of log s. "
-        "±: standard error over z, by the bootstrap but of the log-determinant."
+        "±: standard error over z, by the bootstrap."
     ]
     parts.append(Table("jacobian", "Singular values of the generator's Jacobian", header, rows, notes))
     determinants = [(NAMES[role], measured[role][0]) for role in ("adv", "hybrid", "mle")]
@@ -86,26 +92,32 @@ def jacobians(context):
 def _spectrum(result):
     """Return `Value`s of log-determinant, spread of log10 s, median log10 condition number and median s."""
     names = ("log_determinant", "log_spread", "log_condition", "median")
-    if result is None:
-        return [Value()] * len(names)
-    parts = [result["summaries"][name] for name in names]
-    return [Value(part["value"], part["standard_error"], samples=_known(part["per_z"]), over="z") for part in parts]
+    return [_summary(result, name) for name in names] if result else [Value()] * len(names)
 
 
-def _known(values):
-    """Return stored values as a tuple, NaN for what is not finite."""
-    return tuple(math.nan if value is None else value for value in values)
+def _cell(value, decimals=2, is_marked=False):
+    return Cell(value.number, value.standard_error, decimals, is_marked)
+
+
+def _summary(result, name):
+    part, draws = result["summaries"][name], len(result["singular_values"])
+    if part["standard_error"] is None:
+        return Value(part["value"])
+    resamples = tuple(math.nan if value is None else value for value in part["resamples"])
+    return Value(part["value"], part["standard_error"] * math.sqrt(draws), draws, over="z", resamples=resamples)
 
 
 def _nearer(spectra):
     claim = "The hybrid's distribution of singular values is nearer to MLE's than ADV's is"
     if not all(spectra[role] for role in FLOWS):
         return orderings.Verdict(claim, orderings.UNKNOWN, "a spectrum is missing")
-    reference = spectra["mle"]["singular_values"]
+    reference = np.array(spectra["mle"]["singular_values"])
 
     def distance(role):
-        own = spectra[role]["singular_values"]
-        at_each = tuple(orderings.largest_distance(*pair) for pair in zip(own, reference, strict=True))
-        return Value(orderings.largest_distance(own, reference), samples=at_each, over="z")
+        own = np.array(spectra[role]["singular_values"])
+        resamples = evaluation.resampled(orderings.largest_distance, own, reference, times=_DISTANCES)
+        return Value(
+            orderings.largest_distance(own, reference), parts=len(own), over="z", resamples=tuple(resamples.tolist())
+        )
 
     return ascending(claim, [(f"distance of {NAMES[role]}", distance(role)) for role in ("hybrid", "adv")], 3)

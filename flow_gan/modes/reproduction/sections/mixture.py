@@ -10,7 +10,7 @@ from flow_gan.modes.evaluate import result_path
 from flow_gan.modes.reproduction.sections.context import cell, digits, first_seed_alone
 from flow_gan.report import figures, orderings
 from flow_gan.report.page import Cell, Picture, Section, Table
-from flow_gan.report.values import Value
+from flow_gan.report.values import Value, over_splits
 
 
 def mixture(context):
@@ -70,9 +70,9 @@ def _against(sweep, nll):
     if not sweep or not sweep.get("scores") or sweep["run_score"] is None:
         return None
     splits = sweep["config"]["score_splits"]
-    adv = Value(sweep["run_score"], sweep["run_score_std"], splits)
+    adv = over_splits(sweep["run_score"], sweep["run_score_std"], splits)
     scores = zip(sweep["scores"], sweep["scores_std"], strict=True)
-    candidates = {b: [(Value(*score, splits), adv)] for b, score in zip(sweep["bandwidths"], scores, strict=True)}
+    candidates = {b: [(over_splits(*score, splits), adv)] for b, score in zip(sweep["bandwidths"], scores, strict=True)}
     # A model without a finite likelihood loses to any.
     if nll and sweep["run_validation_nll"] is not None:
         excess = zip(sweep["run_minus_mixture"], sweep["run_minus_mixture_standard_error"], strict=True)
