@@ -58,10 +58,10 @@ class Config:
     scale: str = _setting(
         "tiny",
         "What to do",
-        "of --mode=reproduce. tiny: to see that everything works (digits: 16 minutes on 2 cores); small: models that "
-        "have learnt something (digits with 3 seeds, MNIST, CIFAR-10: one to two and a half hours); full: the paper's "
-        "sizes and the original README's numbers of steps, for a GPU (digits: hours on a CPU). The report states each "
-        "training's steps",
+        "of --mode=reproduce. tiny: to see that everything works (digits: some 20 minutes on 2 cores); small: models "
+        "that have learnt something (digits with 3 seeds, MNIST, CIFAR-10: one to two and a half hours); full: the "
+        "paper's sizes and the original README's numbers of steps, for a GPU (digits: hours on a CPU). The report "
+        "states each training's steps",
         SCALES,
     )
     num_seeds: int | None = _setting(

@@ -67,7 +67,7 @@ def test_the_other_bars_are_one_line(monkeypatch):
                 bar.update()
                 bar.refresh()
         monkeypatch.setattr(folder, "tqdm", lambda **how: tqdm(**(how | {"mininterval": 0, "delay": 0})))
-        for _ in folder._parts(range(3000), text):
+        for _ in folder._in_steps(range(3000), text):
             pass
     assert len(lines) > 3 and max(map(len, lines)) <= COLUMNS
 
