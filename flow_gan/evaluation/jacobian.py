@@ -115,9 +115,7 @@ class JacobianSpectrum:
 
     def __str__(self):
         values, conditions = np.array(self.singular_values), np.array(self.condition_numbers)
-        errors = {name: part["standard_error"] for name, part in self.summaries.items()}
-        known = {name: error is not None and np.isfinite(error) for name, error in errors.items()}
-        errors = {name: f" +- {error:.2g}" if known[name] else "" for name, error in errors.items()}
+        errors = {name: _shown(part["standard_error"]) for name, part in self.summaries.items()}
         lines = [
             f"singular values  {values.min():.3g} to {values.max():.3g}, median {np.median(values):.3g}"
             f"{errors['median']} ({values.shape[1]} at each of {len(values)} z)",
@@ -138,6 +136,10 @@ class JacobianSpectrum:
             "summaries": self.summaries,
             "warnings": self.warnings,
         }
+
+
+def _shown(error):
+    return "" if error is None or not np.isfinite(error) else f" +- {error:.2g}"
 
 
 def jacobian_spectrum(generator, draws=64, seed=0, folder=None):

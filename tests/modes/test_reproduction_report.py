@@ -123,6 +123,27 @@ def test_another_number_is_another_verdict(tmp_path, undrawn):
     assert verdicts["ADV has a higher best MODE score than MLE"]["status"] == FAILS
 
 
+MIXTURE = "Some mixture of Gaussians on the training images has both a lower NLL and a higher score than ADV"
+
+
+@pytest.mark.parametrize(
+    "own, status",
+    [
+        ({}, HOLDS),  # 70 nats and 2.5 of the score ahead at the bandwidth 0.1.
+        ({"run_minus_mixture": [-1.5, 50.0]}, FAILS),  # Each bandwidth loses by one of the two.
+        ({"run_minus_mixture": [0.5, 50.0]}, UNDECIDED),
+        ({"scores": [5.6, 2.0]}, UNDECIDED),
+        ({"run_validation_nll": None, "run_minus_mixture": None}, HOLDS),  # Without a likelihood ADV loses that one.
+    ],
+)
+def test_a_mixture_has_to_win_by_both_counts_beyond_the_errors(tmp_path, undrawn, own, status):
+    def change(role, seed, metric, result):
+        return result | own if metric == "gmm" else result
+
+    _, _, verdicts = write(tmp_path / "r", change=change)
+    assert verdicts[MIXTURE]["status"] == status
+
+
 @pytest.mark.parametrize("own", [{"nats": -60.0, "nats_per_image": made_up.per_image(-60.0)}, {"mode_score": 5.2}])
 def test_a_hybrid_that_beats_one_end_alone_does_not_beat_both(tmp_path, undrawn, own):
     """MLE has -80 nats and a score of 5.0, ADV 40 and 5.5; the hybrid is between them on one count and else best."""

@@ -91,6 +91,8 @@ def test_what_is_no_mean_is_compared_by_its_resamples():
     )
     found = difference(high, low)
     assert found.number == high.number - low.number and found.freedom == 19 and found.pairs == "20 z"
+    spread = np.std(np.subtract(high.resamples, low.resamples), ddof=1)
+    assert found.error == pytest.approx(spread * math.sqrt(20 / 19))
     alone = [np.std(value.resamples) for value in (low, high)]
     assert found.error < 0.6 * math.hypot(*alone)
     assert difference(high, Value(low.number)).pairs is None

@@ -22,7 +22,7 @@ from flow_gan.modes.reproduction.sections.context import (
 from flow_gan.report import figures, orderings
 from flow_gan.report.orderings import ascending
 from flow_gan.report.page import Picture, Section, Table
-from flow_gan.report.values import Value, over_splits
+from flow_gan.report.values import Value, difference, over_splits
 
 
 def samples(context):
@@ -111,11 +111,11 @@ def _means_between(steps, curve):
 
 
 def _difference(high, low):
-    """Return the `Value` of high - low, whose errors are taken as independent."""
+    """Return the `Value` of high - low, of which one may be unknown."""
     if not (high.is_known and low.is_known):
         return Value()
-    errors = high.error, low.error
-    return Value(high.number - low.number, None if None in errors else math.hypot(*errors))
+    step = difference(high, low)
+    return Value(step.number, step.error)
 
 
 def _size(value, factor=1.0):
