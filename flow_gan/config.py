@@ -26,6 +26,7 @@ MODES = ("train", "evaluate", "compare", "reproduce", "sample", "export")
 MODEL_TYPES = ("nice", "real_nvp", "dcgan")
 CHECKPOINTS = ("best", "best_score", "latest")
 SPLITS = ("train", "validation", "test")
+LR_SCHEDULES = ("exponential", "cosine")
 METRICS = ("nll", "nll_reestimated", "scores", "gmm", "kde", "ais", "jacobian", "pictures")
 # How much of the paper --mode=reproduce computes.
 SCALES = ("tiny", "small", "full")
@@ -76,8 +77,8 @@ class Config:
     checkpoint: str = _setting(
         "best",
         "What to do",
-        "which weights to evaluate, sample or export: those of the lowest validation NLL (for dcgan, which has none, "
-        "the latest), of the highest sample score (--score_every), or the latest",
+        "which weights to evaluate, sample, export or take by --init_from_run: those of the lowest validation NLL (for "
+        "dcgan, which has none, the latest), of the highest sample score (--score_every), or the latest",
         CHECKPOINTS,
     )
     split: str = _setting("test", "What to do", "images that --mode=evaluate uses", SPLITS)
@@ -173,6 +174,14 @@ class Config:
         "files, or their folder. A resumed run has its own",
     )
 
+    init_from_run: str | None = _setting(
+        None,
+        "Generator",
+        "initial weights from another run, which this one fine-tunes: the generator's, of the same flags, and the "
+        "critic's where it is the same; --checkpoint says which of its weights. Optimizers and steps start anew. A "
+        "resumed run has its own",
+    )
+
     n_critic: int = _setting(5, "Objective", "critic updates per generator update; 0 is maximum likelihood (MLE)")
     like_reg: float = _setting(
         1.0,
@@ -205,9 +214,40 @@ class Config:
     max_steps: int | None = _setting(None, "Training", "generator updates; overrides --epoch")
     batch_size: int = _setting(100, "Training", "images per batch, over all replicas")
     learning_rate: float = _setting(1e-3, "Training", "Adam's first rate, generator and critic")
-    beta1: float = _setting(0.5, "Training", "Adam's beta1 (beta2 is 0.9)")
-    lr_decay: float = _setting(0.997, "Training", "factor of the rate after every step")
+    critic_learning_rate: float | None = _setting(
+        None, "Training", "the critic's own first rate; --learning_rate if not given"
+    )
+    log_scale_rate: float = _setting(
+        1.0,
+        "Training",
+        "factor of the learning rate for a flow's log-scales: NICE's diagonal, the two scalars of each Real-NVP "
+        "coupling. Adam moves a weight by about the rate in a step, and NICE's volume changes by the diagonal alone",
+    )
+    beta1: float = _setting(0.5, "Training", "Adam's beta1, generator and critic")
+    beta2: float = _setting(0.9, "Training", "Adam's beta2, generator and critic")
+    lr_schedule: str = _setting(
+        "exponential",
+        "Training",
+        "how the rates fall: by --lr_decay after every step, as released, or along half a cosine that ends at --min_lr "
+        "after --max_steps, which must be given (a run that is resumed with other --max_steps follows their cosine)",
+        LR_SCHEDULES,
+    )
+    lr_decay: float = _setting(0.997, "Training", "factor of the rate after every step, with --lr_schedule=exponential")
     min_lr: float = _setting(0.0, "Training", "lowest rate")
+    warmup_steps: int = _setting(0, "Training", "steps over which the rates grow linearly to where the schedule is")
+    clip_norm: float | None = _setting(
+        None,
+        "Training",
+        "largest norm of the gradient of the generator, and of the critic, over all weights: a longer one is scaled "
+        "down to it; never if not given",
+    )
+    ema_decay: float = _setting(
+        0.0,
+        "Training",
+        "validate, score, sample and keep averaged weights of the generator, avg <- ema_decay avg + (1 - ema_decay) "
+        "weights after every step, with batch norm's statistics re-estimated for them; 0.999 is about the last 1,000 "
+        "steps. 0: the weights themselves",
+    )
     seed: int = _setting(0, "Training", "from which all randomness derives")
     strategy: str = _setting(
         "auto",
@@ -311,16 +351,23 @@ class Config:
                 raise UserError(f"--{name}={value}; expected {lowest} or more")
         for name in _POSITIVE:
             value = getattr(self, name)
-            if not 0 < value < float("inf"):
+            if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"--{name}={value}; expected more than 0")
         if not 0 < self.alpha < 0.5:
             raise UserError(f"--alpha={self.alpha}; expected more than 0 and less than 0.5")
-        if not 0 <= self.beta1 < 1:
-            raise UserError(f"--beta1={self.beta1}; expected 0 or more and less than 1")
+        for name in ("beta1", "beta2", "ema_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"--{name}={getattr(self, name)}; expected 0 or more and less than 1")
         if not 0 < self.lr_decay <= 1:
             raise UserError(f"--lr_decay={self.lr_decay}; expected more than 0 and at most 1")
         if self.levels is not None and self.levels > 256:
             raise UserError(f"--levels={self.levels}; expected at most 256")
+        if self.init_from_run is not None and self.init_from_original is not None:
+            raise UserError(
+                f"--init_from_run={self.init_from_run} and --init_from_original={self.init_from_original}; expected one"
+            )
+        if self.lr_schedule == "cosine" and self.max_steps is None and self.mode != "reproduce":
+            raise UserError("--lr_schedule=cosine needs --max_steps, the step at which the rate has come to --min_lr")
         if self.min_lr > self.learning_rate:
             raise UserError(f"--min_lr={self.min_lr}; expected at most --learning_rate={self.learning_rate}")
         if self.prior == "uniform" and self.objective != "adv":
@@ -409,8 +456,8 @@ class Config:
 # Settings that list names, with commas.
 _LISTS = ("metrics", "run_dirs")
 _PATHS = (
-    *("run_dir", "runs_dir", "export_dir", "dataset", "data_dir", "init_from_original", "classifier_dir"),
-    *("inception_weights", "checkpoint_dir", "log_dir", "sample_dir"),
+    *("run_dir", "runs_dir", "export_dir", "dataset", "data_dir", "init_from_original", "init_from_run"),
+    *("classifier_dir", "inception_weights", "checkpoint_dir", "log_dir", "sample_dir"),
 )
 # TensorFlow counts steps, images and seeds in 32 bits.
 _TOO_LARGE = 2**31
@@ -447,6 +494,7 @@ _ONLY_FOR = {
     "filters": ("real_nvp", "dcgan"),
     "scales": ("real_nvp",),
     "batch_norm": ("nice", "real_nvp"),
+    "log_scale_rate": ("nice", "real_nvp"),
     "batch_norm_adaptive": ("real_nvp",),
     "init_from_original": ("nice", "real_nvp"),
 }
@@ -455,6 +503,7 @@ _LOWEST = {
     "like_reg": 0,
     "reg": 0,
     "min_lr": 0,
+    "warmup_steps": 0,
     "seed": 0,
     "no_of_layers": 0,
     "scales": 1,
@@ -485,6 +534,9 @@ _POSITIVE = (
     "df_dim",
     "filters",
     "learning_rate",
+    "critic_learning_rate",
+    "log_scale_rate",
+    "clip_norm",
     "eval_every",
     "log_every",
     "temperature",

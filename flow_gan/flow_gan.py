@@ -614,6 +614,10 @@ def _prepare(optimizer, variables):
     # A step averages its gradients over replicas itself, since it logs the norm of the whole gradient.
     # Keras would sum them over replicas once more.
     optimizer._all_reduce_sum_gradients = list
+    if optimizer.use_ema:
+        # At the end of `fit` Keras hands over the weights of the whole model, and this optimizer has a part of them.
+        finalize = optimizer.finalize_variable_values
+        optimizer.finalize_variable_values = lambda _: finalize(variables)
 
 
 def _apply(optimizer, gradients, variables):

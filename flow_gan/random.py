@@ -30,6 +30,7 @@ class Stream(enum.IntEnum):
     SAMPLE = 6
     MIXTURE = 7
     SELECTION = 8
+    MOVING_AVERAGES = 9
 
 
 def key(seed, stream, *indices):

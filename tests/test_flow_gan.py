@@ -8,7 +8,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import data
 from flow_gan.flow_gan import MeanAndStandardError
-from flow_gan.training.optimizers import Adam, DecayToFloor
+from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 from flow_gan.training.strategy import distribute, make_strategy
 
 SHAPE = (4, 4, 1)
@@ -350,15 +350,20 @@ def test_metric_ignores_padding():
 
 @pytest.mark.parametrize("updates_per_step", [1, 3])
 def test_learning_rate(updates_per_step):
-    rate = DecayToFloor(0.1, 0.5, 0.02, updates_per_step)
+    rate = PerStep(DecayToFloor(0.1, 0.5, 0.02), updates_per_step)
     rates = [float(rate(tf.constant(i * updates_per_step + j))) for i in range(5) for j in range(updates_per_step)]
     np.testing.assert_allclose(rates, np.repeat([0.1, 0.05, 0.025, 0.02, 0.02], updates_per_step), rtol=1e-6)
-    assert DecayToFloor.from_config(rate.get_config())(0) == rate(0)
+
+
+def test_warm_up():
+    rate = PerStep(DecayToFloor(0.1, 0.5), warmup_steps=4)
+    rates = [float(rate(tf.constant(i))) for i in range(6)]
+    np.testing.assert_allclose(rates, [0.1 / 4, 0.05 / 2, 0.025 * 3 / 4, 0.0125, 0.1 / 16, 0.1 / 32], rtol=1e-6)
 
 
 def test_both_learning_rates_decay_per_generator_step():
     model = make_model(n_critic=3)
-    model.compile(Adam(DecayToFloor(0.1, 0.5)), Adam(DecayToFloor(0.1, 0.5, updates_per_step=3)))
+    model.compile(Adam(DecayToFloor(0.1, 0.5)), Adam(PerStep(DecayToFloor(0.1, 0.5), 3)))
     rates = []
     for _ in range(3):
         logs = model.train_step(images_of(4))

@@ -8,7 +8,8 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import objectives
 from flow_gan.bijectors import dequantize
-from flow_gan.training.optimizers import Adam, DecayToFloor
+from flow_gan.errors import UserError
+from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 from tests.golden import (
     Golden,
     assert_gradients,
@@ -66,7 +67,7 @@ def replayed_model(golden, like_reg, n_critic, norm="column", updates="released"
         batch_norm_updates=updates,
     )
     generator_rate = DecayToFloor(meta["learning_rate"], decay, 0.0)
-    critic_rate = DecayToFloor(meta["learning_rate"], decay, 0.0, updates_per_step=max(n_critic, 1))
+    critic_rate = PerStep(generator_rate, max(n_critic, 1))
     model.compile(Adam(generator_rate, meta["beta1"]), Adam(critic_rate, meta["beta1"]))
     return model
 
@@ -281,3 +282,24 @@ def test_adam_is_the_release_s():
             adam.apply([tf.constant(gradient)], [variable])
         values.append(variable.numpy())
     np.testing.assert_allclose(values[0], values[1], rtol=1e-6)
+
+
+def test_rate_factors():
+    """A variable with a factor moves as under an optimizer of that rate; the others as before."""
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(5, 2, 7)).astype(np.float32)
+
+    def train(**factors):
+        variables = [keras.Variable(np.ones(7, np.float32), name=name) for name in ("first", "second")]
+        adam = Adam(DecayToFloor(**factors.pop("rate", {"initial": 0.01}), decay=0.5), **factors)
+        adam.build(variables)
+        for gradient in gradients:
+            adam.apply(list(map(tf.constant, gradient)), variables)
+        return [variable.numpy() for variable in variables]
+
+    plain, faster = train(), train(rate={"initial": 0.1})
+    mixed = train(rate_factors={"second": 10.0})
+    np.testing.assert_array_equal(mixed[0], plain[0])
+    np.testing.assert_allclose(mixed[1], faster[1], rtol=1e-6)
+    with pytest.raises(UserError, match="none of the variables is third"):
+        train(rate_factors={"third": 2.0})

@@ -5,7 +5,6 @@ from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth
 from flow_gan.evaluation.classifier import Classifier, load_classifier
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
 from flow_gan.evaluation.mixture import IsotropicMixture
-from flow_gan.evaluation.moving_averages import has_moving_averages, reestimated_moving_averages
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
 from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstructions, temperatures
 from flow_gan.evaluation.progress import progress
@@ -28,7 +27,6 @@ __all__ = [
     "dequantized_images",
     "evaluate_ais",
     "evaluate_nll",
-    "has_moving_averages",
     "interpolations",
     "jacobian_spectrum",
     "load_classifier",
@@ -36,7 +34,6 @@ __all__ = [
     "mean_and_error",
     "progress",
     "reconstructions",
-    "reestimated_moving_averages",
     "resampled",
     "score_samples",
     "search_bandwidth",

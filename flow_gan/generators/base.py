@@ -137,6 +137,11 @@ class FlowGenerator(Generator):
     has_likelihood = True
     has_per_image_likelihood = True
 
+    @property
+    def log_scale_variables(self) -> list:
+        """The weights that are log-scales themselves, whose learning rate `--log_scale_rate` multiplies."""
+        raise NotImplementedError
+
     def bijector(self, training=False, updates=1, validate_args=None):
         """Return the tfp bijector G, forward from z [batch, D] to x [batch, H, W, C].
 

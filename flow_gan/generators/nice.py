@@ -94,6 +94,11 @@ class NICE(FlowGenerator):
         """Images that are fast to evaluate at once."""
         return max(min(_FAST_BATCH_SIZE, _FAST_VALUES // self.size), 1)
 
+    @property
+    def log_scale_variables(self):
+        """See `FlowGenerator.log_scale_variables`."""
+        return [self.log_scale]
+
     def bijector(self, training=False, updates=1, validate_args=None):
         """See `FlowGenerator.bijector`."""
         validate_args = training if validate_args is None else validate_args

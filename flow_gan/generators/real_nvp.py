@@ -126,6 +126,11 @@ class RealNVP(FlowGenerator):
         """Whether `log_prob` of an image depends on that image alone."""
         return self.batch_norm != "batch"
 
+    @property
+    def log_scale_variables(self):
+        """See `FlowGenerator.log_scale_variables`; two scalars per coupling."""
+        return [v for network in self.networks for v in (network.tanh_scale, network.scale_shift)]
+
     def bijector(self, training=False, updates=1, validate_args=None):
         """See `FlowGenerator.bijector`."""
         validate_args = training if validate_args is None else validate_args

@@ -221,7 +221,10 @@ def _nll(run):
 
 def _nll_reestimated(run):
     """The NLL with the moving averages of a pass over training images in place of the run's own."""
-    with evaluation.reestimated_moving_averages(run.model, run.dataset.train.images, run.config.batch_size):
+    images, batch_size = run.dataset.train.images, run.config.batch_size
+    with training.reestimated_moving_averages(
+        run.model, images, batch_size, lambda batches: evaluation.progress(batches, "moving averages")
+    ):
         text, result = _nll(run)
     return f"moving averages re-estimated on training images: {text}", result
 

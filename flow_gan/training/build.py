@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import math
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ from flow_gan.errors import UserError
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
 from flow_gan.networks.critics import CRITICS
-from flow_gan.training.optimizers import Adam, DecayToFloor
+from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 from flow_gan.training.run_folder import RunFolder
 from flow_gan.training.strategy import distribute, make_strategy, select_gpu
 
@@ -45,7 +46,7 @@ def prepare(config, note=lambda stage: None):
         resolved = resolve(config, shape)
         with strategy.scope():
             model = build_model(resolved, levels)
-            if config.init_from_original is not None and not _has_begun(config):
+            if config.init_from_original is not None and not has_begun(config):
                 _load_original(model, config.init_from_original)
         note("build")
         # Replicas synchronise, which tf.distribute forbids inside a nested function.
@@ -57,7 +58,7 @@ def prepare(config, note=lambda stage: None):
     return resolved, data, strategy, model
 
 
-def _has_begun(config):
+def has_begun(config):
     """Whether this is a run that goes on from a checkpoint; a killed one may have none yet."""
     return config.resume and RunFolder(config.run_dir, config).metrics_file.exists()
 
@@ -229,8 +230,8 @@ def build_model(config, levels=256):
         seed=config.seed,
         name="flow_gan",
     )
-    critic_optimizer = _adam(config, config.n_critic) if critic else None
-    model.compile(_adam(config), critic_optimizer, jit_compile=config.jit_compile)
+    critic_optimizer = _critic_optimizer(config) if critic else None
+    model.compile(_generator_optimizer(config, generator), critic_optimizer, jit_compile=config.jit_compile)
     return model
 
 
@@ -240,6 +241,26 @@ def _real_nvp_batch_norm(config):
     return "moving" if config.batch_norm_adaptive else "batch"
 
 
-def _adam(config, updates_per_step=1):
-    rate = DecayToFloor(config.learning_rate, config.lr_decay, config.min_lr, updates_per_step)
-    return Adam(rate, config.beta1)
+def _learning_rate(config, initial, updates_per_step):
+    """Return the schedule of an optimizer whose first rate, after the warm-up, is `initial`."""
+    lowest = config.min_lr
+    if config.lr_schedule == "cosine":
+        # The floor is the same part of both rates.
+        schedule = keras.optimizers.schedules.CosineDecay(initial, config.max_steps, lowest / config.learning_rate)
+    else:
+        schedule = DecayToFloor(initial, config.lr_decay, lowest)
+    return PerStep(schedule, updates_per_step, config.warmup_steps)
+
+
+def _generator_optimizer(config, generator):
+    rate = _learning_rate(config, config.learning_rate, 1)
+    average = {"use_ema": True, "ema_momentum": config.ema_decay} if config.ema_decay else {}
+    factors = {}
+    if config.log_scale_rate != 1:
+        factors = {variable.path: config.log_scale_rate for variable in generator.log_scale_variables}
+    return Adam(rate, config.beta1, config.beta2, rate_factors=factors, global_clipnorm=config.clip_norm, **average)
+
+
+def _critic_optimizer(config):
+    rate = _learning_rate(config, config.critic_learning_rate or config.learning_rate, config.n_critic)
+    return Adam(rate, config.beta1, config.beta2, global_clipnorm=config.clip_norm)

@@ -6,9 +6,10 @@ import tensorflow as tf
 from absl import logging
 
 from flow_gan.errors import UserError
-from flow_gan.training.numbered import NumberedCheckpoints, steps_in
+from flow_gan.training.numbered import NumberedCheckpoints, checkpoint_path, steps_in
 
 KEPT = 2
+_AVERAGED = "averaged"
 
 
 class Checkpoints:
@@ -18,11 +19,12 @@ class Checkpoints:
     rate, the place in the data and all random draws follow), the best validation NLL and the best score so far, and
     whether what is due after that step (its validation) is still to be done. `best` holds the networks and the step of
     the lowest validation NLL, where there is a likelihood, and `best_score` those of the highest score of samples,
-    where they are scored.
+    where they are scored. Where the generator's weights are averaged, both are of the averaged ones, and `averaged`
+    holds these as they were at the latest validation.
 
     Args:
       model: compiled `FlowGAN`.
-      folder: path below which latest/, best/ and best_score/ lie.
+      folder: path below which latest/, averaged/, best/ and best_score/ lie.
     """
 
     def __init__(self, model, folder):
@@ -43,10 +45,11 @@ class Checkpoints:
             tf.train.Checkpoint(networks=networks, **optimizers, **state), folder / "latest", KEPT
         )
         # Those that the kept latest ones name as their best, and one more: a latest one follows every best one.
-        self._best, self._best_score = (
+        self._averaged, self._best, self._best_score = (
             NumberedCheckpoints(tf.train.Checkpoint(networks=networks), folder / name, KEPT + 1)
-            for name in ("best", "best_score")
+            for name in (_AVERAGED, "best", "best_score")
         )
+        self._folder = folder
 
     @property
     def latest_path(self):
@@ -58,6 +61,10 @@ class Checkpoints:
         """Save the latest state; `unfinished` if what is due after this step is still to be done."""
         self.is_step_unfinished.assign(unfinished)
         self._latest.save(self.model.num_steps)
+
+    def save_averaged(self):
+        """Save the networks, the generator with its averaged weights, as those to use of the latest state."""
+        self._averaged.save(self.model.num_steps)
 
     def save_if_best(self, nll):
         """Save the networks if `nll` is below the best so far; return whether it is."""
@@ -85,7 +92,12 @@ class Checkpoints:
         Raises:
           UserError: there is no checkpoint, all are damaged, or it is one of another architecture.
         """
-        checkpoints = {"latest": self._latest, "best": self._best, "best_score": self._best_score}[which]
+        checkpoints = {
+            "latest": self._latest,
+            _AVERAGED: self._averaged,
+            "best": self._best,
+            "best_score": self._best_score,
+        }[which]
         if not checkpoints.steps:
             hint = ""
             if which == "best_score":
@@ -100,20 +112,43 @@ class Checkpoints:
         for damaged in checkpoints.restore(step):
             logging.warning("%s; the one before it is used", damaged)
 
+    def restore_for_use(self, which):
+        """Load the networks that `--checkpoint` names: of "latest" the averaged ones, if any; see `restore`."""
+        self.restore(_for_use(self._folder, which))
+
     def restore_best(self):
-        """Load the networks of the lowest validation NLL so far, if there is one that is finite."""
+        """Load the networks of the lowest validation NLL so far or, if none is finite, those to use of the latest."""
         if math.isfinite(float(self.best_nll)):
             self.restore("best", int(self.best_step))
+        elif _for_use(self._folder, "latest") == _AVERAGED:
+            self.restore(_AVERAGED)
 
     def drop_after(self, step):
         """Delete the checkpoints after `step`, and what a crash left of one that was being written."""
-        for checkpoints in (self._latest, self._best, self._best_score):
+        for checkpoints in (self._latest, self._averaged, self._best, self._best_score):
             checkpoints.drop_after(step)
 
 
 def saved_step(folder, which):
-    """Return the step of the newest "latest", "best" or "best_score" checkpoint below a folder, None without one."""
-    return max(steps_in(folder / which), default=None)
+    """Return the step of the newest checkpoint below a folder that `--checkpoint` names, None without one."""
+    return max(steps_in(folder / _for_use(folder, which)), default=None)
+
+
+def chosen_checkpoint(folder, which):
+    """Return (path prefix, step) of the newest checkpoint that `--checkpoint` names, (None, None) without one."""
+    step = saved_step(folder, which)
+    return (None, None) if step is None else (checkpoint_path(folder / _for_use(folder, which), step), step)
+
+
+def value_key(variable):
+    """Return the name that a checkpoint's file has for the value of a Keras variable of a network."""
+    # TensorFlow's way of writing a name with slashes and dots.
+    name = variable.path.replace(".", "..").replace("/", ".S")
+    return f"networks/{name}/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+def _for_use(folder, which):
+    return _AVERAGED if which == "latest" and steps_in(folder / _AVERAGED) else which
 
 
 def _by_path(variables, prefix=""):

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from flow_gan import data, random
 from flow_gan.bijectors import layer_not_finite, watched_layers
 from flow_gan.errors import NotFiniteError, UserError
+from flow_gan.training.averaged_weights import averaged_weights
 from flow_gan.training.build import is_validation_due, watched_batches, watched_images
 from flow_gan.training.diagnosis import magnitudes
 from flow_gan.training.run_folder import writing
@@ -36,7 +37,8 @@ class Monitor(keras.callbacks.Callback):
     A step's values stay on the device until they are written: after the first step, every `log_every` steps, after
     `SECONDS_BETWEEN_WRITES`, before each checkpoint and at the end. Every `eval_every` steps and after the last: NLL of
     the validation images and of fixed training images, sample grid, histogram, checkpoint. A generator without a
-    likelihood has no NLL and no histogram, and so no best weights by it.
+    likelihood has no NLL and no histogram, and so no best weights by it. With `--ema_decay` all this is of the averaged
+    weights.
 
     A step's record is written when all that is due after the step is done, and the checkpoint after that. A signal to
     stop breaks a validation off; the checkpoint then says so, and a run going on from it begins with the validation.
@@ -88,11 +90,13 @@ class Monitor(keras.callbacks.Callback):
         self._written_at = -math.inf
         self._bar = None
         self._watched = None
+        self._averaged = None
         self._saved_step = None
 
     def on_train_begin(self, logs=None):
         """Draw the fixed z of the sample grids and start the progress bar."""
         self._watched = watched_batches(self._config, self.model, self._dataset)
+        self._averaged = averaged_weights(self._config, self.model, self._dataset)
         key = random.key(self._config.seed, random.Stream.SAMPLE)
         self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
         self._bar = tqdm(
@@ -136,11 +140,15 @@ class Monitor(keras.callbacks.Callback):
     def _finish(self, records):
         """Do what is due after the last of the steps recorded, write the records, and save where something was due."""
         is_interrupted = False
+        is_due = self._is_validation_due or self._is_score_due
         try:
-            if self._is_validation_due:
-                records[-1] |= self.validate()
-            if self._is_score_due:
-                records[-1] |= self._score()
+            with self._averaged.in_place() if is_due and self._averaged else contextlib.nullcontext():
+                if self._is_validation_due:
+                    records[-1] |= self.validate()
+                if self._is_score_due:
+                    records[-1] |= self._score()
+                if is_due and self._averaged:
+                    self._checkpoints.save_averaged()
         except Interrupted:
             is_interrupted = True
         finally:
@@ -148,7 +156,7 @@ class Monitor(keras.callbacks.Callback):
             self._metrics_file.write(records)
         if not is_interrupted:
             self._tensorboard.train(self._step, records[-1])
-        if self._is_validation_due or self._is_score_due:
+        if is_due:
             self._save(unfinished=is_interrupted)
         self._show(records[-1])
 

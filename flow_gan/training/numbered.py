@@ -37,7 +37,7 @@ class NumberedCheckpoints:
 
     def path(self, step):
         """Return the path prefix of a step's checkpoint, a str."""
-        return str(self.folder / f"{_PREFIX}{step}")
+        return checkpoint_path(self.folder, step)
 
     def save(self, step):
         """Write a checkpoint, whole or not at all, then delete those too many.
@@ -103,6 +103,11 @@ class NumberedCheckpoints:
                     shutil.rmtree(path)
                 else:
                     path.unlink()
+
+
+def checkpoint_path(folder, step):
+    """Return the path prefix of a step's checkpoint in a folder, a str."""
+    return str(pathlib.Path(folder) / f"{_PREFIX}{step}")
 
 
 def steps_in(folder):

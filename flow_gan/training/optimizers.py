@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from flow_gan.errors import UserError
+
 
 class DecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
     """max(initial * decay^step, minimum), for step 0, 1, ...: the release's decay after every iteration.
@@ -11,29 +13,51 @@ class DecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
       initial: float, the rate of the first step.
       decay: float in (0, 1], the factor per step.
       minimum: float >= 0.
-      updates_per_step: int, updates of this optimizer in one step; the rate is constant within a step.
     """
 
-    def __init__(self, initial, decay=1.0, minimum=0.0, updates_per_step=1):
+    def __init__(self, initial: float, decay: float = 1.0, minimum: float = 0.0):
         self.initial = initial
         self.decay = decay
         self.minimum = minimum
+
+    def __call__(self, step):
+        """Return the rate of the step number `step`, counted from 0."""
+        rate = self.initial * tf.pow(tf.constant(self.decay, tf.float64), tf.cast(step, tf.float64))
+        return tf.cast(tf.maximum(rate, self.minimum), tf.float32)
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return {"initial": self.initial, "decay": self.decay, "minimum": self.minimum}
+
+
+class PerStep(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule over training steps, for an optimizer that makes several updates in each.
+
+        rate(update) = schedule(step) * min((step + 1) / warmup_steps, 1),  step = update // updates_per_step
+
+    Args:
+      schedule: `LearningRateSchedule` over steps, from 0.
+      updates_per_step: int, updates of this optimizer in one step; the rate is constant within a step.
+      warmup_steps: int, steps over which the rate grows linearly from (almost) nothing (Goyal et al. 2017).
+    """
+
+    def __init__(self, schedule, updates_per_step: int = 1, warmup_steps: int = 0):
+        self.schedule = schedule
         self.updates_per_step = updates_per_step
+        self.warmup_steps = warmup_steps
 
     def __call__(self, update):
         """Return the rate of the update number `update`, counted from 0."""
-        step = tf.cast(update // self.updates_per_step, tf.float64)
-        rate = self.initial * tf.pow(tf.constant(self.decay, tf.float64), step)
-        return tf.cast(tf.maximum(rate, self.minimum), tf.float32)
+        step = update // self.updates_per_step
+        rate = tf.cast(self.schedule(step), tf.float32)
+        if not self.warmup_steps:
+            return rate
+        return rate * tf.minimum(tf.cast(step + 1, tf.float32) / self.warmup_steps, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
-        return {
-            "initial": self.initial,
-            "decay": self.decay,
-            "minimum": self.minimum,
-            "updates_per_step": self.updates_per_step,
-        }
+        schedule = keras.optimizers.schedules.serialize(self.schedule)
+        return {"schedule": schedule, "updates_per_step": self.updates_per_step, "warmup_steps": self.warmup_steps}
 
 
 class Adam(keras.optimizers.Adam):
@@ -50,10 +74,25 @@ class Adam(keras.optimizers.Adam):
       beta_1: float, the release's `--beta1`.
       beta_2: float.
       epsilon: float.
+      rate_factors: {path of a variable: factor of its learning rate}, 1 for all others.
+      **kwargs: of `keras.optimizers.Adam`.
     """
 
-    def __init__(self, learning_rate, beta_1=0.5, beta_2=0.9, epsilon=1e-8):
-        super().__init__(learning_rate, beta_1, beta_2, epsilon)
+    def __init__(self, learning_rate, beta_1=0.5, beta_2=0.9, epsilon=1e-8, rate_factors=None, **kwargs):
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
+        self.rate_factors = dict(rate_factors or {})
+
+    def build(self, variables):
+        """Create the state of Keras variables."""
+        super().build(variables)
+        unknown = sorted(self.rate_factors.keys() - {variable.path for variable in variables})
+        if unknown:
+            raise UserError(f"rate_factors={self.rate_factors}; none of the variables is {unknown[0]}")
+        self._factors = {i: self.rate_factors[v.path] for i, v in enumerate(variables) if v.path in self.rate_factors}
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"rate_factors": dict(self.rate_factors)}
 
     def _distributed_tf_update_step(self, distribution, grads_and_vars, learning_rate):
         # The whole loop rather than `update_step`, so that what all variables share is computed once.
@@ -75,7 +114,7 @@ class Adam(keras.optimizers.Adam):
                 m=self._momentums[index].value.handle,
                 v=self._velocities[index].value.handle,
                 grad=gradient,
-                lr=tf.cast(learning_rate, dtype),
+                lr=tf.cast(learning_rate, dtype) * self._factors.get(index, 1.0),
                 **shared,
             )
 

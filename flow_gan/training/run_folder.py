@@ -20,8 +20,9 @@ class RunFolder:
 
         config.json    the effective configuration
         data.json      the digest of its data and, of a folder or a file, where it lay
+        initial_weights.json  what was taken from another run, if anything was (`--init_from_run`)
         metrics.jsonl  one line per step
-        checkpoints/   latest/ and best/
+        checkpoints/   latest/, averaged/ and best/
         tensorboard/   train/ and validation/
         samples/       sample grids
         evaluation/    results of evaluations
@@ -72,6 +73,10 @@ class RunFolder:
           digest: str, of `data.Dataset`, or None where it does not count.
         """
         write_json(self.data_file, {"digest": digest, "path": os.path.abspath(name) if is_path(name) else None})
+
+    def write_initial_weights(self, taken: dict):
+        """Record what was taken from which run."""
+        write_json(self.path / "initial_weights.json", taken)
 
     def data_digest(self):
         """Return the digest of the data that the run was trained on; None if none is recorded."""

@@ -1,5 +1,7 @@
 """A training run from its configuration to its best weights."""
 
+import dataclasses
+
 import tensorflow as tf
 from absl import logging
 
@@ -11,6 +13,7 @@ from flow_gan.networks.replicas import has_several_processes
 from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.follower import Follower
+from flow_gan.training.initial_weights import load_initial_weights
 from flow_gan.training.monitor import Monitor, Outcome
 from flow_gan.training.records import MetricsFile, TensorBoardLog
 from flow_gan.training.signals import Interrupted, Stopped, StopSignals
@@ -52,6 +55,10 @@ def _train(config, make_scorer):
     last_step = build.num_steps(config, dataset)
     if config.resume:
         _require_same_data(config, dataset)
+    initial = None
+    if config.init_from_run is not None and not build.has_begun(config):
+        with strategy.scope():
+            initial = load_initial_weights(model, config)
     if not is_chief(strategy):
         _follow(config, dataset, strategy, model, last_step)
         return None
@@ -67,6 +74,9 @@ def _train(config, make_scorer):
         if config.resume:
             folder.write_config(config)
         folder.write_data(config.dataset, dataset.digest)
+        if initial is not None:
+            folder.write_initial_weights(dataclasses.asdict(initial))
+            print(f"initial weights      {initial}")
         if config.resume:
             checkpoints.drop_after(first_step)
         if checkpoints.latest_path is None:
@@ -101,7 +111,7 @@ def load_model(config, levels=256):
     build.check_grid(config, [getattr(config, name) for name in build.SIZE_FLAGS])
     model = build.build_model(config, levels)
     folder = run_folder.RunFolder(config.run_dir, config)
-    Checkpoints(model, folder.checkpoints).restore(config.checkpoint)
+    Checkpoints(model, folder.checkpoints).restore_for_use(config.checkpoint)
     return model, folder
 
 

@@ -387,6 +387,41 @@ def test_every_setting_reaches_the_model(tmp_path):
     assert build.num_steps(config_, dataset) == 2 * (240 // 15)
 
 
+def test_settings_of_the_optimizers():
+    """The release has none of these: rates of their own, a warm-up, half a cosine, a clipped norm, beta2."""
+    config_ = settings(
+        "run",
+        **{"learning_rate": 0.1, "critic_learning_rate": 0.4, "log_scale_rate": 10.0, "beta2": 0.8, "min_lr": 0.01},
+        **{"lr_schedule": "cosine", "warmup_steps": 2, "clip_norm": 3.0, "n_critic": 2, "ema_decay": 0.7},
+    )
+    model = model_of(config_)
+    # Half a cosine over the ten steps, the first of two warming up; each step's rate holds for both critic updates.
+    part = [0.5 * (1 + np.cos(np.pi * step / 10)) for step in range(10)]
+    expected = np.array([0.9 * p + 0.1 for p in part]) * [0.5, *[1.0] * 9]
+    for optimizer, initial, updates in ((model.optimizer, 0.1, 1), (model.critic_optimizer, 0.4, 2)):
+        rates = [float(optimizer._learning_rate(update)) for update in range(10 * updates)]
+        np.testing.assert_allclose(rates, initial * np.repeat(expected, updates), rtol=1e-5)
+        assert (optimizer.beta_2, optimizer.global_clipnorm) == (0.8, 3.0)
+    assert model.optimizer.rate_factors == {"generator/log_scale": 10.0} and model.optimizer.ema_momentum == 0.7
+    assert model.critic_optimizer.rate_factors == {} and not model.critic_optimizer.use_ema
+
+
+def test_a_clipped_gradient(tmp_path):
+    """The step is that of the gradient scaled down to the norm; what is recorded is the norm before."""
+    moved = {}
+    for norm in (None, 1e-3):
+        model = model_of(settings(tmp_path, n_critic=0, clip_norm=norm, learning_rate=0.01))
+        before = [v.numpy() for v in model.generator.trainable_variables]
+        logs = model.train_on_batch(np.full((20, 8, 8, 1), 16, np.uint8), return_dict=True)
+        assert float(logs["generator_gradient_norm"]) > 1
+        optimizer = model.optimizer
+        norms = [v.numpy() for v in optimizer.variables if "momentum" in v.path]
+        moved[norm] = np.sqrt(sum(np.sum(np.square(m)) for m in norms)) / (1 - optimizer.beta_1)
+        assert any(np.any(b != v.numpy()) for b, v in zip(before, model.generator.trainable_variables, strict=True))
+    np.testing.assert_allclose(moved[1e-3], 1e-3, rtol=1e-3)
+    assert moved[None] > 1
+
+
 @pytest.mark.parametrize("channels, critic", [(1, "mnist"), (3, "dcgan")])
 def test_auto_critic(tmp_path, channels, critic):
     np.save(tmp_path / "set.npy", np.zeros((20, 4, 4, channels), np.uint8))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flow_gan
-from flow_gan.evaluation import has_moving_averages, reestimated_moving_averages
+from flow_gan.training import has_moving_averages, reestimated_moving_averages
 
 IMAGES = np.random.default_rng(0).integers(0, 17, (60, 4, 4, 1)).astype(np.uint8)
 

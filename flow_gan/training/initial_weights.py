@@ -1,0 +1,98 @@
+"""Initial weights of a run from another run, which it fine-tunes."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from flow_gan.errors import UserError, check_tensorflow_path
+from flow_gan.training.checkpoints import chosen_checkpoint, value_key
+from flow_gan.training.run_folder import read_config
+
+# Settings that say what the generator is. The two that no weight tells of, prior and alpha, move its NLL.
+_GENERATOR = (
+    *("model_type", "input_height", "input_width", "c_dim", "hidden_layers", "no_of_layers", "filters", "scales"),
+    *("prior", "alpha", "batch_norm", "batch_norm_adaptive"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class InitialWeights:
+    """What was taken from a run.
+
+    Attributes:
+      run: str, its folder.
+      checkpoint: str, which of its checkpoints.
+      step: int, of that checkpoint.
+      generator: tuple of str, the weights of the generator that were taken, which are all.
+      critic: tuple of str, those of the critic; none if the run has none, or another one.
+    """
+
+    run: str
+    checkpoint: str
+    step: int
+    generator: tuple
+    critic: tuple
+
+    def __str__(self):
+        critic = f"critic ({len(self.critic)} variables)" if self.critic else "no critic, which starts anew"
+        generator = f"generator ({len(self.generator)} variables)"
+        return f"{self.run}, checkpoint {self.checkpoint} (step {self.step}): {generator}, {critic}"
+
+
+def load_initial_weights(model, config) -> InitialWeights:
+    """Give a model the generator's weights of the run `config.init_from_run` and, where it is the same, the critic's.
+
+    Taken are the weights that `config.checkpoint` names. Optimizers and the step start anew.
+
+    Raises:
+      UserError: there is no such run or checkpoint, it is damaged, or its generator is another one. The model may then
+        have a part of the weights.
+    """
+    flag = f"--init_from_run={config.init_from_run}"
+    check_tensorflow_path("--init_from_run", config.init_from_run)
+    try:
+        text, path = read_config(config.init_from_run)
+    except UserError as error:
+        raise UserError(str(error).replace("--run_dir", "--init_from_run")) from error
+    stored = _settings(text, path)
+    others = [name for name in _GENERATOR if name in stored and stored[name] != getattr(config, name)]
+    if others:
+        listed = ", ".join(f"--{name}={stored[name]} (not {getattr(config, name)})" for name in others)
+        raise UserError(f"{flag} has another generator; expected this run to have its {listed}")
+    folder = pathlib.Path(stored.get("checkpoint_dir") or pathlib.Path(config.init_from_run) / "checkpoints")
+    prefix, step = chosen_checkpoint(folder, config.checkpoint)
+    if prefix is None:
+        raise UserError(f"{flag} has no checkpoint {config.checkpoint!r}; pass another --checkpoint, such as latest")
+    generator = _assign(model.generator.weights, prefix, flag)
+    if generator is None:
+        raise UserError(f"{flag}: its checkpoint {prefix} does not fit the generator; expected the same flags")
+    critic = () if model.critic is None else _assign(model.critic.weights, prefix, flag) or ()
+    return InitialWeights(config.init_from_run, config.checkpoint, step, generator, critic)
+
+
+def _settings(text, path):
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is no configuration of a run: {error}") from error
+
+
+def _assign(variables, prefix, flag):
+    """Assign the variables from a checkpoint; return their names, or None, with nothing done, if one does not fit."""
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        shapes = reader.get_variable_to_shape_map()
+        keys = [value_key(variable) for variable in variables]
+        if any(shapes.get(key) != list(v.shape) for key, v in zip(keys, variables, strict=True)):
+            return None
+        values = [reader.get_tensor(key) for key in keys]
+    except Exception as error:
+        # A damaged file ends in one of many kinds of exception.
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{flag}: its checkpoint {prefix} cannot be read: {reason}") from error
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(np.asarray(value))
+    return tuple(variable.path for variable in variables)

@@ -1,0 +1,109 @@
+"""Batch norm's moving averages, filled anew."""
+
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+
+from flow_gan import data, random
+from flow_gan.errors import UserError
+
+# Updates by one batch after which nothing is left of what the average was: 0.9^1000 is 0 in float32.
+_REPLACED = 1000
+
+
+def has_moving_averages(generator) -> bool:
+    """Whether a generator normalises by moving averages in evaluation."""
+    return bool(generator.non_trainable_variables)
+
+
+class MovingAverages:
+    """The moving averages of a generator's batch norms, which can be filled anew. No weight is trained by that.
+
+    Each becomes the mean over batches of what one pass in training mode has at that place, a variance that of the mean
+    of a batch included (Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", precise batch norm).
+
+    Args:
+      model: `FlowGAN`.
+    """
+
+    def __init__(self, model):
+        self._model = model
+        self._variables = model.generator.non_trainable_variables
+        # Made once: a trace of the network is slower than the passes.
+        self._from_images = tf.function(self._pass_from_images, autograph=False)
+        self._from_latents = tf.function(self._pass_from_latents, autograph=False)
+
+    def _pass_from_images(self, images):
+        self._model.generator.log_prob(images, training=True, updates=_REPLACED)
+
+    def _pass_from_latents(self, z):
+        self._model.generator.decode(z, training=True, updates=_REPLACED)
+
+    @contextlib.contextmanager
+    def kept(self):
+        """Context after which they are as they were."""
+        before = [variable.numpy() for variable in self._variables]
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._variables, before, strict=True):
+                variable.assign(value)
+
+    def fill_from_images(self, batches):
+        """Fill them from the pass x -> z of `data.evaluation_batches`, each with the noise of evaluation."""
+        self._fill(self._from_images, (self._model.evaluation_images(batch) for batch in batches))
+
+    def fill_from_samples(self, num_batches: int, batch_size: int):
+        """Fill them from the pass z -> x, with z of the model's seed."""
+        key = random.key(self._model.seed, random.Stream.MOVING_AVERAGES)
+        latents = (self._model.generator.sample_latent(key, batch_size * i, batch_size) for i in range(num_batches))
+        self._fill(self._from_latents, latents)
+
+    def _fill(self, run, inputs):
+        found = []
+        for value in inputs:
+            run(value)
+            found.append([variable.numpy() for variable in self._variables])
+        paths = [variable.path for variable in self._variables]
+        for variable, value in zip(self._variables, _combine(paths, found), strict=True):
+            variable.assign(value)
+
+
+@contextlib.contextmanager
+def reestimated_moving_averages(model, images, batch_size: int, progress=iter):
+    """Context in which a flow's batch norms have the statistics of the pass x -> z over training images.
+
+    After training by ADV alone the moving averages are of the pass z -> x, since nothing else moves them.
+
+    Args:
+      model: `FlowGAN` of a flow.
+      images: uint8 [N, H, W, C], training images.
+      batch_size: int, that of training. An incomplete last batch is left out.
+      progress: function from the batches to the same batches, watched.
+
+    Raises:
+      UserError: the generator has no moving averages, or there are fewer images than a batch.
+    """
+    if not has_moving_averages(model.generator):
+        raise UserError("the generator has no moving averages that could be re-estimated")
+    if len(images) < batch_size:
+        raise UserError(f"batch_size={batch_size} of {len(images)} images; expected at most their number")
+    averages = MovingAverages(model)
+    with averages.kept():
+        count = len(images) // batch_size * batch_size
+        with data.reading_errors():
+            averages.fill_from_images(progress(data.evaluation_batches(images, "train", batch_size, count)))
+        yield
+
+
+def _combine(paths, found):
+    """Return means of means, and of variances with the variance of the batches' means."""
+    columns = dict(zip(paths, (np.array(column, np.float64) for column in zip(*found, strict=True)), strict=True))
+    combined = []
+    for path, column in columns.items():
+        value = column.mean(0)
+        if path.endswith("moving_variance"):
+            value = value + columns[path.removesuffix("variance") + "mean"].var(0)
+        combined.append(value)
+    return combined
