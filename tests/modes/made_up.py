@@ -13,7 +13,7 @@ from flow_gan.modes.evaluate import result_path
 from flow_gan.modes.reproduction.settings import Scale
 from flow_gan.training.run_folder import write_json
 
-ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep")
+ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep", "ablation")
 # Trainings of three steps of tiny models, each measured by next to nothing.
 ABSURD = Scale(
     dict.fromkeys(ROLES, 3),
@@ -42,7 +42,7 @@ NUMBERS = {
         "dcgan_wgan": (None, 5.2),
         "dcgan_ce": (None, 4.0),
     },
-    **{"adv_column": (60.0, 5.0), "adv_released": (90.0, 4.5), "adv_no_norm": (30.0, 4.0)},
+    **{"adv_plain": (40.0, 5.5), "adv_column": (60.0, 5.0), "adv_released": (90.0, 4.5), "adv_no_norm": (30.0, 4.0)},
 }
 
 

@@ -53,16 +53,49 @@ def test_plan(dataset, scale):
     sweep = [configs[role] for role in ("sweep_mle", "sweep_adv", *(f"lambda_{v:g}" for v in plan.lambdas))]
     assert len({config.max_steps for config in sweep}) == 1
     assert [config.like_reg for config in sweep[2:]] == list(plan.lambdas)
-    # Each ablation differs from that end in what it names alone.
+    # Each ablation differs from plain ADV in what it names alone.
+    plain = configs["adv_plain"]
     for role, change in ABLATIONS.items():
-        same = dataclasses.replace(configs[role], run_dir=None, **{n: getattr(sweep[1], n) for n in change})
-        assert same == dataclasses.replace(sweep[1], run_dir=None), role
+        same = dataclasses.replace(configs[role], run_dir=None, **{n: getattr(plain, n) for n in change})
+        assert same == dataclasses.replace(plain, run_dir=None), role
         assert all(getattr(configs[role], name) == value for name, value in change.items())
     # What is the same training is made once, and every measure can be had.
     assert len({training.folder for training in plan.trainings}) == len(plan.trainings)
     metrics = {m.metric for stage in plan.stages for m in stage.measurements}
     assert metrics == {"nll", "nll_reestimated", "scores", "gmm", "ais", "jacobian", "pictures"}
     assert len({stage.key for stage in plan.stages}) == len(plan.stages)
+
+
+def test_warm_starts(tmp_path, stand_ins):
+    """The hybrid and the trade-off start from their seed's MLE flow; where the folder lies makes no difference."""
+    scale = dataclasses.replace(ABSURD, warm_start=True, steps=ABSURD.steps | {"sweep": 2})
+    plan = make_plan(configured(num_seeds=2), tmp_path / "r", scale)
+    started = {role for (role, _), training_ in plan.roles.items() if training_.config.init_from_run is not None}
+    lambdas = {f"lambda_{value:g}" for value in plan.lambdas}
+    assert started == {"hybrid", "sweep_mle", "sweep_adv"} | lambdas
+    for seed in (0, 1):
+        source = plan.training("mle", seed)
+        config = plan.training("hybrid", seed).config
+        assert (config.init_from_run, config.checkpoint) == (source.config.run_dir, "best")
+        assert plan.trainings.index(source) < plan.trainings.index(plan.training("hybrid", seed))
+    elsewhere = make_plan(configured(num_seeds=2), tmp_path / "elsewhere", scale)
+    assert [t.key for t in elsewhere.trainings] == [t.key for t in plan.trainings]
+    # Another MLE flow makes another hybrid.
+    longer = dataclasses.replace(scale, steps=scale.steps | {"mle": 5})
+    other = make_plan(configured(num_seeds=2), tmp_path / "r", longer)
+    assert other.training("hybrid").key != plan.training("hybrid").key
+    assert other.training("adv").key == plan.training("adv").key
+    given = {"mode": "reproduce", "run_dir": str(tmp_path / "r")}
+    assert reproduce(config_module.Config(**given), given, scale) == "page"
+    assert stand_ins.count("train") == 16
+
+
+def test_settings_of_an_objective():
+    own = {"adv": {"learning_rate": 0.5}, "hybrid": {"df_dim": 3}}
+    plan = make_plan(configured(), "folder", dataclasses.replace(ABSURD, of_objective=own))
+    rates = {role: plan.training(role).config.learning_rate for role in ("mle", "adv", "adv_column", "lambda_1")}
+    assert rates == {"mle": 1e-3, "adv": 0.5, "adv_column": 0.5, "lambda_1": 1e-3}
+    assert plan.training("lambda_1").config.df_dim == plan.training("hybrid").config.df_dim == 3
 
 
 def test_tiny_is_tiny():

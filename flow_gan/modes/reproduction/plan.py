@@ -13,8 +13,9 @@ from flow_gan.training import saved_step
 # The models of the paper's tables and figures.
 FLOWS = ("mle", "adv", "hybrid")
 IMPLICIT = ("dcgan_wgan", "dcgan_ce")
-# ADV trainings that differ from the ADV end of the trade-off in what is named.
+# ADV trainings, from scratch, that differ from the first of them in what is named.
 ABLATIONS = {
+    "adv_plain": {},
     "adv_column": {"gradient_penalty_norm": "column"},
     "adv_released": {"gradient_penalty_norm": "column", "batch_norm_updates": "released"},
     "adv_no_norm": {"batch_norm": False},
@@ -22,7 +23,11 @@ ABLATIONS = {
 _TITLES = {
     **{"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"},
     **{"sweep_mle": "MLE, end of the trade-off", "sweep_adv": "ADV, end of the trade-off"},
-    **{"adv_column": "ADV, column-wise penalty", "adv_released": "ADV as released (column-wise, averages x 6)"},
+    **{
+        "adv_plain": "ADV, to compare the ablations with",
+        "adv_column": "ADV, column-wise penalty",
+        "adv_released": "ADV as released (column-wise, averages x 6)",
+    },
     **{"adv_no_norm": "ADV without batch norm"},
 }
 # Settings by which two trainings are different ones: all of these groups but where and by what they are computed.
@@ -173,27 +178,42 @@ def make_plan(config, folder, scale=None):
     roles, trainings = {}, {}
     for seed in seeds:
         for role, own, steps in _roles(config.dataset, scale):
+            if scale.warm_start and role in warm_started(config.dataset):
+                own = own | {"init_from_run": roles["mle", seed].config.run_dir, "checkpoint": "best"}
             training = _training(config, folder, scale, role, own, steps, seed)
             # Where a training of the trade-off has a main one's settings, it is that one.
             roles[role, seed] = trainings.setdefault(training.key.split("-")[-1], training)
-    lambdas = tuple(sorted({*settings.LAMBDAS, settings.PAPER_LAMBDA[config.dataset]}))
+    lambdas = tuple(_lambdas(config.dataset))
     made = tuple(trainings.values())
     return Plan(config, scale, seeds, lambdas, roles, made, tuple(_stages(config, scale, roles, seeds, lambdas)))
 
 
+def _lambdas(dataset):
+    return sorted({*settings.LAMBDAS, settings.PAPER_LAMBDA[dataset]})
+
+
+def warm_started(dataset):
+    """Return the roles that start from the MLE flow of their seed where the scale says so: hybrid and trade-off."""
+    return {"hybrid", "sweep_mle", "sweep_adv", *map(lambda_role, _lambdas(dataset))}
+
+
 def _roles(dataset, scale):
-    """Yield (role, settings, steps) of one seed."""
+    """Yield (role, settings, steps) of one seed; those that others start from come first."""
+
+    def flow(objective, like_reg=None):
+        own = settings.flow_settings(dataset, objective, like_reg)
+        return own | scale.flow | scale.of_objective.get(objective, {})
+
     for role in FLOWS:
-        yield role, settings.flow_settings(dataset, role) | scale.flow, scale.steps[role]
+        yield role, flow(role), scale.steps[role]
     for role in IMPLICIT:
         yield role, settings.implicit_settings(dataset, role) | scale.implicit, scale.steps[role]
-    steps = scale.steps["sweep"]
     for end in ("mle", "adv"):
-        yield f"sweep_{end}", settings.flow_settings(dataset, end) | scale.flow, steps
-    for value in sorted({*settings.LAMBDAS, settings.PAPER_LAMBDA[dataset]}):
-        yield lambda_role(value), settings.flow_settings(dataset, "hybrid", value) | scale.flow, steps
+        yield f"sweep_{end}", flow(end), scale.steps["sweep"]
+    for value in _lambdas(dataset):
+        yield lambda_role(value), flow("hybrid", value), scale.steps["sweep"]
     for role, change in ABLATIONS.items():
-        yield role, settings.flow_settings(dataset, "adv") | scale.flow | change, steps
+        yield role, flow("adv") | change, scale.steps["ablation"]
 
 
 def lambda_role(value):
@@ -222,7 +242,11 @@ def _identity(config):
     """Return what makes a training another one, {setting: value}."""
     fields = dataclasses.fields(config)
     names = {field.name for field in fields if field.metadata["group"] in _GROUPS} - _NO_MATTER | _MATTER
-    return {name: getattr(config, name) for name in sorted(names)}
+    identity = {name: getattr(config, name) for name in sorted(names)}
+    if config.init_from_run is not None:
+        # The folder's name tells its settings; where the reproduction lies makes no difference.
+        identity["init_from_run"] = pathlib.Path(config.init_from_run).name
+    return identity
 
 
 def _digest(value):
@@ -240,7 +264,7 @@ def _stages(config, scale, roles, seeds, lambdas):
             light.setdefault(roles[role, seed], []).append(("scores", "chosen"))
         for role in sweep:
             light.setdefault(roles[role, seed], []).extend([("nll", "latest"), ("scores", "latest")])
-        for role in ("sweep_adv", "adv_column", "adv_released"):
+        for role in ("adv_plain", "adv_column", "adv_released"):
             light[roles[role, seed]].append(("nll_reestimated", "latest"))
     for training, measures in light.items():
         yield _stage(config, scale, f"likelihood and scores: {training.title}", [(training, *m) for m in measures])

@@ -76,8 +76,8 @@ class Scale:
     """How much of everything.
 
     Attributes:
-      steps: {role: generator updates}, of "mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", and "sweep" for every
-        training of the trade-off and of the ablation.
+      steps: {role: generator updates}, of "mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep" for every training
+        of the trade-off, and "ablation" for every one of the ablation.
       num_seeds: int, where `--num_seeds` says nothing.
       eval_every: int, updates between validations, which there is one of after the last update, too. At the larger
         scales 20 or more of them, for trends to be told from chance.
@@ -85,7 +85,9 @@ class Scale:
       evaluation: {setting: value} of all measures.
       of_metric: {metric: {setting: value}}, what one measure has instead.
       flow: {setting: value}, what the flows have instead of the presets' values.
+      of_objective: {objective: {setting: value}}, what flows of "mle", "adv" or "hybrid" have instead of these.
       implicit: the same for the DCGANs.
+      warm_start: bool, the hybrid and the trade-off start from the MLE flow of the lowest validation NLL.
     """
 
     steps: dict
@@ -95,12 +97,15 @@ class Scale:
     evaluation: dict
     of_metric: dict = dataclasses.field(default_factory=dict)
     flow: dict = dataclasses.field(default_factory=dict)
+    of_objective: dict = dataclasses.field(default_factory=dict)
     implicit: dict = dataclasses.field(default_factory=dict)
+    warm_start: bool = False
 
 
-def _steps(mle, adv, hybrid, dcgan_wgan, dcgan_ce, sweep):
-    values = (mle, adv, hybrid, dcgan_wgan, dcgan_ce, sweep)
-    return dict(zip(("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep"), values, strict=True))
+def _steps(mle, adv, hybrid, dcgan_wgan, dcgan_ce, sweep, ablation=None):
+    ablation = sweep if ablation is None else ablation
+    flows = {"mle": mle, "adv": adv, "hybrid": hybrid, "sweep": sweep, "ablation": ablation}
+    return flows | {"dcgan_wgan": dcgan_wgan, "dcgan_ce": dcgan_ce}
 
 
 def _measures(scores, images, chains, temperatures, draws):
