@@ -122,6 +122,7 @@ BAD_SETTINGS = [
     ({"model_type": "dcgan", "like_reg": 0.0, "batch_norm": False}, r"--batch_norm=False is for --model_type=nice or"),
     ({"mode": "reproduce", "dataset": "x.npy"}, r"--dataset=x\.npy with --mode=reproduce; expected one of: digits"),
     ({"mode": "reproduce", "strategy": "multi_worker"}, r"--strategy=multi_worker with --mode=reproduce"),
+    ({"mode": "reproduce", "scale": "overnight"}, r"--scale=overnight with --dataset=digits"),
     ({"num_seeds": 2}, r"--num_seeds=2 goes with --mode=reproduce, not with --mode=train"),
     ({"batch_norm_adaptive": 0}, r"--batch_norm_adaptive=0 is for --model_type=real_nvp, not nice"),
     ({"filters": 3}, r"--filters=3 is for --model_type=real_nvp or dcgan, not nice"),

@@ -10,10 +10,9 @@ from flow_gan import data
 from flow_gan.evaluation import JacobianSpectrum
 from flow_gan.modes.completed import open_run
 from flow_gan.modes.evaluate import result_path
-from flow_gan.modes.reproduction.settings import Scale
+from flow_gan.modes.reproduction.settings import ROLES, Scale
 from flow_gan.training.run_folder import write_json
 
-ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep", "ablation")
 # Trainings of three steps of tiny models, each measured by next to nothing.
 ABSURD = Scale(
     dict.fromkeys(ROLES, 3),

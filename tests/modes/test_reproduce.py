@@ -39,8 +39,14 @@ def configured(**settings):
     return config_module.Config(**({"mode": "reproduce"} | settings))
 
 
-@pytest.mark.parametrize("scale", config_module.SCALES)
-@pytest.mark.parametrize("dataset", config_module.REPRODUCED_DATASETS)
+def test_every_scale_is_there():
+    assert {dataset: tuple(scales) for dataset, scales in SCALES.items()} == {
+        dataset: tuple(s for s in config_module.SCALES if (dataset, s) != ("digits", "overnight"))
+        for dataset in config_module.REPRODUCED_DATASETS
+    }
+
+
+@pytest.mark.parametrize("dataset, scale", [(dataset, scale) for dataset, of in SCALES.items() for scale in of])
 def test_plan(dataset, scale):
     plan = make_plan(configured(dataset=dataset, scale=scale), "folder")
     assert len(plan.seeds) == (3 if dataset == "digits" and scale != "tiny" else 1)
@@ -96,6 +102,16 @@ def test_settings_of_an_objective():
     rates = {role: plan.training(role).config.learning_rate for role in ("mle", "adv", "adv_column", "lambda_1")}
     assert rates == {"mle": 1e-3, "adv": 0.5, "adv_column": 0.5, "lambda_1": 1e-3}
     assert plan.training("lambda_1").config.df_dim == plan.training("hybrid").config.df_dim == 3
+
+
+@pytest.mark.parametrize(
+    "dataset, scale, hours",
+    [("mnist", "small", 2.5), ("cifar10", "small", 2.5), *((d, "overnight", 10) for d in ("mnist", "cifar10"))],
+)
+def test_hours_of_a_scale(dataset, scale, hours):
+    """By what steps and measures took on two cores."""
+    plan = make_plan(configured(dataset=dataset, scale=scale), "folder")
+    assert 0.5 * hours < sum(stage.seconds for stage in (*plan.trainings, *plan.stages)) / 3600 < hours
 
 
 def test_tiny_is_tiny():
@@ -390,7 +406,7 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
             ["--dataset=svhn_cropped"],
             "--dataset=svhn_cropped with --mode=reproduce; expected one of: digits, mnist, cifar",
         ),
-        (["--scale=huge"], "--scale='huge' is unknown; expected one of: tiny, small, full"),
+        (["--scale=huge"], "--scale='huge' is unknown; expected one of: tiny, small, overnight, full"),
         (["--num_seeds=0"], "--num_seeds=0; expected 1 or more"),
         (["--seed=2147483647", "--num_seeds=2"], "--seed=2147483647 with 2 seeds comes to 2147483648"),
         (

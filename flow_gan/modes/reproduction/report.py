@@ -20,7 +20,7 @@ from flow_gan.training.run_folder import write_json, write_whole
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn", "matplotlib")
 _SHOWN = {
     **{"n_critic": "Critic updates", "like_reg": "λ", "max_steps": "Steps", "batch_size": "Batch"},
-    **{"learning_rate": "Rate", "lr_decay": "Decay", "beta1": "β₁"},
+    **{"learning_rate": "Rate", "lr_schedule": "Schedule", "beta1": "β₁", "critic": "Critic", "df_dim": "Its filters"},
 }
 
 
@@ -61,6 +61,7 @@ def _lead(plan, dataset):
     meaning = {
         "tiny": "a check that everything works, after few steps of each training",
         "small": "trainings long enough to have learnt something, short of the paper's",
+        "overnight": "what ten hours of two cores buy, with the recipes that train fastest there",
         "full": "the paper's sizes, and the number of steps of the original commands where there are such",
     }[scale]
     return [
@@ -134,13 +135,23 @@ def _trainings(plan, journal):
     rows = []
     for training in plan.trainings:
         config = training.config
-        values = [
-            "–" if name == "like_reg" and not config.n_critic else f"{getattr(config, name):g}" for name in _SHOWN
-        ]
+        values = [_shown(config, name) for name in _SHOWN]
+        source = "MLE" if config.init_from_run is not None else "anew"
         outcome = journal.failure(training.key) or "finished"
-        rows.append([training.title, *values, Cell(journal.seconds(training.key), None, 0), training.key, outcome])
-    header = ["Training", *_SHOWN.values(), "Seconds", "Folder in trainings/", "Outcome"]
+        rows.append(
+            [training.title, source, *values, Cell(journal.seconds(training.key), None, 0), training.key, outcome]
+        )
+    header = ["Training", "Starts from", *_SHOWN.values(), "Seconds", "Folder in trainings/", "Outcome"]
     return Table("trainings", "Trainings", header, rows)
+
+
+def _shown(config, name):
+    if not config.n_critic and name in ("like_reg", "critic", "df_dim"):
+        return "–"
+    value = getattr(config, name)
+    if name == "lr_schedule" and value == "exponential":
+        return f"x {config.lr_decay:g} a step"
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _stages(plan, journal):
@@ -162,6 +173,8 @@ def _evaluation(plan):
         rows += [[f"{name}, of {metric}", str(value)] for name, value in own.items()]
     if plan.scale.flow:
         rows += [[f"{name}, of flows", str(value)] for name, value in plan.scale.flow.items()]
+    for objective, own in plan.scale.of_objective.items():
+        rows += [[f"{name}, of {objective}", str(value)] for name, value in own.items()]
     if plan.scale.implicit:
         rows += [[f"{name}, of DCGANs", str(value)] for name, value in plan.scale.implicit.items()]
     return Table("settings", f"What scale {plan.config.scale} sets", ["Setting", "Value"], rows)

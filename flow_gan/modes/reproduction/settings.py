@@ -8,6 +8,8 @@ import dataclasses
 
 # The lambda of the paper's Tables 1 and 2. The digits are taken for a small MNIST.
 PAPER_LAMBDA = {"digits": 0.1, "mnist": 0.1, "cifar10": 1.0}
+# What has a number of steps of its own.
+ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep", "ablation")
 # The trade-off between MLE, which is lambda without end, and ADV, which is lambda 0.
 LAMBDAS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 
@@ -102,12 +104,6 @@ class Scale:
     warm_start: bool = False
 
 
-def _steps(mle, adv, hybrid, dcgan_wgan, dcgan_ce, sweep, ablation=None):
-    ablation = sweep if ablation is None else ablation
-    flows = {"mle": mle, "adv": adv, "hybrid": hybrid, "sweep": sweep, "ablation": ablation}
-    return flows | {"dcgan_wgan": dcgan_wgan, "dcgan_ce": dcgan_ce}
-
-
 def _measures(scores, images, chains, temperatures, draws):
     return {
         **{"score_samples": scores, "score_splits": 10, "kde_samples": scores, "jacobian_draws": draws},
@@ -117,66 +113,142 @@ def _measures(scores, images, chains, temperatures, draws):
 
 _FEW = {"gmm": {"num_examples": 500}, "ais": {"num_examples": 500}}
 _SMALL_REAL_NVP = {"no_of_layers": 1, "filters": 16, "df_dim": 16, "batch_size": 32}
+_LARGER_REAL_NVP = {"no_of_layers": 2, "filters": 32, "df_dim": 32, "batch_size": 32}
 _SMALL_DCGAN = {"filters": 16, "df_dim": 16, "batch_size": 32}
+
+# What trains well in hours of two cores, found by the tries of docs/recipes.md; the original commands take weeks there.
+_ANNEALED = {"lr_schedule": "cosine", "warmup_steps": 50}
+_SHORT_MNIST = {
+    "mle": {"learning_rate": 3e-4, "log_scale_rate": 10.0, **_ANNEALED},
+    "adv": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16},
+    "hybrid": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, "log_scale_rate": 10.0, **_ANNEALED},
+}
+# One rate and one schedule for all objectives, so that what differs is the objective.
+_SHORT_CIFAR10 = {
+    objective: {"learning_rate": 1e-3, "beta1": 0.5, "log_scale_rate": 10.0, **_ANNEALED}
+    for objective in ("mle", "adv", "hybrid")
+}
 
 SCALES = {
     "digits": {
-        "tiny": Scale(_steps(600, 600, 600, 600, 900, 600), 1, 30, 5, _measures(2000, 10, 4, 300, 64)),
+        "tiny": Scale(
+            steps=dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "sweep", "ablation"), 600) | {"dcgan_ce": 900},
+            num_seeds=1,
+            eval_every=30,
+            score_every=5,
+            evaluation=_measures(2000, 10, 4, 300, 64),
+        ),
         "small": Scale(
-            _steps(1200, 1200, 1200, 1200, 1800, 1200),
-            3,
-            60,
-            10,
-            _measures(5000, 50, 4, 1000, 64),
+            steps=dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "sweep", "ablation"), 1200) | {"dcgan_ce": 1800},
+            num_seeds=3,
+            eval_every=60,
+            score_every=10,
+            evaluation=_measures(5000, 50, 4, 1000, 64),
             flow={"lr_decay": 0.9985},
         ),
         "full": Scale(
-            _steps(10_000, 10_000, 10_000, 10_000, 15_000, 10_000),
-            3,
-            250,
-            60,
-            _measures(10_000, 250, 8, 3000, 64),
+            steps=dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "sweep", "ablation"), 10_000)
+            | {"dcgan_ce": 15_000},
+            num_seeds=3,
+            eval_every=250,
+            score_every=60,
+            evaluation=_measures(10_000, 250, 8, 3000, 64),
             flow={"lr_decay": 0.9998},
         ),
     },
     "mnist": {
-        "tiny": Scale(_steps(100, 100, 100, 100, 100, 100), 1, 25, 1, _measures(2000, 10, 2, 50, 2), _FEW),
-        "small": Scale(_steps(4000, 2500, 2500, 500, 500, 120), 1, 125, 1, _measures(5000, 20, 4, 400, 8), _FEW),
+        "tiny": Scale(
+            steps=dict.fromkeys(ROLES, 100),
+            num_seeds=1,
+            eval_every=25,
+            score_every=1,
+            evaluation=_measures(2000, 10, 2, 50, 2),
+            of_metric=_FEW,
+        ),
+        "small": Scale(
+            steps={
+                **{"mle": 5000, "adv": 4000, "hybrid": 1500, "dcgan_wgan": 500, "dcgan_ce": 500},
+                **{"sweep": 300, "ablation": 1000},
+            },
+            num_seeds=1,
+            eval_every=75,
+            score_every=1,
+            evaluation=_measures(5000, 20, 4, 400, 8),
+            of_metric=_FEW,
+            of_objective=_SHORT_MNIST,
+            warm_start=True,
+        ),
+        "overnight": Scale(
+            steps={
+                **{"mle": 20_000, "adv": 12_000, "hybrid": 4000, "dcgan_wgan": 4000, "dcgan_ce": 4000},
+                **{"sweep": 1500, "ablation": 2500},
+            },
+            num_seeds=1,
+            eval_every=200,
+            score_every=1,
+            evaluation=_measures(10_000, 250, 2, 300, 16),
+            of_objective=_SHORT_MNIST,
+            warm_start=True,
+        ),
         "full": Scale(
-            _steps(250_000, 250_000, 250_000, 25_000, 25_000, 250_000),
-            1,
-            2500,
-            10,
-            _measures(10_000, 1000, 16, 10_000, 64),
+            steps=dict.fromkeys(("mle", "adv", "hybrid", "sweep", "ablation"), 250_000)
+            | dict.fromkeys(("dcgan_wgan", "dcgan_ce"), 25_000),
+            num_seeds=1,
+            eval_every=2500,
+            score_every=10,
+            evaluation=_measures(10_000, 1000, 16, 10_000, 64),
         ),
     },
     "cifar10": {
         "tiny": Scale(
-            _steps(40, 40, 40, 40, 40, 40),
-            1,
-            20,
-            1,
-            _measures(1000, 2, 2, 20, 1),
-            {metric: {"num_examples": 200} for metric in ("nll", "nll_reestimated", "gmm", "ais")},
+            steps=dict.fromkeys(ROLES, 40),
+            num_seeds=1,
+            eval_every=20,
+            score_every=1,
+            evaluation=_measures(1000, 2, 2, 20, 1),
+            of_metric={metric: {"num_examples": 200} for metric in ("nll", "nll_reestimated", "gmm", "ais")},
             flow=_SMALL_REAL_NVP,
             implicit=_SMALL_DCGAN,
         ),
         "small": Scale(
-            _steps(600, 600, 600, 300, 300, 150),
-            1,
-            30,
-            1,
-            _measures(2000, 5, 2, 100, 2),
-            _FEW,
+            steps={
+                **{"mle": 3500, "adv": 1800, "hybrid": 1000, "dcgan_wgan": 1000, "dcgan_ce": 1000},
+                **{"sweep": 150, "ablation": 300},
+            },
+            num_seeds=1,
+            eval_every=60,
+            score_every=1,
+            evaluation=_measures(2000, 5, 2, 100, 2),
+            of_metric=_FEW,
             flow=_SMALL_REAL_NVP,
+            of_objective=_SHORT_CIFAR10,
             implicit=_SMALL_DCGAN,
+            warm_start=True,
+        ),
+        "overnight": Scale(
+            steps={
+                **{"mle": 15_000, "adv": 6000, "hybrid": 2500, "dcgan_wgan": 4000, "dcgan_ce": 4000},
+                **{"sweep": 400, "ablation": 800},
+            },
+            num_seeds=1,
+            eval_every=125,
+            score_every=1,
+            evaluation=_measures(5000, 20, 2, 200, 4),
+            of_metric=_FEW,
+            flow=_LARGER_REAL_NVP,
+            of_objective=_SHORT_CIFAR10,
+            implicit=_SMALL_DCGAN,
+            warm_start=True,
         ),
         "full": Scale(
-            _steps(210_900, 210_900, 351_500, 70_300, 70_300, 210_900),
-            1,
-            7030,
-            10,
-            _measures(50_000, 100, 16, 10_000, 64),
+            steps={
+                **{"mle": 210_900, "adv": 210_900, "hybrid": 351_500, "dcgan_wgan": 70_300, "dcgan_ce": 70_300},
+                **{"sweep": 210_900, "ablation": 210_900},
+            },
+            num_seeds=1,
+            eval_every=7030,
+            score_every=10,
+            evaluation=_measures(50_000, 100, 16, 10_000, 64),
         ),
     },
 }
