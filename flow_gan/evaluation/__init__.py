@@ -6,6 +6,7 @@ from flow_gan.evaluation.classifier import Classifier, load_classifier
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
 from flow_gan.evaluation.mixture import IsotropicMixture
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
+from flow_gan.evaluation.nll_terms import TERMS, NLLTerms, evaluate_nll_terms
 from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstructions, temperatures
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.sampling import Sampler
@@ -16,17 +17,20 @@ __all__ = [
     "AIS",
     "NLL",
     "TEMPERATURES",
+    "TERMS",
     "AISSettings",
     "BandwidthSearch",
     "Classifier",
     "IsotropicMixture",
     "JacobianSpectrum",
+    "NLLTerms",
     "SampleScores",
     "Sampler",
     "choose_sigma",
     "dequantized_images",
     "evaluate_ais",
     "evaluate_nll",
+    "evaluate_nll_terms",
     "interpolations",
     "jacobian_spectrum",
     "load_classifier",

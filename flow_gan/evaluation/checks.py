@@ -50,9 +50,7 @@ class Checks:
     @property
     def warnings(self):
         """Sentences, one for each check that failed."""
-        found = []
-        if self.finite_fraction < 1:
-            found.append(f"only {100 * self.finite_fraction:.2f} % of the images have a finite log-likelihood")
+        found = finite_warnings(self.finite_fraction)
         if not self.round_trip_largest <= self.round_trip_limit:
             found.append(
                 f"the inverse is inexact: G(f(x)) is off by up to {self.round_trip_largest:.2g} "
@@ -69,6 +67,11 @@ class Checks:
                 f"(limit {ROUNDING_LIMIT})"
             )
         return found
+
+
+def finite_warnings(fraction: float) -> list:
+    """Return the sentence that says that only this share of the images has finite values, none where all have."""
+    return [f"only {100 * fraction:.2f} % of the images have a finite log-likelihood"] if fraction < 1 else []
 
 
 def round_trip_errors(generator, images):

@@ -76,7 +76,7 @@ def check_metrics(config, names, dataset):
 
 def cannot_have(config, name):
     """Return why a run of this configuration cannot be measured by `name`, a sentence, or None."""
-    if name in ("nll", "nll_reestimated") and not config.has_likelihood:
+    if name in ("nll", "nll_reestimated", "nll_terms") and not config.has_likelihood:
         return f"--metrics={name} needs a likelihood, which --model_type={config.model_type} has not"
     if name == "nll_reestimated" and not (config.batch_norm and config.batch_norm_adaptive):
         return f"--metrics={name} needs batch norm with moving averages, which the run has not"
@@ -212,7 +212,11 @@ def _nll(run):
         run.config.noise_draws,
         run.config.num_examples,
     )
-    text, result = str(nll), nll.to_dict()
+    return _with_choice(run, str(nll), nll.to_dict())
+
+
+def _with_choice(run, text, result):
+    """Add to an NLL's text and result the warning that its images chose the weights, where they did."""
     if (run.config.split, run.config.checkpoint) == ("validation", "best"):
         text += f"\nwarning: {_CHOSEN_BY}"
         result["warnings"] = [*result["warnings"], _CHOSEN_BY]
@@ -227,6 +231,21 @@ def _nll_reestimated(run):
     ):
         text, result = _nll(run)
     return f"moving averages re-estimated on training images: {text}", result
+
+
+def _nll_terms(run):
+    """The NLL taken apart into prior, log-scales and logit; of NICE for each pixel, too, with a picture."""
+    split, dataset = run.config.split, run.dataset
+    terms = evaluation.evaluate_nll_terms(
+        run.generator, run.images(split), run.config.batch_size, dataset.train.images, len(dataset.split(split))
+    )
+    text, result = _with_choice(run, str(terms), terms.to_dict())
+    if terms.per_pixel is not None:
+        path = run.path("nll_terms", "png")
+        maps = {evaluation.TERMS[term]: values.sum(axis=-1) for term, values in terms.per_pixel.items()}
+        figures.pixel_maps(path, maps, "nats per pixel")
+        text += f"\n{path}"
+    return text, result
 
 
 def make_judge(config, dataset):
@@ -411,6 +430,7 @@ def score_label(dataset):
 _METRICS = {
     "nll": _nll,
     "nll_reestimated": _nll_reestimated,
+    "nll_terms": _nll_terms,
     "scores": _scores,
     "gmm": _gmm,
     "kde": _kde,
@@ -424,6 +444,7 @@ _SCORING = ("classifier", "score_samples", "score_splits", "seed")
 _DEPENDS_ON = {
     "nll": ("num_examples", "noise_draws"),
     "nll_reestimated": ("num_examples", "noise_draws", "batch_size"),
+    "nll_terms": ("num_examples",),
     "scores": _SCORING,
     "gmm": ("num_examples", *_SCORING),
     "kde": ("num_examples", "kde_samples", "seed"),

@@ -158,6 +158,24 @@ def sample_panels(path, grids):
 
 
 @_own_style
+def pixel_maps(path, maps, unit):
+    """Draw what is known of each pixel as heat maps side by side, each with a colour bar of its own.
+
+    Args:
+      path: file to write.
+      maps: {title: float [H, W]}. Values that are not finite stay white.
+      unit: str, of all of them.
+    """
+    figure = Figure((3.4 * len(maps), 3.2), layout="constrained")
+    for axes, (title, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
+        axes.axis("off")
+        axes.set_title(title, fontsize="medium")
+        values = np.ma.masked_invalid(values)
+        figure.colorbar(axes.imshow(values, cmap="viridis", interpolation="nearest"), ax=axes, label=unit, shrink=0.8)
+    _save(figure, path)
+
+
+@_own_style
 def score_curves(path, runs, score, colours=None):
     """Draw a sample score over steps (Figure 5).
 

@@ -15,10 +15,11 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import evaluation, random, training
 from flow_gan.main import main
-from flow_gan.modes.evaluate import make_judge
+from flow_gan.modes.evaluate import Run, make_judge, measure
 from flow_gan.training import saved_step
+from flow_gan.training.run_folder import RunFolder
 from tests.test_main import assert_refused
-from tests.training.test_training import DCGAN, SMALL, lines_of
+from tests.training.test_training import DCGAN, REAL_NVP, SMALL, lines_of
 
 SCORES = ["--score_samples=60", "--score_splits=3"]
 
@@ -138,6 +139,48 @@ def test_an_nll_of_the_images_that_chose_the_weights_says_so(runs, capsys):
     assert warning in capsys.readouterr().out and stored(runs / "mle", "nll-validation-best")["warnings"]
     assert main([*command, "--checkpoint=latest"]) == 0
     assert warning not in capsys.readouterr().out
+
+
+def test_the_terms_of_an_nll(runs, capsys):
+    """They add up to the stored NLL; with a picture of NICE, whose pixels they are known of."""
+    folder = runs / "mle"
+    command = ["--mode=evaluate", f"--run_dir={folder}", "--metrics=nll,nll_terms", "--num_examples=40"]
+    assert main(command) == 0
+    printed, terms = capsys.readouterr().out, stored(folder, "nll_terms-test-best")
+    means, errors = terms["total"]["means"], terms["total"]["standard_errors"]
+    nll = stored(folder, "nll-test-best")
+    np.testing.assert_allclose([means["nll"], errors["nll"]], [nll["nats"], nll["nats_standard_error"]], rtol=1e-4)
+    assert means["prior"] + means["log_scales"] + means["logit"] == pytest.approx(means["nll"])
+    assert f"{means['nll']:.2f} +- {errors['nll']:.2f}\n" in printed and "nats (40 of 250 images)" in printed
+    assert "nll_terms-test-best.png" in printed and terms["warnings"] == []
+    train = flow_gan.data.load("digits").train.images
+    never_ink = (train == 0).all(axis=0)
+    assert terms["regions"]["black"]["num_values"] == never_ink.sum() > 0
+    for term, values in terms["per_pixel"].items():
+        values = np.array(values)
+        assert values.shape == (8, 8, 1)
+        assert values.sum() == pytest.approx(means[term], rel=1e-5)
+        assert values[never_ink].sum() == pytest.approx(terms["regions"]["black"]["means"][term], rel=1e-5)
+    picture = np.asarray(PIL.Image.open(folder / "evaluation" / "nll_terms-test-best.png"))
+    assert picture.shape[1] > 1000 and picture.std() > 10
+    assert main([*command, "--split=validation"]) == 0
+    assert "these weights are those of the lowest NLL" in stored(folder, "nll_terms-validation-best")["warnings"][0]
+    capsys.readouterr()
+    refused = ["--mode=evaluate", "--metrics=nll_terms", f"--run_dir={runs / 'dcgan'}"]
+    assert_refused(refused, "--metrics=nll_terms needs a likelihood, which --model_type=dcgan has not", capsys)
+
+
+def test_the_terms_of_no_per_image_likelihood_say_so(tmp_path):
+    """Once, and without a picture: they are a Real-NVP's."""
+    settings = SMALL | REAL_NVP | {"batch_norm_adaptive": 0, "n_critic": 0, "num_examples": 20}
+    config = flow_gan.config.Config(**settings)
+    dataset = training.load_data(config)
+    model = training.build.build_model(training.build.resolve(config, dataset.image_shape), dataset.levels)
+    run = Run(config, dataset, model, RunFolder(tmp_path / "run", config))
+    assert measure(run, "nll_terms").count("no per-image likelihood") == 1
+    (file,) = (tmp_path / "run" / "evaluation").iterdir()
+    terms = stored(tmp_path / "run", file.stem)
+    assert len(terms["warnings"]) == 1 and terms["per_pixel"] is None and terms["regions"] == {}
 
 
 def test_reestimated_moving_averages(runs, capsys):
@@ -311,7 +354,7 @@ def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--metrics=nll,beauty"], "--metrics='beauty' is unknown; expected one of: nll, nll_reestimated, scores"),
+        (["--metrics=nll,beauty"], "--metrics='beauty' is unknown; expected one of: nll, nll_reestimated, nll_terms"),
         (["--metrics="], "--metrics='' is unknown"),
         (["--num_examples=251"], "--num_examples=251, but there are 250 test images"),
         (["--metrics=ais", "--ais_images=300"], "--ais_images=300, but there are 250 test images"),

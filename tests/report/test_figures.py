@@ -44,6 +44,21 @@ def test_score_curves(tmp_path):
     assert looks_like_a_figure(tmp_path / "s.png")
 
 
+def test_pixel_maps(tmp_path, drawn):
+    """Each map by its own colours, with a bar; what is not finite has none."""
+    one, other = np.arange(12.0).reshape(3, 4), np.full((3, 4), np.nan)
+    other[0, :2] = -5.0, 7.0
+    none = np.full((3, 4), np.inf)
+    figures.pixel_maps(tmp_path / "m.png", {"one": one, "other": other, "none": none}, "nats per pixel")
+    assert looks_like_a_figure(tmp_path / "m.png")
+    maps = {axes.get_title(): axes.images[0] for axes in drawn[0].axes if axes.images}
+    assert list(maps) == ["one", "other", "none"]
+    np.testing.assert_array_equal(maps["one"].get_array(), one)
+    assert maps["one"].get_clim() == (0, 11) and maps["other"].get_clim() == (-5, 7)
+    assert maps["other"].get_array().mask.sum() == 10
+    assert [axes.get_ylabel() for axes in drawn[0].axes].count("nats per pixel") == 3
+
+
 def test_singular_values(tmp_path, drawn):
     figures.singular_value_cdf(tmp_path / "s.png", {"mle": np.ones((2, 3)), "adv": [[1e-12, 0.0, 1.0]]})
     assert looks_like_a_figure(tmp_path / "s.png")
