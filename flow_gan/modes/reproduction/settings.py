@@ -119,7 +119,7 @@ _SMALL_DCGAN = {"filters": 16, "df_dim": 16, "batch_size": 32}
 # What trains well in hours of two cores, found by the tries of docs/recipes.md; the original commands take weeks there.
 _ANNEALED = {"lr_schedule": "cosine", "warmup_steps": 50}
 _SHORT_MNIST = {
-    "mle": {"learning_rate": 3e-4, "log_scale_rate": 10.0, **_ANNEALED},
+    "mle": {"learning_rate": 3e-4, "log_scale_rate": 10.0, **_ANNEALED, "warmup_steps": 100},
     "adv": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16},
     "hybrid": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, "log_scale_rate": 10.0, **_ANNEALED},
 }
@@ -212,11 +212,11 @@ SCALES = {
         ),
         "small": Scale(
             steps={
-                **{"mle": 3500, "adv": 1800, "hybrid": 1000, "dcgan_wgan": 1000, "dcgan_ce": 1000},
+                **{"mle": 3000, "adv": 1800, "hybrid": 1000, "dcgan_wgan": 600, "dcgan_ce": 600},
                 **{"sweep": 150, "ablation": 300},
             },
             num_seeds=1,
-            eval_every=60,
+            eval_every=50,
             score_every=1,
             evaluation=_measures(2000, 5, 2, 100, 2),
             of_metric=_FEW,
