@@ -101,7 +101,9 @@ def test_settings_of_an_objective():
     plan = make_plan(configured(), "folder", dataclasses.replace(ABSURD, of_objective=own))
     rates = {role: plan.training(role).config.learning_rate for role in ("mle", "adv", "adv_column", "lambda_1")}
     assert rates == {"mle": 1e-3, "adv": 0.5, "adv_column": 0.5, "lambda_1": 1e-3}
-    assert plan.training("lambda_1").config.df_dim == plan.training("hybrid").config.df_dim == 3
+    # Those of the trade-off differ by the objective alone: its ends, too, have the hybrid's.
+    sweep = [plan.training(role).config for role in ("lambda_1", "sweep_adv", "sweep_mle")]
+    assert [config.df_dim for config in sweep] == [3, 3, 3] and sweep[1].learning_rate == 1e-3
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_hours_of_a_scale(dataset, scale, hours):
 
 def test_tiny_is_tiny():
     plan = make_plan(configured(), "folder")
-    assert len(plan.trainings) == 13 and len(plan.seeds) == 1 and plan.scale.evaluation["ais_images"] == 10
+    assert len(plan.trainings) == 15 and len(plan.seeds) == 1 and plan.scale.evaluation["ais_images"] == 10
     assert all(training.seconds <= 60 for training in plan.trainings)
     assert sum(stage.seconds for stage in (*plan.trainings, *plan.stages)) < 25 * 60
 
@@ -130,7 +132,7 @@ def test_curves_have_points_enough_for_a_trend(dataset, scale):
 
 def test_seeds():
     plan = make_plan(configured(num_seeds=2, seed=7), "folder")
-    assert plan.seeds == (7, 8) and len(plan.trainings) == 26
+    assert plan.seeds == (7, 8) and len(plan.trainings) == 30
     assert {training.config.seed for training in plan.trainings} == {7, 8}
 
 

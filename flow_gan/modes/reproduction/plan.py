@@ -200,16 +200,16 @@ def warm_started(dataset):
 def _roles(dataset, scale):
     """Yield (role, settings, steps) of one seed; those that others start from come first."""
 
-    def flow(objective, like_reg=None):
+    def flow(objective, like_reg=None, recipe=None):
         own = settings.flow_settings(dataset, objective, like_reg)
-        return own | scale.flow | scale.of_objective.get(objective, {})
+        return own | scale.flow | scale.of_objective.get(recipe or objective, {})
 
     for role in FLOWS:
         yield role, flow(role), scale.steps[role]
     for role in IMPLICIT:
         yield role, settings.implicit_settings(dataset, role) | scale.implicit, scale.steps[role]
     for end in ("mle", "adv"):
-        yield f"sweep_{end}", flow(end), scale.steps["sweep"]
+        yield f"sweep_{end}", flow(end, recipe="hybrid"), scale.steps["sweep"]
     for value in _lambdas(dataset):
         yield lambda_role(value), flow("hybrid", value), scale.steps["sweep"]
     for role, change in ABLATIONS.items():
