@@ -11,7 +11,7 @@ from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstru
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.sampling import Sampler
 from flow_gan.evaluation.scores import SampleScores, make_reference, score_samples
-from flow_gan.evaluation.statistics import mean_and_error, resampled
+from flow_gan.evaluation.statistics import mean_and_error, resampled, with_error
 
 __all__ = [
     "AIS",
@@ -42,4 +42,5 @@ __all__ = [
     "score_samples",
     "search_bandwidth",
     "temperatures",
+    "with_error",
 ]

@@ -91,6 +91,9 @@ def _objectives_table(runs, dataset):
                 f"{stated[1]:.2f}" if stated else _UNKNOWN,
             ]
         )
+    ceilings = [run.result("scores")["test_images"] for run in runs if "test_images" in (run.result("scores") or {})]
+    if ceilings:
+        rows.append(["real test images", _UNKNOWN, _figure(ceilings[0], name, f"{name}_std", 3), *[_UNKNOWN] * 5])
     label = score_label(dataset)
     header = ["run", "objective", label, "weights", f"{runs[0].config.split} NLL ({unit})", "weights"]
     header += [f"paper's {label}", f"paper's NLL ({unit})"]

@@ -278,8 +278,16 @@ def make_scorer(config, dataset):
 
 
 def _scores(run):
-    scores = make_judge(run.config, run.dataset)(run.samples(run.config.score_samples))
-    return str(scores), scores.to_dict()
+    """The scores of samples, and those of as many test images, which are as good as samples can be."""
+    judge = make_judge(run.config, run.dataset)
+    scores = judge(run.samples(run.config.score_samples))
+    count = min(run.config.score_samples, len(run.dataset.test))
+    ceiling = judge(data.fixed_sample(run.dataset.test.images, count)[np.arange(count)])
+    name = score_name(run.dataset)
+    value = evaluation.with_error(getattr(ceiling, name), getattr(ceiling, f"{name}_std"), 3)
+    text = f"{scores}\n{count} test images have a {score_label(run.dataset)} of {value} and an FID of {ceiling.fid:.3f}"
+    of_test = {part: getattr(ceiling, part) for part in _SCORED} | {"num_images": count}
+    return text, scores.to_dict() | {"test_images": of_test}
 
 
 def _gmm(run):

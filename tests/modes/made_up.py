@@ -119,6 +119,12 @@ def result_of(metric, nll, score, size, levels):
                 "classifier": "judge",
                 "classifier_test_accuracy": 0.9,
                 "note": "note",
+                "test_images": {
+                    "mode_score": 9.9,
+                    "mode_score_std": 0.1,
+                    "inception_score": 9.8,
+                    "inception_score_std": 0.1,
+                },
             },
         }
     if metric == "gmm":

@@ -79,6 +79,11 @@ def test_scores_during_training(runs):
     fresh = evaluation.Sampler(model.generator).draw(60, config.seed)
     np.testing.assert_allclose(make_judge(config, dataset)(fresh).mode_score, again["mode_score"], rtol=1e-5)
     assert abs(again["mode_score"] - scores[best]) > 1e-4
+    # The ceiling: as many real test images by the same classifier.
+    real = make_judge(config, dataset)(flow_gan.data.fixed_sample(dataset.test.images, 60)[np.arange(60)])
+    assert again["test_images"]["num_images"] == 60
+    np.testing.assert_allclose(again["test_images"]["mode_score"], real.mode_score, rtol=1e-5)
+    np.testing.assert_allclose(again["test_images"]["fid"], real.fid, rtol=1e-3)
     assert at_the_end["mode_score"] == pytest.approx(again["mode_score"], rel=1e-5) and at_the_end["step"] == best
 
 

@@ -103,6 +103,15 @@ class Context:
         marked = bool(self.findings.warnings(role, "scores", checkpoint))
         return cell(self.scored(role, checkpoint), 2, marked)
 
+    def ceiling_cell(self):
+        """Return the `Cell` of the score of real test images by the same classifier, empty if none is stored."""
+        name = score_name(self.dataset)
+        for role in NAMES:
+            result = self.findings.result(role, "scores")
+            if result and "test_images" in result:
+                return Cell(result["test_images"][name], result["test_images"][f"{name}_std"], 2)
+        return Cell()
+
     def first_seed_warnings(self, role, metric):
         """Return what stands against a measure that is of the first seed alone, sentences."""
         return self.findings.warnings(role, metric, seeds=self.findings.plan.seeds[:1])

@@ -27,6 +27,7 @@ def objectives(context):
         stated = [Cell(value) for value in published[role]] if has_nll else [Cell(), Cell()]
         nll = context.nll_cell(role) if has_nll else "none"
         rows.append([context.roles[role], context.score_cell(role), nll, *stated])
+    rows.append(["Real test images", context.ceiling_cell(), "–", Cell(), Cell()])
     label = context.score
     header = ["Objective", f"Best {label}", f"Test NLL ({context.unit})", f"Paper: {label}", "Paper: test NLL"]
     seeds = context.findings.plan.seeds
