@@ -1,4 +1,4 @@
-"""The four experiments that the paper did not make, in process and small: their tables, and that nothing is made twice."""
+"""The four experiments that the paper did not make, in process and small: their tables; nothing is made twice."""
 
 import json
 
@@ -47,12 +47,14 @@ def check_tables(folder):
     assert same["Test NLL (nats)"]["value"] == adv != again
     change = [row["Test NLL (nats), minus ADV"]["value"] for row in repaired[1:]]
     assert change == pytest.approx([nll - adv for nll in (again, *after)], abs=1e-3)
-    assert after[len(steps) - 1] < after[0] < adv, "MLE steps lower the NLL, more of them further"
+    assert after[len(steps) - 1] < adv, "MLE lowers the NLL"
     assert repaired[1]["MODE score, minus ADV"]["value"] == 0
 
     mle, warm, scratch, gain = table(folder, "warm_start", "warm-start")
-    assert mle["Steps"]["value"] == warm["Steps"]["value"] == 6 < scratch["Steps"]["value"] <= 12
-    assert 0 < mle["Seconds"]["value"] < warm["Seconds"]["value"]
+    assert mle["Steps"]["value"] == warm["Steps"]["value"] == 6
+    of_mle, of_both = (row["Seconds"]["value"] for row in (mle, warm))
+    assert 0 < of_mle < of_both and scratch["Seconds"]["value"] > 0
+    assert scratch["Steps"]["value"] == 6 + round(6 * of_mle / (of_both - of_mle))
     expected = warm["Test NLL (nats)"]["value"] - scratch["Test NLL (nats)"]["value"]
     assert gain["Test NLL (nats)"]["value"] == pytest.approx(expected, abs=1e-3)
 
@@ -79,13 +81,13 @@ def check_tables(folder):
 
 
 def test_experiments_and_that_nothing_is_made_twice(tmp_path, monkeypatch, capsys):
-    """With one critic update a step, which traces sooner, and fewer ways and steps of the repair."""
+    """With one critic update a step, which traces sooner, and fewer critics and ways and steps of the repair."""
     flow = lab.Lab.flow
     monkeypatch.setattr(
         lab.Lab, "flow", lambda *args: flow(*args) | ({} if args[1] == "mle" else {"n_critic": 1, "df_dim": 4})
     )
     monkeypatch.setattr(critics, "CRITICS", (("mnist", 8), ("dcgan", 16)))
-    monkeypatch.setattr(repair, "STEPS", (1, 100, 300))
+    monkeypatch.setattr(repair, "STEPS", (300,))
     monkeypatch.setattr(repair, "LAMBDAS", (0.1,))
     assert make_all(tmp_path) == 0
     printed = capsys.readouterr().out
@@ -101,7 +103,7 @@ def test_experiments_and_that_nothing_is_made_twice(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(lab, "measure", refuse)
     assert make_all(tmp_path) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if ", seed 0: " in line]
-    assert len(lines) > 15 and all(line.endswith("made already") for line in lines)
+    assert len(lines) > 10 and all(line.endswith("made already") for line in lines)
     assert all(path.read_text(encoding="utf-8") == text for path, text in stored.items())
 
 

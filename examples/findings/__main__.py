@@ -7,7 +7,7 @@ import sys
 from absl import flags
 
 from examples.findings import critics, repair, tables, terms, warm_start
-from examples.findings.lab import RECIPES, Lab
+from examples.findings.lab import DATASETS, Lab
 from flow_gan import command_line
 from flow_gan.errors import UserError, check_choice, check_tensorflow_path, home_expanded
 from flow_gan.training import Stopped
@@ -96,7 +96,7 @@ def _parse(argv):
 def _lab(given):
     """Return the `Lab` that the flags ask for."""
     check_choice("--experiment", given["experiment"], (*EXPERIMENTS, "all"))
-    check_choice("--dataset", given["dataset"], tuple(RECIPES))
+    check_choice("--dataset", given["dataset"], DATASETS)
     num_seeds = NUM_SEEDS[given["dataset"]] if given["num_seeds"] is None else given["num_seeds"]
     if num_seeds < 1:
         raise UserError(f"--num_seeds={num_seeds}; expected 1 or more")

@@ -18,8 +18,11 @@ from flow_gan.modes.completed import open_run
 from flow_gan.modes.reproduction.settings import SCALES, flow_settings
 from flow_gan.training.run_folder import RunFolder
 
-# The scale of --mode=reproduce whose recipes and steps are taken.
-RECIPES = {"digits": "tiny", "mnist": "small"}
+# MNIST has the recipes of --mode=reproduce --scale=small, the digits the settings of their presets.
+_SMALL_MNIST = SCALES["mnist"]["small"]
+_RECIPES = {"digits": {}, "mnist": _SMALL_MNIST.of_objective}
+_STEPS = {"digits": dict.fromkeys(("mle", "adv", "hybrid"), 600), "mnist": _SMALL_MNIST.steps}
+DATASETS = tuple(_STEPS)
 # Lambda of the hybrids where an experiment does not vary it.
 HYBRID_LAMBDA = {"digits": 0.1, "mnist": 0.02}
 _EVALUATION = {"score_samples": 5000, "score_splits": 10}
@@ -81,13 +84,12 @@ class Lab:
         return training.load_data(Config(dataset=self.dataset, data_dir=self.data_dir))
 
     def flow(self, objective: str, like_reg: float | None = None) -> dict:
-        """Return the settings of a flow, see `flow_settings`, by the recipe for the data set."""
-        recipe = SCALES[self.dataset][RECIPES[self.dataset]]
-        return flow_settings(self.dataset, objective, like_reg) | recipe.flow | recipe.of_objective.get(objective, {})
+        """Return the settings of a flow, see `flow_settings`, with the recipe for the data set."""
+        return flow_settings(self.dataset, objective, like_reg) | _RECIPES[self.dataset].get(objective, {})
 
     def recipe_steps(self, objective: str) -> int:
         """Return the recipe's number of steps, scaled; 2 at least, for a step to be timed."""
-        return self.steps(SCALES[self.dataset][RECIPES[self.dataset]].steps[objective], 2)
+        return self.steps(_STEPS[self.dataset][objective], 2)
 
     def steps(self, count: float, lowest: int = 1) -> int:
         """Return a number of steps, scaled."""

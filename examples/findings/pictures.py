@@ -30,6 +30,7 @@ def score_against_nll(path, curves):
     axes.set_xscale("symlog", linthresh=1.0)
     axes.set_xlabel(f"test NLL above the lowest, {lowest:.2f} (nats); lower is better")
     axes.set_ylabel("MODE score, higher is better")
+    axes.margins(x=0.12)
     axes.grid(alpha=0.3)
     for name, curve in points.items():
         x, y = [nll.number - lowest for _, nll, _ in curve], [score.number for *_, score in curve]

@@ -22,8 +22,8 @@ def counts(lab):
 
 
 def mle(lab, seed, steps):
-    """Return MLE from ADV's weights, a `Trial`."""
-    settings = lab.flow("mle") | _CONTINUED
+    """Return MLE from ADV's weights, a `Trial`, with the hybrids' settings, from which it differs by the objective."""
+    settings = lab.flow("hybrid", 1.0) | _CONTINUED | {"n_critic": 0}
     return Trial(f"repair_mle_{steps}", "MLE from ADV", seed, settings, steps, source=adv(lab, seed))
 
 

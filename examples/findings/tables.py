@@ -72,7 +72,8 @@ def write(stem: pathlib.Path, tables: list, about: dict):
     write_json(stem.with_name(f"{stem.name}.json"), about | {table.key: table.to_dict() for table in tables})
     parts = []
     for table in tables:
-        rows = [[str(cell) for cell in row] for row in table.rows]
-        parts += [f"**{table.title}**", markdown(table.header, rows), "\n".join(table.notes)]
+        # A bar ends a cell of Markdown.
+        header, *rows = [[str(cell).replace("|", "\\|") for cell in row] for row in (table.header, *table.rows)]
+        parts += [f"**{table.title}**", markdown(header, rows), *table.notes]
     parts.append(f"![{tables[0].title}]({stem.name}.png)")
     write_whole(stem.with_name(f"{stem.name}.md"), "\n\n".join(parts) + "\n")

@@ -44,14 +44,18 @@ def report(lab):
         for name in found
         for place, label in PLACES.items()
     ]
-    notes = ["The terms of a row add up to its NLL, in the mean over test images.", tables.spread(lab)]
+    # An image's terms go together, and with those of other models: their errors over images are no errors of sums and
+    # differences.
+    several = lab.num_seeds > 1
+    notes = ["The terms of a row add up to its NLL, in the mean over test images."]
+    notes.append(tables.spread(lab) if several else "Latest weights, one seed.")
     terms = Table("terms", f"The terms of the NLL, {lab.dataset}", header, rows, notes)
     rows = [
         [label, *(tables.minus(found["ADV"][place, term], found["MLE"][place, term]) for term in TERMS)]
         for place, label in PLACES.items()
     ]
     title = f"ADV minus MLE, {lab.dataset}"
-    differences = Table("terms-differences", title, header[1:], rows, [tables.paired(lab)])
+    differences = Table("terms-differences", title, header[1:], rows, [tables.paired(lab)] if several else [])
     bars = {
         name: [_number(values["all", term], found["MLE"]["all", term]) for term in TERMS]
         for name, values in found.items()
@@ -69,17 +73,14 @@ def _terms(lab, trials_of_seeds):
 
 
 def _of_result(result):
-    """Return {(place, term): `Value`} of one run; the error of the others is not known."""
+    """Return {(place, term): `Value`} of one run."""
     values = {(place, term): Value() for place in PLACES for term in TERMS}
-    if result is None:
-        return values
-    parts = {"all": result["total"], "black": result["regions"]["black"]}
-    for term in TERMS:
-        for place, sums in parts.items():
-            values[place, term] = Value(sums["means"][term], sums["standard_errors"][term])
-        everything, black = values["all", term], values["black", term]
-        if everything.is_known and black.is_known:
-            values["others", term] = Value(everything.number - black.number)
+    if result is not None:
+        everything, black = result["total"]["means"], result["regions"]["black"]["means"]
+        for term in TERMS:
+            values["all", term], values["black", term] = Value(everything[term]), Value(black[term])
+            if None not in (everything[term], black[term]):
+                values["others", term] = Value(everything[term] - black[term])
     return values
 
 
