@@ -6,8 +6,9 @@ import pytest
 
 from examples.findings import critics, lab, repair
 from examples.findings.__main__ import EXPERIMENTS, main
-from flow_gan import training
+from flow_gan import config, training
 from tests.modes.test_modes import judge
+from tests.training.same_run import lines_of
 
 FLAGS = ["--experiment=all", "--dataset=digits", "--num_seeds=1", "--scale_steps=0.01"]
 
@@ -48,7 +49,11 @@ def check_tables(folder):
     change = [row["Test NLL (nats), minus ADV"]["value"] for row in repaired[1:]]
     assert change == pytest.approx([nll - adv for nll in (again, *after)], abs=1e-3)
     assert after[len(steps) - 1] < adv, "MLE lowers the NLL"
-    assert repaired[1]["MODE score, minus ADV"]["value"] == 0
+    [folder_of_adv] = (folder / "runs" / "digits_x0.01").glob("adv_dcgan16-*")
+    for label, row in (("", repaired[0]), ("scores_reestimated/", repaired[1])):
+        path = folder_of_adv / f"{label}evaluation" / "scores-test-latest.json"
+        score = json.loads(path.read_text(encoding="utf-8"))["mode_score"]
+        assert row["MODE score"]["value"] == score
 
     mle, warm, scratch, gain = table(folder, "warm_start", "warm-start")
     assert mle["Steps"]["value"] == warm["Steps"]["value"] == 6
@@ -105,6 +110,22 @@ def test_experiments_and_that_nothing_is_made_twice(tmp_path, monkeypatch, capsy
     lines = [line for line in capsys.readouterr().out.splitlines() if ", seed 0: " in line]
     assert len(lines) > 10 and all(line.endswith("made already") for line in lines)
     assert all(path.read_text(encoding="utf-8") == text for path, text in stored.items())
+
+    monkeypatch.setattr(lab.Lab, "flow", lambda *args: {"learning_rate": 0.5})
+    assert make_all(tmp_path) == 2
+    error = capsys.readouterr().err
+    assert "digits_x0.01/adv_mnist8-seed0 is a run of other settings than those of ADV" in error and "0.5" in error
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path, capsys):
+    place = lab.Lab("digits", None, tmp_path, 1)
+    trial = lab.Trial("mle", "MLE", 0, {"n_critic": 0, "hidden_layers": 8, "no_of_layers": 0}, 4, ("nll",))
+    training.train(config.Config(**trial.settings, run_dir=str(place.folder(trial)), max_steps=2, eval_every=2))
+    assert not place.is_trained(trial) and place.result(trial, "nll") is None
+    place.make(trial)
+    assert place.is_trained(trial) and place.result(trial, "nll")["step"] == 4
+    assert [line["step"] for line in lines_of(place.folder(trial))] == [1, 2, 3, 4]
+    assert place.seconds_per_step(trial) > 0
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The runs of the experiments: each made and measured once, and found again."""
 
+import contextlib
 import dataclasses
 import functools
 import gc
@@ -12,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from flow_gan import data, training
 from flow_gan.config import Config
-from flow_gan.errors import NotFiniteError
+from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.modes import Run, effective_config, measure
 from flow_gan.modes.completed import open_run
 from flow_gan.modes.reproduction.settings import SCALES, flow_settings
@@ -25,6 +26,9 @@ _STEPS = {"digits": dict.fromkeys(("mle", "adv", "hybrid"), 600), "mnist": _SMAL
 DATASETS = tuple(_STEPS)
 # Lambda of the hybrids where an experiment does not vary it.
 HYBRID_LAMBDA = {"digits": 0.1, "mnist": 0.02}
+# The scores of what the flow samples with the averages of `nll_reestimated`. The package has no such measure; results
+# lie in a folder of that name in the run's.
+SCORES_REESTIMATED = "scores_reestimated"
 _EVALUATION = {"score_samples": 5000, "score_splits": 10}
 _RECORDED = "optimizer/learning rate"
 
@@ -39,7 +43,7 @@ class Trial:
       seed: int.
       settings: {setting: value} of the training.
       steps: int, generator updates.
-      metrics: tuple of `config.METRICS`.
+      metrics: tuple of `config.METRICS` and `SCORES_REESTIMATED`.
       source: `Trial` from whose latest weights it starts, or None.
     """
 
@@ -107,10 +111,16 @@ class Lab:
         """Return the stored result of a trial, None if there is none; of no trial, None."""
         if trial is None or not self.is_trained(trial):
             return None
-        return self._open(trial).result(metric, "latest")
+        run, own = self._measured(trial, metric)
+        return run.result(own, "latest")
 
     def make(self, trial: Trial):
-        """Train and measure what is not there yet. Numbers that are not finite end this trial alone, in words."""
+        """Train and measure what is not there yet. Numbers that are not finite end this trial alone, in words.
+
+        Raises:
+          UserError: its folder has a run of other settings.
+        """
+        config = self._config(trial)
         missing = [metric for metric in trial.metrics if self.result(trial, metric) is None]
         if not missing:
             print(f"{trial}: made already", flush=True)
@@ -121,7 +131,7 @@ class Lab:
         print(f"{trial}: {self.folder(trial)}", flush=True)
         try:
             if not self.is_trained(trial):
-                self._train(trial)
+                training.train(config)
             self._measure(trial, missing)
         except NotFiniteError as error:
             print(f"{trial}: {error}", flush=True)
@@ -139,25 +149,41 @@ class Lab:
         pairs = itertools.pairwise(events.Tensors(_RECORDED))
         return statistics.median((b.wall_time - a.wall_time) / (b.step - a.step) for a, b in pairs)
 
-    def _train(self, trial):
+    def _config(self, trial):
+        """Return the configuration that makes the trial's run, or goes on with it."""
         folder = self.folder(trial)
-        where = {"run_dir": str(folder), "data_dir": self.data_dir}
-        if (folder / "config.json").exists():
-            training.train(effective_config(where | {"mode": "train", "resume": True}))
-            return
-        source = {}
-        if trial.source is not None:
-            source = {"init_from_run": str(self.folder(trial.source)), "checkpoint": "latest"}
-        often = {"eval_every": max(trial.steps // 5, 1), "log_every": max(min(50, trial.steps // 20), 1)}
-        own = trial.settings | {"seed": trial.seed, "max_steps": trial.steps}
-        training.train(Config(**own, **where, **source, **often))
+        own = trial.settings | {"seed": trial.seed, "max_steps": trial.steps, "data_dir": self.data_dir}
+        own |= {"eval_every": max(trial.steps // 5, 1), "log_every": max(min(50, trial.steps // 20), 1)}
+        own |= {"run_dir": str(folder)}
+        if not (folder / "config.json").exists():
+            if trial.source is not None:
+                own |= {"init_from_run": str(self.folder(trial.source)), "checkpoint": "latest"}
+            return Config(**own)
+        try:
+            return effective_config(own | {"mode": "train", "resume": True})
+        except UserError as error:
+            raise UserError(
+                f"{folder} is a run of other settings than those of {trial} ({error}); expected another --runs_dir, or "
+                "that folder removed"
+            ) from error
 
     def _measure(self, trial, metrics):
-        run = self._open(trial)
-        config = run.configured("nll", "latest")
-        model, _ = training.load_model(config, self.images.levels)
+        model, _ = training.load_model(self._open(trial).configured("nll", "latest"), self.images.levels)
         for metric in metrics:
-            print(measure(Run(config, self.images, model, RunFolder(self.folder(trial), config)), metric), flush=True)
+            run, own = self._measured(trial, metric)
+            averages = contextlib.nullcontext()
+            if metric == SCORES_REESTIMATED:
+                averages = training.reestimated_moving_averages(model, self.images.train.images, run.config.batch_size)
+            with averages:
+                print(measure(Run(run.configured(own, "latest"), self.images, model, run.folder), own), flush=True)
+
+    def _measured(self, trial, metric):
+        """Return the `CompletedRun` that keeps a measure, and the package's name of the measure."""
+        run = self._open(trial)
+        if metric != SCORES_REESTIMATED:
+            return run, metric
+        config = dataclasses.replace(run.config, checkpoint_dir=str(run.folder.checkpoints))
+        return dataclasses.replace(run, config=config, folder=RunFolder(run.folder.path / metric, config)), "scores"
 
     def _open(self, trial):
         settings = _EVALUATION | {"data_dir": self.data_dir, "classifier_dir": str(self.runs_dir / "classifiers")}

@@ -28,20 +28,24 @@ def paired(lab) -> str:
     )
 
 
-def nll(lab, trials, metric="nll") -> Value:
-    """Return the test NLL of a trial's seeds in nats."""
-    results = [lab.result(trial, metric) for trial in trials]
-    return over_seeds(
-        [over_images(r["nats"], r["nats_standard_error"], r["nats_per_image"]) if r else Value() for r in results]
-    )
+def scored(lab, trials, nll="nll", scores="scores") -> dict:
+    """Return {measure: `Value`} of the trials of all seeds, the measures of `HEADER`.
 
-
-def scored(lab, trials) -> dict:
-    """Return {measure: `Value`} of a trial's seeds, the measures of `HEADER`."""
-    results = [lab.result(trial, "scores") for trial in trials]
-    mode = [over_splits(r["mode_score"], r["mode_score_std"], r["splits"]) if r else Value() for r in results]
-    fid = [Value(r["fid"]) if r else Value() for r in results]
-    return {"NLL": nll(lab, trials), "MODE score": over_seeds(mode), "FID": over_seeds(fid)}
+    Args:
+      lab: `Lab`.
+      trials: list of `Trial` or None, one for each seed.
+      nll, scores: str, the metrics that are read.
+    """
+    nlls = [lab.result(trial, nll) for trial in trials]
+    judged = [lab.result(trial, scores) for trial in trials]
+    found = {
+        "NLL": [over_images(r["nats"], r["nats_standard_error"], r["nats_per_image"]) if r else Value() for r in nlls],
+        "MODE score": [
+            over_splits(r["mode_score"], r["mode_score_std"], r["splits"]) if r else Value() for r in judged
+        ],
+        "FID": [Value(r["fid"]) if r else Value() for r in judged],
+    }
+    return {name: over_seeds(values) for name, values in found.items()}
 
 
 def cell(value: Value) -> Cell:
