@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from examples.findings import critics, lab, repair
+from examples.findings import critics, lab, repair, terms
 from examples.findings.__main__ import EXPERIMENTS, main
 from flow_gan import config, training
+from flow_gan.evaluation.nll_terms import TERMS
 from tests.modes.test_modes import judge
 from tests.training.same_run import lines_of
 
@@ -63,11 +64,11 @@ def check_tables(folder):
     expected = warm["Test NLL (nats)"]["value"] - scratch["Test NLL (nats)"]["value"]
     assert gain["Test NLL (nats)"]["value"] == pytest.approx(expected, abs=1e-3)
 
-    terms = table(folder, "terms", "terms")
-    by_row = {(row["Model"], row["Pixel values"]): row for row in terms}
+    of_terms = table(folder, "terms", "terms")
+    by_row = {(row["Model"], row["Pixel values"]): row for row in of_terms}
     last = f"ADV, then {steps[-1]} steps of "
     models = ["MLE", "ADV", *(f"{last}{way}" for way in ways), "hybrid from MLE", "hybrid from scratch"]
-    assert list(dict.fromkeys(row["Model"] for row in terms)) == models and len(by_row) == 3 * len(models)
+    assert list(dict.fromkeys(row["Model"] for row in of_terms)) == models and len(by_row) == 3 * len(models)
     nlls = {"MLE": mle, "ADV": repaired[0], "hybrid from MLE": warm, "hybrid from scratch": scratch}
     for model, row in nlls.items():
         found = by_row[model, "all pixel values"]
@@ -115,6 +116,42 @@ def test_experiments_and_that_nothing_is_made_twice(tmp_path, monkeypatch, capsy
     assert make_all(tmp_path) == 2
     error = capsys.readouterr().err
     assert "digits_x0.01/adv_mnist8-seed0 is a run of other settings than those of ADV" in error and "0.5" in error
+
+
+def test_several_seeds_are_compared_in_pairs(monkeypatch, tmp_path):
+    """What a seed does to all drops out of differences, and so does a seed that one of the two has not."""
+
+    def result(self, trial, metric):
+        if trial is None or (trial.seed, trial.settings.get("df_dim")) == (1, 32):
+            return None
+        nats = 100.0 * trial.seed + trial.settings.get("df_dim", 0)
+        if metric == "scores":
+            return {"mode_score": nats / 100, "mode_score_std": 0.1, "splits": 10, "fid": -nats}
+        if metric == "nll":
+            return {"nats": nats, "nats_standard_error": 1.0, "nats_per_image": [nats, nats]}
+        return {
+            "total": {"means": dict.fromkeys(TERMS, nats)},
+            "regions": {"black": {"means": dict.fromkeys(TERMS, 1.0)}},
+        }
+
+    monkeypatch.setattr(lab.Lab, "result", result)
+    place = lab.Lab("digits", None, tmp_path, 3)
+    [table], _ = critics.report(place)
+    released, *_, last = table.to_dict()["rows"]
+    assert released["Test NLL (nats)"] == {"value": 164.0, "error": 100.0, "warned": False}
+    assert released["Test NLL (nats), minus the first"] == ""
+    assert last["Test NLL (nats)"]["value"] == 132.0 and last["MODE score"]["value"] == pytest.approx(1.32)
+    for column, change in {"Test NLL (nats)": -32, "MODE score": -0.32, "FID": 32}.items():
+        found = last[f"{column}, minus the first"]
+        assert (found["value"], found["error"]) == (pytest.approx(change), pytest.approx(0, abs=1e-9))
+    assert "standard deviation over seeds 0 to 2" in table.notes[1]
+
+    models, differences = (table.to_dict()["rows"] for table in terms.report(place)[0])
+    assert models[0]["NLL, nats"] == {"value": 100.0, "error": 100.0, "warned": False}
+    assert models[-1]["NLL, nats"]["value"] is None, "no hybrid from scratch"
+    everything, black, others = (row["NLL, nats"] for row in differences)
+    assert (everything["value"], black["value"], others["value"]) == (16.0, 0.0, 16.0)
+    assert everything["error"] == others["error"] == pytest.approx(0, abs=1e-9)
 
 
 def test_a_run_that_was_stopped_goes_on(tmp_path, capsys):
