@@ -28,7 +28,7 @@ def test_style(command):
 def test_text_is_utf_8_whatever_the_locale_says():
     """What ruff's PLW1514 does not see: methods of paths whose type it cannot tell, and the output of processes."""
     found = []
-    for path in (ROOT / "flow_gan").rglob("*.py"):
+    for path in (*(ROOT / "flow_gan").rglob("*.py"), *(ROOT / "examples").rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
                 keywords = {keyword.arg for keyword in call.keywords}

@@ -1,0 +1,1 @@
+"""Four experiments that the paper did not make: python -m examples.findings --help."""
