@@ -19,7 +19,13 @@ from flow_gan.modes import reproduce
 from flow_gan.modes.evaluate import result_path
 from flow_gan.modes.reproduction.journal import Journal
 from flow_gan.modes.reproduction.plan import ABLATIONS, make_plan
-from flow_gan.modes.reproduction.settings import PAPER_LAMBDA, SCALES, flow_settings, implicit_settings
+from flow_gan.modes.reproduction.settings import (
+    IMAGE_WISE_LAMBDA,
+    PAPER_LAMBDA,
+    SCALES,
+    flow_settings,
+    implicit_settings,
+)
 from flow_gan.training.run_folder import write_json
 from tests.modes.made_up import ABSURD
 from tests.modes.test_modes import judge
@@ -52,10 +58,12 @@ def test_plan(dataset, scale):
     assert len(plan.seeds) == (3 if dataset == "digits" and scale != "tiny" else 1)
     configs = {role: plan.training(role).config for role, _ in plan.roles}
     assert (configs["mle"].objective, configs["adv"].objective) == ("mle", "adv")
-    assert configs["hybrid"].like_reg == PAPER_LAMBDA[dataset] == {"cifar10": 1.0}.get(dataset, 0.1)
+    assert PAPER_LAMBDA[dataset] == {"cifar10": 1.0}.get(dataset, 0.1)
+    own = SCALES[dataset][scale].hybrid_lambda
+    assert configs["hybrid"].like_reg == (PAPER_LAMBDA[dataset] if own is None else IMAGE_WISE_LAMBDA[dataset])
     assert (configs["dcgan_wgan"].f_div, configs["dcgan_ce"].f_div) == ("wgan", "ce")
     # The trade-off: six values of lambda or more, the paper's among them, between two ends trained as long.
-    assert len(plan.lambdas) >= 6 and PAPER_LAMBDA[dataset] in plan.lambdas
+    assert len(plan.lambdas) >= 6 and {PAPER_LAMBDA[dataset], configs["hybrid"].like_reg} <= {*plan.lambdas}
     sweep = [configs[role] for role in ("sweep_mle", "sweep_adv", *(f"lambda_{v:g}" for v in plan.lambdas))]
     assert len({config.max_steps for config in sweep}) == 1
     assert [config.like_reg for config in sweep[2:]] == list(plan.lambdas)
@@ -96,6 +104,12 @@ def test_warm_starts(tmp_path, stand_ins):
     assert stand_ins.count("train") == 16
 
 
+def test_the_paper_s_lambda_under_the_penalty_on_the_whole_gradient():
+    for dataset, (width, channels) in {"digits": (8, 1), "mnist": (28, 1), "cifar10": (32, 3)}.items():
+        exact = PAPER_LAMBDA[dataset] / (width * channels) ** 0.5
+        assert IMAGE_WISE_LAMBDA[dataset] == pytest.approx(exact, rel=0.03)
+
+
 def test_settings_of_an_objective():
     own = {"adv": {"learning_rate": 0.5}, "hybrid": {"df_dim": 3}}
     plan = make_plan(configured(), "folder", dataclasses.replace(ABSURD, of_objective=own))
@@ -118,7 +132,7 @@ def test_hours_of_a_scale(dataset, scale, hours):
 
 def test_tiny_is_tiny():
     plan = make_plan(configured(), "folder")
-    assert len(plan.trainings) == 15 and len(plan.seeds) == 1 and plan.scale.evaluation["ais_images"] == 10
+    assert len(plan.trainings) == 16 and len(plan.seeds) == 1 and plan.scale.evaluation["ais_images"] == 10
     assert all(training.seconds <= 60 for training in plan.trainings)
     assert sum(stage.seconds for stage in (*plan.trainings, *plan.stages)) < 25 * 60
 
@@ -132,7 +146,7 @@ def test_curves_have_points_enough_for_a_trend(dataset, scale):
 
 def test_seeds():
     plan = make_plan(configured(num_seeds=2, seed=7), "folder")
-    assert plan.seeds == (7, 8) and len(plan.trainings) == 30
+    assert plan.seeds == (7, 8) and len(plan.trainings) == 32
     assert {training.config.seed for training in plan.trainings} == {7, 8}
 
 

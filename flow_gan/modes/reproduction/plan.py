@@ -178,23 +178,27 @@ def make_plan(config, folder, scale=None):
     roles, trainings = {}, {}
     for seed in seeds:
         for role, own, steps in _roles(config.dataset, scale):
-            if scale.warm_start and role in warm_started(config.dataset):
+            if scale.warm_start and role in warm_started(config.dataset, scale):
                 own = own | {"init_from_run": roles["mle", seed].config.run_dir, "checkpoint": "best"}
             training = _training(config, folder, scale, role, own, steps, seed)
             # Where a training of the trade-off has a main one's settings, it is that one.
             roles[role, seed] = trainings.setdefault(training.key.split("-")[-1], training)
-    lambdas = tuple(_lambdas(config.dataset))
+    lambdas = tuple(_lambdas(config.dataset, scale))
     made = tuple(trainings.values())
     return Plan(config, scale, seeds, lambdas, roles, made, tuple(_stages(config, scale, roles, seeds, lambdas)))
 
 
-def _lambdas(dataset):
-    return sorted({*settings.LAMBDAS, settings.PAPER_LAMBDA[dataset]})
+def _hybrid_lambda(dataset, scale):
+    return settings.PAPER_LAMBDA[dataset] if scale.hybrid_lambda is None else scale.hybrid_lambda
 
 
-def warm_started(dataset):
+def _lambdas(dataset, scale):
+    return sorted({*settings.LAMBDAS, settings.PAPER_LAMBDA[dataset], _hybrid_lambda(dataset, scale)})
+
+
+def warm_started(dataset, scale):
     """Return the roles that start from the MLE flow of their seed where the scale says so: hybrid and trade-off."""
-    return {"hybrid", "sweep_mle", "sweep_adv", *map(lambda_role, _lambdas(dataset))}
+    return {"hybrid", "sweep_mle", "sweep_adv", *map(lambda_role, _lambdas(dataset, scale))}
 
 
 def _roles(dataset, scale):
@@ -205,12 +209,12 @@ def _roles(dataset, scale):
         return own | scale.flow | scale.of_objective.get(recipe or objective, {})
 
     for role in FLOWS:
-        yield role, flow(role), scale.steps[role]
+        yield role, flow(role, _hybrid_lambda(dataset, scale)), scale.steps[role]
     for role in IMPLICIT:
         yield role, settings.implicit_settings(dataset, role) | scale.implicit, scale.steps[role]
     for end in ("mle", "adv"):
         yield f"sweep_{end}", flow(end, recipe="hybrid"), scale.steps["sweep"]
-    for value in _lambdas(dataset):
+    for value in _lambdas(dataset, scale):
         yield lambda_role(value), flow("hybrid", value), scale.steps["sweep"]
     for role, change in ABLATIONS.items():
         yield role, flow("adv") | change, scale.steps["ablation"]

@@ -64,7 +64,7 @@ class Context:
     @property
     def roles(self):
         """{role: name for people} of the models of tables and figures."""
-        hybrid = f"Hybrid (λ = {settings.PAPER_LAMBDA[self.findings.plan.config.dataset]:g})"
+        hybrid = f"Hybrid (λ = {self.findings.plan.training('hybrid').config.like_reg:g})"
         return NAMES | {"hybrid": hybrid}
 
     def nlls(self, role, checkpoint=None, metric="nll"):
@@ -237,6 +237,13 @@ def differences(context):
     if plan.scale.of_objective:
         lines.append(
             "Rates, schedules and critics are those that train well in hours of two cores, not the original commands'."
+        )
+    paper, ours = settings.PAPER_LAMBDA[plan.config.dataset], plan.training("hybrid").config.like_reg
+    if ours != paper:
+        lines.append(
+            f"The hybrid has λ = {ours:g} for the paper's {paper:g}. The release's column-wise penalty allows the "
+            "critic a gradient of norm √(width × channels) on an image, the penalty on the whole gradient one of norm "
+            "1, so that by the release's penalty this is the paper's λ. The trade-off has both."
         )
     if plan.scale.warm_start:
         lines.append(
