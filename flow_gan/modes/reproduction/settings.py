@@ -9,7 +9,8 @@ import dataclasses
 # The lambda of the paper's Tables 1 and 2. The digits are taken for a small MNIST.
 PAPER_LAMBDA = {"digits": 0.1, "mnist": 0.1, "cifar10": 1.0}
 # The same over sqrt(width * channels). The release's column-wise penalty allows the critic a gradient of that norm on
-# an image, the penalty on the whole gradient one of norm 1: if the paper's numbers are the release's, so are its lambdas.
+# an image, the penalty on the whole gradient one of norm 1. If the paper's numbers are the release's, these are its
+# lambdas.
 IMAGE_WISE_LAMBDA = {"digits": 0.035, "mnist": 0.019, "cifar10": 0.1}
 # What has a number of steps of its own.
 ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep", "ablation")
