@@ -133,7 +133,10 @@ _ANNEALED = {"lr_schedule": "cosine", "warmup_steps": 50}
 _SHORT_MNIST = {
     "mle": {"learning_rate": 3e-4, "log_scale_rate": 10.0, **_ANNEALED, "warmup_steps": 100},
     "adv": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16},
-    "hybrid": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, "log_scale_rate": 10.0, **_ANNEALED},
+    "hybrid": {
+        **{"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, "log_scale_rate": 10.0, "ema_decay": 0.995},
+        **_ANNEALED,
+    },
 }
 # One rate and one schedule for all objectives, so that what differs is the objective.
 _SHORT_CIFAR10 = {
@@ -185,7 +188,7 @@ SCALES = {
         ),
         "small": Scale(
             steps={
-                **{"mle": 5000, "adv": 4000, "hybrid": 1500, "dcgan_wgan": 500, "dcgan_ce": 500},
+                **{"mle": 6000, "adv": 4000, "hybrid": 1500, "dcgan_wgan": 500, "dcgan_ce": 500},
                 **{"sweep": 300, "ablation": 1000},
             },
             num_seeds=1,
@@ -199,7 +202,7 @@ SCALES = {
         ),
         "overnight": Scale(
             steps={
-                **{"mle": 20_000, "adv": 12_000, "hybrid": 4000, "dcgan_wgan": 4000, "dcgan_ce": 4000},
+                **{"mle": 10_000, "adv": 12_000, "hybrid": 5000, "dcgan_wgan": 4000, "dcgan_ce": 4000},
                 **{"sweep": 1500, "ablation": 2500},
             },
             num_seeds=1,
