@@ -125,9 +125,9 @@ _SMALL_DCGAN = {"filters": 16, "df_dim": 16, "batch_size": 32}
 
 # What trains well in hours of two cores, found by the tries of docs/recipes.md; the original commands take weeks there.
 _SHORT_DIGITS = {
-    "mle": {"log_scale_rate": 10.0},
+    "mle": {"learning_rate": 5e-4, "lr_decay": 1.0, "log_scale_rate": 10.0, "ema_decay": 0.99},
     "adv": {"learning_rate": 2e-4, "lr_decay": 1.0},
-    "hybrid": {"learning_rate": 5e-4},
+    "hybrid": {"learning_rate": 2e-4, "lr_decay": 1.0, "ema_decay": 0.99},
 }
 _ANNEALED = {"lr_schedule": "cosine", "warmup_steps": 50}
 _SHORT_MNIST = {
