@@ -162,7 +162,6 @@ SCALES = {
             eval_every=60,
             score_every=10,
             evaluation=_measures(5000, 50, 4, 1000, 64),
-            flow={"lr_decay": 0.9985},
             of_objective=_SHORT_DIGITS,
             hybrid_lambda=IMAGE_WISE_LAMBDA["digits"],
             warm_start=True,
