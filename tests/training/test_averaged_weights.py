@@ -105,3 +105,13 @@ def _sizes(outcome):
     return dict(zip(("input_height", "input_width", "c_dim"), outcome.dataset.image_shape, strict=True)) | {
         "critic": "mnist"
     }
+
+
+def test_two_replicas_average_as_one_device(tmp_path):
+    flags = {"hidden_layers": 8, "no_of_layers": 0, "n_critic": 0, "max_steps": 3, "eval_every": 3, "ema_decay": DECAY}
+    runs = {
+        name: training.train(config.Config(**flags, strategy=name, run_dir=str(tmp_path / name)))
+        for name in ("one_device", "mirrored")
+    }
+    assert runs["mirrored"].model.distribute_strategy.num_replicas_in_sync == 2
+    np.testing.assert_allclose(runs["mirrored"].best_nll, runs["one_device"].best_nll, rtol=1e-4)

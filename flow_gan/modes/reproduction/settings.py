@@ -132,7 +132,7 @@ _SHORT_DIGITS = {
 _ANNEALED = {"lr_schedule": "cosine", "warmup_steps": 50}
 _SHORT_MNIST = {
     "mle": {"learning_rate": 3e-4, "log_scale_rate": 10.0, **_ANNEALED, "warmup_steps": 100},
-    "adv": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16},
+    "adv": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, **_ANNEALED},
     "hybrid": {
         **{"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, "log_scale_rate": 10.0, "ema_decay": 0.995},
         **_ANNEALED,
