@@ -140,7 +140,7 @@ _SHORT_MNIST = {
 }
 # One rate and one schedule for all objectives, so that what differs is the objective.
 _SHORT_CIFAR10 = {
-    objective: {"learning_rate": 1e-3, "beta1": 0.5, "log_scale_rate": 10.0, **_ANNEALED}
+    objective: {"learning_rate": 3e-3, "beta1": 0.5, "log_scale_rate": 10.0, **_ANNEALED}
     for objective in ("mle", "adv", "hybrid")
 }
 
