@@ -138,10 +138,9 @@ _SHORT_MNIST = {
         **_ANNEALED,
     },
 }
-# One rate and one schedule for all objectives, so that what differs is the objective.
 _SHORT_CIFAR10 = {
-    objective: {"learning_rate": 3e-3, "beta1": 0.5, "log_scale_rate": 10.0, **_ANNEALED}
-    for objective in ("mle", "adv", "hybrid")
+    objective: {"learning_rate": rate, "beta1": 0.5, "log_scale_rate": factor, **_ANNEALED}
+    for objective, rate, factor in (("mle", 1e-2, 3.0), ("adv", 1e-3, 1.0), ("hybrid", 1e-3, 10.0))
 }
 
 SCALES = {
