@@ -353,6 +353,8 @@ def test_learning_rate(updates_per_step):
     rate = PerStep(DecayToFloor(0.1, 0.5, 0.02), updates_per_step)
     rates = [float(rate(tf.constant(i * updates_per_step + j))) for i in range(5) for j in range(updates_per_step)]
     np.testing.assert_allclose(rates, np.repeat([0.1, 0.05, 0.025, 0.02, 0.02], updates_per_step), rtol=1e-6)
+    assert PerStep.from_config(rate.get_config())(updates_per_step) == rate(updates_per_step)
+    assert DecayToFloor.from_config(rate.schedule.get_config())(0) == rate(0)
 
 
 def test_warm_up():

@@ -3,7 +3,7 @@
 import contextlib
 
 from flow_gan import data
-from flow_gan.training.moving_averages import MovingAverages, has_moving_averages
+from flow_gan.training.moving_averages import MovingAverages, has_moving_averages, kept
 
 # Images from which batch norm's statistics are estimated: of as many a standard deviation is known to 2 %.
 _IMAGES = 2000
@@ -31,17 +31,12 @@ class AveragedWeights:
     @contextlib.contextmanager
     def in_place(self):
         """Context in which the generator has the averaged weights; afterwards it has its own again."""
-        variables = self._model.generator.trainable_variables
-        own = [variable.numpy() for variable in variables]
-        with self._statistics.kept():
-            try:
-                self._model.optimizer.finalize_variable_values(variables)
-                if has_moving_averages(self._model.generator):
-                    self._fill_statistics()
-                yield
-            finally:
-                for variable, value in zip(variables, own, strict=True):
-                    variable.assign(value)
+        generator = self._model.generator
+        with kept(generator.weights):
+            self._model.optimizer.finalize_variable_values(generator.trainable_variables)
+            if has_moving_averages(generator):
+                self._fill_statistics()
+            yield
 
     def _fill_statistics(self):
         if self._model.has_likelihood_objective:
@@ -51,6 +46,11 @@ class AveragedWeights:
             self._statistics.fill_from_samples(self._num_batches, self._batch_size)
 
 
-def averaged_weights(config, model, dataset):
-    """Return the `AveragedWeights` of a run, None without `--ema_decay`."""
-    return AveragedWeights(model, dataset.train.images, config.batch_size) if config.ema_decay else None
+def weights_to_use(config, model, dataset):
+    """Return what makes the context in which a run's generator has the weights that are validated and kept.
+
+    With `--ema_decay` they are the averaged ones, otherwise its own.
+    """
+    if not config.ema_decay:
+        return contextlib.nullcontext
+    return AveragedWeights(model, dataset.train.images, config.batch_size).in_place

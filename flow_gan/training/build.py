@@ -254,7 +254,7 @@ def _learning_rate(config, initial, updates_per_step):
 
 def _generator_optimizer(config, generator):
     rate = _learning_rate(config, config.learning_rate, 1)
-    average = {"use_ema": True, "ema_momentum": config.ema_decay} if config.ema_decay else {}
+    average = {"use_ema": config.ema_decay > 0, "ema_momentum": config.ema_decay}
     factors = {}
     if config.log_scale_rate != 1:
         factors = {variable.path: config.log_scale_rate for variable in generator.log_scale_variables}

@@ -1,11 +1,10 @@
 """The callback of the processes of a run that compute with the chief and write nothing."""
 
-import contextlib
 import time
 
 import keras
 
-from flow_gan.training.averaged_weights import averaged_weights
+from flow_gan.training.averaged_weights import weights_to_use
 from flow_gan.training.build import is_validation_due, watched_batches
 from flow_gan.training.signals import Stopped
 
@@ -33,13 +32,13 @@ class Follower(keras.callbacks.Callback):
         self._last_step = last_step
         self._signals = signals
         self._watched = None
-        self._averaged = None
+        self._weights_to_use = None
         self._asked_at = None
 
     def on_train_begin(self, logs=None):
         """Take part in the validation that is still to be done."""
         self._watched = watched_batches(self._config, self.model, self._dataset)
-        self._averaged = averaged_weights(self._config, self.model, self._dataset)
+        self._weights_to_use = weights_to_use(self._config, self.model, self._dataset)
         if self._is_step_unfinished:
             self._validate()
 
@@ -56,6 +55,6 @@ class Follower(keras.callbacks.Callback):
     def _validate(self):
         is_due = is_validation_due(self._config, self._step, self._last_step)
         if is_due and self.model.generator.has_likelihood:
-            with self._averaged.in_place() if self._averaged else contextlib.nullcontext():
+            with self._weights_to_use():
                 for batches, steps in self._watched.values():
                     self.model.evaluate(batches, steps=steps, verbose=0)

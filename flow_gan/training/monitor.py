@@ -14,7 +14,7 @@ from tqdm import tqdm
 from flow_gan import data, random
 from flow_gan.bijectors import layer_not_finite, watched_layers
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.training.averaged_weights import averaged_weights
+from flow_gan.training.averaged_weights import weights_to_use
 from flow_gan.training.build import is_validation_due, watched_batches, watched_images
 from flow_gan.training.diagnosis import magnitudes
 from flow_gan.training.run_folder import writing
@@ -90,13 +90,13 @@ class Monitor(keras.callbacks.Callback):
         self._written_at = -math.inf
         self._bar = None
         self._watched = None
-        self._averaged = None
+        self._weights_to_use = None
         self._saved_step = None
 
     def on_train_begin(self, logs=None):
         """Draw the fixed z of the sample grids and start the progress bar."""
         self._watched = watched_batches(self._config, self.model, self._dataset)
-        self._averaged = averaged_weights(self._config, self.model, self._dataset)
+        self._weights_to_use = weights_to_use(self._config, self.model, self._dataset)
         key = random.key(self._config.seed, random.Stream.SAMPLE)
         self._fixed_z = self.model.generator.sample_latent(key, 0, self._config.num_samples)
         self._bar = tqdm(
@@ -142,12 +142,12 @@ class Monitor(keras.callbacks.Callback):
         is_interrupted = False
         is_due = self._is_validation_due or self._is_score_due
         try:
-            with self._averaged.in_place() if is_due and self._averaged else contextlib.nullcontext():
+            with self._weights_to_use() if is_due else contextlib.nullcontext():
                 if self._is_validation_due:
                     records[-1] |= self.validate()
                 if self._is_score_due:
                     records[-1] |= self._score()
-                if is_due and self._averaged:
+                if is_due and self._config.ema_decay:
                     self._checkpoints.save_averaged()
         except Interrupted:
             is_interrupted = True

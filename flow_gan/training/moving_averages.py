@@ -17,6 +17,17 @@ def has_moving_averages(generator) -> bool:
     return bool(generator.non_trainable_variables)
 
 
+@contextlib.contextmanager
+def kept(variables):
+    """Context after which Keras variables have the values that they had before it."""
+    before = [variable.numpy() for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+
+
 class MovingAverages:
     """The moving averages of a generator's batch norms, which can be filled anew. No weight is trained by that.
 
@@ -39,16 +50,6 @@ class MovingAverages:
 
     def _pass_from_latents(self, z):
         self._model.generator.decode(z, training=True, updates=_REPLACED)
-
-    @contextlib.contextmanager
-    def kept(self):
-        """Context after which they are as they were."""
-        before = [variable.numpy() for variable in self._variables]
-        try:
-            yield
-        finally:
-            for variable, value in zip(self._variables, before, strict=True):
-                variable.assign(value)
 
     def fill_from_images(self, batches):
         """Fill them from the pass x -> z of `data.evaluation_batches`, each with the noise of evaluation."""
@@ -90,7 +91,7 @@ def reestimated_moving_averages(model, images, batch_size: int, progress=iter):
     if len(images) < batch_size:
         raise UserError(f"batch_size={batch_size} of {len(images)} images; expected at most their number")
     averages = MovingAverages(model)
-    with averages.kept():
+    with kept(model.generator.non_trainable_variables):
         count = len(images) // batch_size * batch_size
         with data.reading_errors():
             averages.fill_from_images(progress(data.evaluation_batches(images, "train", batch_size, count)))

@@ -59,6 +59,12 @@ class PerStep(keras.optimizers.schedules.LearningRateSchedule):
         schedule = keras.optimizers.schedules.serialize(self.schedule)
         return {"schedule": schedule, "updates_per_step": self.updates_per_step, "warmup_steps": self.warmup_steps}
 
+    @classmethod
+    def from_config(cls, config: dict):
+        """Return the schedule of `get_config`."""
+        own = {"DecayToFloor": DecayToFloor}
+        return cls(**config | {"schedule": keras.optimizers.schedules.deserialize(config["schedule"], own)})
+
 
 class Adam(keras.optimizers.Adam):
     """Keras's Adam with the release's constants and TensorFlow's fused update.

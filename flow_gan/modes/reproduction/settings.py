@@ -130,17 +130,21 @@ _SHORT_DIGITS = {
     "hybrid": {"learning_rate": 2e-4, "lr_decay": 1.0, "ema_decay": 0.99},
 }
 _ANNEALED = {"lr_schedule": "cosine", "warmup_steps": 50}
+_MNIST_ADVERSARIAL = {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, **_ANNEALED}
 _SHORT_MNIST = {
     "mle": {"learning_rate": 3e-4, "log_scale_rate": 10.0, **_ANNEALED, "warmup_steps": 100},
-    "adv": {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, **_ANNEALED},
-    "hybrid": {
-        **{"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, "log_scale_rate": 10.0, "ema_decay": 0.995},
-        **_ANNEALED,
-    },
+    "adv": _MNIST_ADVERSARIAL,
+    "hybrid": _MNIST_ADVERSARIAL | {"log_scale_rate": 10.0, "ema_decay": 0.995},
 }
 _SHORT_CIFAR10 = {
     objective: {"learning_rate": rate, "beta1": 0.5, "log_scale_rate": factor, **_ANNEALED}
     for objective, rate, factor in (("mle", 1e-2, 3.0), ("adv", 1e-3, 1.0), ("hybrid", 1e-3, 10.0))
+}
+
+# What the scales have that are not the original commands.
+_RECIPES = {
+    dataset: {"of_objective": own, "hybrid_lambda": IMAGE_WISE_LAMBDA[dataset], "warm_start": True}
+    for dataset, own in (("digits", _SHORT_DIGITS), ("mnist", _SHORT_MNIST), ("cifar10", _SHORT_CIFAR10))
 }
 
 SCALES = {
@@ -151,9 +155,7 @@ SCALES = {
             eval_every=30,
             score_every=5,
             evaluation=_measures(2000, 10, 4, 300, 64),
-            of_objective=_SHORT_DIGITS,
-            hybrid_lambda=IMAGE_WISE_LAMBDA["digits"],
-            warm_start=True,
+            **_RECIPES["digits"],
         ),
         "small": Scale(
             steps=dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "sweep", "ablation"), 1200) | {"dcgan_ce": 1800},
@@ -161,9 +163,7 @@ SCALES = {
             eval_every=60,
             score_every=10,
             evaluation=_measures(5000, 50, 4, 1000, 64),
-            of_objective=_SHORT_DIGITS,
-            hybrid_lambda=IMAGE_WISE_LAMBDA["digits"],
-            warm_start=True,
+            **_RECIPES["digits"],
         ),
         "full": Scale(
             steps=dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "sweep", "ablation"), 10_000)
@@ -194,9 +194,7 @@ SCALES = {
             score_every=1,
             evaluation=_measures(5000, 20, 4, 400, 8),
             of_metric=_FEW,
-            of_objective=_SHORT_MNIST,
-            hybrid_lambda=IMAGE_WISE_LAMBDA["mnist"],
-            warm_start=True,
+            **_RECIPES["mnist"],
         ),
         "overnight": Scale(
             steps={
@@ -207,9 +205,7 @@ SCALES = {
             eval_every=200,
             score_every=1,
             evaluation=_measures(10_000, 250, 2, 300, 16),
-            of_objective=_SHORT_MNIST,
-            hybrid_lambda=IMAGE_WISE_LAMBDA["mnist"],
-            warm_start=True,
+            **_RECIPES["mnist"],
         ),
         "full": Scale(
             steps=dict.fromkeys(("mle", "adv", "hybrid", "sweep", "ablation"), 250_000)
@@ -242,10 +238,8 @@ SCALES = {
             evaluation=_measures(2000, 5, 2, 100, 2),
             of_metric=_FEW,
             flow=_SMALL_REAL_NVP,
-            of_objective=_SHORT_CIFAR10,
-            hybrid_lambda=IMAGE_WISE_LAMBDA["cifar10"],
             implicit=_SMALL_DCGAN,
-            warm_start=True,
+            **_RECIPES["cifar10"],
         ),
         "overnight": Scale(
             steps={
@@ -258,10 +252,8 @@ SCALES = {
             evaluation=_measures(5000, 20, 2, 200, 4),
             of_metric=_FEW,
             flow=_LARGER_REAL_NVP,
-            of_objective=_SHORT_CIFAR10,
-            hybrid_lambda=IMAGE_WISE_LAMBDA["cifar10"],
             implicit=_SMALL_DCGAN,
-            warm_start=True,
+            **_RECIPES["cifar10"],
         ),
         "full": Scale(
             steps={
