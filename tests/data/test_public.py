@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 import flow_gan
 from flow_gan import data
+from flow_gan.config import datasets
 from flow_gan.data import examples, memory, public
 from flow_gan.main import main
 from tests.data.test_large import fix_memory
@@ -39,7 +40,7 @@ def stand_ins(monkeypatch):
 )
 def test_any_name(stand_ins, tmp_path, monkeypatch, name, size, shape, labelled):
     if name == "fashion_mnist":
-        monkeypatch.setitem(public.PUBLIC_DATASETS, name, public.PublicSet(2, per_class=False))
+        monkeypatch.setitem(public.PUBLIC_DATASETS, name, datasets.PublicSet(held_out=2, per_class=False))
     source = data.open_dataset(name, tmp_path, **size)
     loaded = source.read()
     assert source.image_shape == loaded.image_shape == shape and source.levels == loaded.levels == 256
