@@ -1,0 +1,46 @@
+"""What the site has besides the pages of this folder: the tables of flags, and files from outside of it."""
+
+import dataclasses
+import itertools
+import pathlib
+import sys
+
+from mkdocs.structure.files import File
+
+ROOT = pathlib.Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from flow_gan.config import Config  # noqa: E402  needs the path
+
+FLAGS_MARK = "<!-- the tables of flags -->"
+
+
+def on_files(files, config):
+    """Add the committed results and CONTRIBUTING.md under the paths that they have in the repository."""
+    results = (path for path in (ROOT / "runs" / "results").rglob("*") if path.suffix in (".html", ".png"))
+    for path in (*sorted(results), ROOT / "CONTRIBUTING.md"):
+        files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Let links work in the site as they do in the repository, and fill in the tables of flags."""
+    if page.file.src_uri == "CONTRIBUTING.md":
+        return markdown.replace("](docs/", "](")
+    return markdown.replace("](../", "](").replace(FLAGS_MARK, flag_tables())
+
+
+def flag_tables() -> str:
+    """Return a Markdown table of flags for each group of settings."""
+    lines = []
+    for group, fields in itertools.groupby(dataclasses.fields(Config), lambda field: field.metadata["group"]):
+        lines += [f"## {group}", "", "| flag | default | meaning |", "|---|---|---|"]
+        for field in fields:
+            default = "" if field.default is None else f"`{field.default}`"
+            choices = ", ".join(f"`{choice}`" for choice in field.metadata["choices"] or ())
+            meaning = field.metadata["help"] + (f" ({choices})" if choices else "")
+            # Else <run_dir> and the like would be read as HTML.
+            meaning = meaning.replace("<", "&lt;").replace("|", "\\|")
+            lines.append(f"| `--{field.name}` | {default} | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
