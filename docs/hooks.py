@@ -13,19 +13,20 @@ sys.path.insert(0, str(ROOT))
 from flow_gan.config import Config  # noqa: E402  needs the path
 
 FLAGS_MARK = "<!-- the tables of flags -->"
+PAGES_FROM_ELSEWHERE = ("CONTRIBUTING.md", "tests/golden/README.md")
 
 
 def on_files(files, config):
-    """Add the committed results and CONTRIBUTING.md under the paths that they have in the repository."""
+    """Add the committed results and the pages from elsewhere, under the paths that they have in the repository."""
     results = (path for path in (ROOT / "runs" / "results").rglob("*") if path.suffix in (".html", ".png"))
-    for path in (*sorted(results), ROOT / "CONTRIBUTING.md"):
+    for path in (*sorted(results), *(ROOT / page for page in PAGES_FROM_ELSEWHERE)):
         files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))
     return files
 
 
 def on_page_markdown(markdown, page, config, files):
     """Let links work in the site as they do in the repository, and fill in the tables of flags."""
-    if page.file.src_uri == "CONTRIBUTING.md":
+    if page.file.src_uri in PAGES_FROM_ELSEWHERE:
         return markdown.replace("](docs/", "](")
     return markdown.replace("](../", "](").replace(FLAGS_MARK, flag_tables())
 
