@@ -1,7 +1,6 @@
 """What the site has besides the pages of this folder: the tables of flags, and files from outside of it."""
 
 import dataclasses
-import itertools
 import pathlib
 import sys
 
@@ -10,7 +9,7 @@ from mkdocs.structure.files import File
 ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from flow_gan.config import Config  # noqa: E402  needs the path
+from flow_gan.config import SECTIONS, about  # noqa: E402  needs the path
 
 FLAGS_MARK = "<!-- the tables of flags -->"
 PAGES_FROM_ELSEWHERE = ("CONTRIBUTING.md", "tests/golden/README.md")
@@ -32,14 +31,15 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def flag_tables() -> str:
-    """Return a Markdown table of flags for each group of settings."""
+    """Return a Markdown table of flags for each section of settings."""
     lines = []
-    for group, fields in itertools.groupby(dataclasses.fields(Config), lambda field: field.metadata["group"]):
-        lines += [f"## {group}", "", "| flag | default | meaning |", "|---|---|---|"]
-        for field in fields:
+    for section in SECTIONS:
+        lines += [f"## {section.TITLE}", "", "| flag | default | meaning |", "|---|---|---|"]
+        for field in dataclasses.fields(section):
+            known = about(field)
             default = "" if field.default is None else f"`{field.default}`"
-            choices = ", ".join(f"`{choice}`" for choice in field.metadata["choices"] or ())
-            meaning = field.metadata["help"] + (f" ({choices})" if choices else "")
+            choices = ", ".join(f"`{choice}`" for choice in known.choices or ())
+            meaning = known.text + (f" ({choices})" if choices else "")
             # Else <run_dir> and the like would be read as HTML.
             meaning = meaning.replace("<", "&lt;").replace("|", "\\|")
             lines.append(f"| `--{field.name}` | {default} | {meaning} |")
