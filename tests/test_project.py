@@ -87,17 +87,8 @@ def test_results_name_no_path_of_a_machine():
         file for file in (ROOT / "runs" / "results").rglob("*") if file.suffix in (".html", ".csv", ".json", ".svg")
     ]
     assert len(files) > 20
-    for file in [*files, *PRESETS, ROOT / "README.md"]:
+    for file in [*files, *PRESETS, *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         assert path.findall(file.read_text(encoding="utf-8")) == [], file
-
-
-def test_readme_lists_every_flag():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, flag in vars(config.Config()).items():
-        shown = "" if flag is None else str(flag)
-        row = next((line for line in readme.splitlines() if line.startswith(f"| `--{name}`")), None)
-        assert row is not None, f"README has no row for --{name}"
-        assert f"`{shown}`" in row or flag is None, f"README's default of --{name} is not {shown}"
 
 
 def test_the_main_job_has_a_preset():
