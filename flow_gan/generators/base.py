@@ -50,13 +50,13 @@ class Generator(keras.Model):
         self.prior_name = prior
         self.prior = make_prior(prior, self.latent_size, np.dtype(self.compute_dtype).type)
 
-    def decode(self, z, training=False, updates=1):
+    def decode(self, z, training=False):
         """Return x = G(z), [batch, H, W, C], of latents [batch, k]. The images are not clipped.
 
         Args:
           z: [batch, k].
-          training: bool, normalise by the statistics of the batch instead of the moving averages.
-          updates: int, how often a training pass updates the moving averages by its statistics.
+          training: bool, normalise by the statistics of the batch, which update the moving averages, instead of by
+            these.
         """
         raise NotImplementedError
 
@@ -87,11 +87,11 @@ class Generator(keras.Model):
                 "expected a flow, NICE or RealNVP"
             )
 
-    def distribution(self, training=False, updates=1):
+    def distribution(self, training=False):
         """Return p(x); of a flow alone, others raise `UserError`."""
         self.require_likelihood("distribution")
 
-    def log_prob(self, images, training=False, updates=1):
+    def log_prob(self, images, training=False):
         """Return log p(x); of a flow alone, others raise `UserError`."""
         self.require_likelihood("log_prob")
 
@@ -142,28 +142,27 @@ class FlowGenerator(Generator):
         """The weights that are log-scales themselves, whose learning rate `--log_scale_rate` multiplies."""
         raise NotImplementedError
 
-    def bijector(self, training=False, updates=1, validate_args=None):
+    def bijector(self, training=False, validate_args=None):
         """Return the tfp bijector G, forward from z [batch, D] to x [batch, H, W, C].
 
         Args:
-          training: bool, normalise by the statistics of the batch instead of the moving averages.
-          updates: int, how often a training pass updates the moving averages by its statistics.
+          training: bool, as in `decode`.
           validate_args: bool, raise `tf.errors.InvalidArgumentError` with the coupling layer's name where its result
             is not finite. By default training passes do.
         """
         raise NotImplementedError
 
-    def distribution(self, training=False, updates=1):
+    def distribution(self, training=False):
         """Return p(x) over images [H, W, C], a `tfp.distributions.TransformedDistribution`."""
-        return tfp.distributions.TransformedDistribution(self.prior, self.bijector(training, updates), name="flow")
+        return tfp.distributions.TransformedDistribution(self.prior, self.bijector(training), name="flow")
 
-    def log_prob(self, images, training=False, updates=1):
+    def log_prob(self, images, training=False):
         """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised.
 
         Raises:
           UserError: images of integers, or of another shape.
         """
-        return self.distribution(training, updates).log_prob(self._images(images))
+        return self.distribution(training).log_prob(self._images(images))
 
     def encode(self, images, training=False):
         """Return z = f(x), [batch, D], of float images [batch, H, W, C]."""
@@ -177,9 +176,9 @@ class FlowGenerator(Generator):
             raise UserError(f"images are {list(images.shape)}; expected [{expected}]")
         return images
 
-    def decode(self, z, training=False, updates=1):
+    def decode(self, z, training=False):
         """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""
-        return self.bijector(training, updates).forward(self._float(z))
+        return self.bijector(training).forward(self._float(z))
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -58,9 +58,9 @@ class DCGAN(Generator):
         )
         self.built = True
 
-    def decode(self, z, training=False, updates=1):
+    def decode(self, z, training=False):
         """Return x = G(z), [batch, H, W, C] in [0, 1]; see `Generator.decode`."""
-        return self.network(self._float(z), training=training, updates=updates)
+        return self.network(self._float(z), training=training)
 
     def get_config(self):
         """Return the constructor's arguments."""

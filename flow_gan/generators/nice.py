@@ -99,14 +99,14 @@ class NICE(FlowGenerator):
         """See `FlowGenerator.log_scale_variables`."""
         return [self.log_scale]
 
-    def bijector(self, training=False, updates=1, validate_args=None):
+    def bijector(self, training=False, validate_args=None):
         """See `FlowGenerator.bijector`."""
         validate_args = training if validate_args is None else validate_args
 
         def coupling(index):
             network = self.networks[index]
             return AdditiveCoupling(
-                lambda x: self.run_network(network, x, training, updates),
+                lambda x: self.run_network(network, x, training),
                 shifted_half="second" if index % 2 == 0 else "first",
                 validate_args=validate_args,
                 name=f"coupling_{index + 1}",

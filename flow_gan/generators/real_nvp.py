@@ -131,13 +131,13 @@ class RealNVP(FlowGenerator):
         """See `FlowGenerator.log_scale_variables`; two scalars per coupling."""
         return [v for network in self.networks for v in (network.tanh_scale, network.scale_shift)]
 
-    def bijector(self, training=False, updates=1, validate_args=None):
+    def bijector(self, training=False, validate_args=None):
         """See `FlowGenerator.bijector`."""
         validate_args = training if validate_args is None else validate_args
         layers = iter(
             [
                 bijectors.AffineCoupling(
-                    functools.partial(self.run_network, network, training=training, updates=updates),
+                    functools.partial(self.run_network, network, training=training),
                     mask,
                     validate_args=validate_args,
                     name=network.name,

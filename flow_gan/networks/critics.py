@@ -37,15 +37,12 @@ class Critic(keras.Model):
             shape = layer.compute_output_shape(shape)
         self.built = True
 
-    def call(self, images, training=False, updates=1):
-        """Return the logits [batch, 1] of float images; `training` and `updates` as in `BatchNorm.call`."""
+    def call(self, images, training=False):
+        """Return the logits [batch, 1] of float images; `training` as in `BatchNorm.call`."""
         check_float("images", images)
         x = tf.cast(images, self.compute_dtype)
         for layer in self.stack:
-            if isinstance(layer, BatchNorm):
-                x = layer(x, training=training, updates=updates)
-            else:
-                x = layer(x)
+            x = layer(x, training=training) if isinstance(layer, BatchNorm) else layer(x)
         return x
 
 

@@ -74,11 +74,11 @@ class UpsamplingNetwork(keras.layers.Layer):
             self.convs.append(conv)
         self.built = True
 
-    def call(self, z, training=False, updates=1):
-        """Map z [batch, latent_size] to [batch, H, W, C] in [0, 1]; `training`, `updates` as in `BatchNorm.call`."""
+    def call(self, z, training=False):
+        """Map z [batch, latent_size] to [batch, H, W, C] in [0, 1]; `training` as in `BatchNorm.call`."""
         x = tf.reshape(self.dense(z), [-1, *self.first_shape])
         for norm, conv in zip(self.norms, self.convs, strict=True):
-            x = conv(tf.nn.relu(norm(x, training=training, updates=updates)))
+            x = conv(tf.nn.relu(norm(x, training=training)))
         return tf.sigmoid(tf.cast(x, self.compute_dtype))
 
 

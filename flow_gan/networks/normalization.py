@@ -1,5 +1,9 @@
 """Batch normalisation as the original release has it."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import keras
 import tensorflow as tf
 
@@ -7,6 +11,50 @@ from flow_gan.networks.replicas import mean_over_replicas, num_replicas
 
 # What a moving average keeps of itself in an update.
 MOMENTUM = 0.9
+
+# The list of the `batch_statistics` that is open, if any.
+_open_statistics = contextvars.ContextVar("open_statistics", default=None)
+
+
+@contextlib.contextmanager
+def batch_statistics() -> Iterator[list[tuple[keras.Variable, tf.Tensor]]]:
+    """Context that yields the list of (moving average, statistic of the batch) of the training passes within it.
+
+    The passes leave the moving averages as they are. Without such a context each updates them once.
+    """
+    statistics = []
+    token = _open_statistics.set(statistics)
+    try:
+        yield statistics
+    finally:
+        _open_statistics.reset(token)
+
+
+@contextlib.contextmanager
+def moving_average_updates(times: int) -> Iterator[None]:
+    """Context whose training pass updates the moving averages `times` times by its statistics.
+
+    n updates by the same statistic s end at MOMENTUM^n * average + (1 - MOMENTUM^n) * s.
+    """
+    with batch_statistics() as statistics:
+        yield
+    if times:
+        for average, statistic in statistics:
+            _update(average, statistic, times)
+
+
+def take_statistic(average: keras.Variable, statistic: tf.Tensor) -> None:
+    """Hand the open `batch_statistics` the statistic for a moving average, or update the average by it."""
+    statistics = _open_statistics.get()
+    if statistics is None:
+        _update(average, statistic, 1)
+    else:
+        statistics.append((average, statistic))
+
+
+def _update(average, statistic, times):
+    keep = MOMENTUM**times
+    average.assign(average * keep + tf.stop_gradient(statistic) * (1.0 - keep))
 
 
 def moments(x, axes):
@@ -61,22 +109,14 @@ def whole_batch_norm(x, epsilon=1e-6):
     return normalize(x, *moments(x, list(range(x.shape.rank))), epsilon)
 
 
-def update_average(average, statistic, updates):
-    """Let the variable `average` take the statistic `updates` times.
-
-    n updates by the same statistic s end at MOMENTUM^n * average + (1 - MOMENTUM^n) * s.
-    """
-    keep = MOMENTUM**updates
-    average.assign(average * keep + tf.stop_gradient(statistic) * (1.0 - keep))
-
-
 class BatchNorm(keras.layers.Layer):
-    """Batch normalisation with one statistic per channel, and with updates that can be counted.
+    """Batch normalisation with one statistic per channel.
 
         y = (x - mean) / sqrt(var + epsilon) * scale + shift
 
     With `training=True` the mean and the biased variance are those of the batch (of all replicas), and gradients flow
-    through them; otherwise they are the moving averages. The second derivatives of Keras's own layer are inexact.
+    through them; otherwise they are the moving averages, which a training pass updates (see
+    `moving_average_updates`). The second derivatives of Keras's own layer are inexact.
 
     Args:
       epsilon: float, added to the variance.
@@ -95,20 +135,12 @@ class BatchNorm(keras.layers.Layer):
         self.moving_mean = add_moving_average(self, shape, "zeros", "moving_mean")
         self.moving_variance = add_moving_average(self, shape, "ones", "moving_variance")
 
-    def call(self, x, training=False, updates=1):
-        """Normalise `x`.
-
-        Args:
-          x: [batch, ..., channels].
-          training: bool, use the batch's statistics.
-          updates: int, how often the moving averages take this batch's statistics when training; see
-            `update_average`.
-        """
+    def call(self, x, training=False):
+        """Normalise `x`, [batch, ..., channels]; with `training` by the batch's statistics."""
         if training:
             mean, variance = moments(x, list(range(x.shape.rank - 1)))
-            if updates:
-                update_average(self.moving_mean, mean, updates)
-                update_average(self.moving_variance, variance, updates)
+            take_statistic(self.moving_mean, mean)
+            take_statistic(self.moving_variance, variance)
         else:
             mean, variance = (tf.convert_to_tensor(v) for v in (self.moving_mean, self.moving_variance))
         return normalize(x, mean, variance, self.epsilon, self.scale, self.shift)

@@ -9,7 +9,7 @@ from flow_gan.networks.normalization import (
     add_moving_average,
     channel_batch_norm,
     normalize,
-    update_average,
+    take_statistic,
     whole_batch_norm,
 )
 from flow_gan.networks.precision import product_dtype, product_policy
@@ -93,13 +93,13 @@ class ResidualNetwork(keras.layers.Layer):
         mean = add_moving_average(self, shape, "zeros", f"{name}_moving_mean")
         return mean, add_moving_average(self, shape, "ones", f"{name}_moving_variance")
 
-    def call(self, x, training=False, updates=1):
+    def call(self, x, training=False):
         """Return (shift, log_scale), each [batch, H, W, channels], of `x` of that shape.
 
-        `training` and `updates` are as in `BatchNorm.call`; the other kinds have one mode and no averages.
+        `training` is as in `BatchNorm.call`; without moving averages there is one mode.
         """
         if self.batch_norm == "moving":
-            y = self._features(x, training, updates)
+            y = self._features(x, training)
         elif self.batch_norm == "batch":
             y = self._whole_batch_features(x)
         else:
@@ -107,7 +107,7 @@ class ResidualNetwork(keras.layers.Layer):
         log_scale, shift = tf.split(tf.tanh(self._convolve(y, *self.conv_out)), 2, axis=-1)
         return shift, log_scale * self.tanh_scale + self.scale_shift
 
-    def _features(self, x, training, updates):
+    def _features(self, x, training):
         averages = [(tf.convert_to_tensor(v) for v in self.input_averages)]
         averages += zip(*(tf.unstack(v) for v in self.norm_averages), strict=True)
         affine = list(zip(tf.unstack(self.norm_scale), tf.unstack(self.norm_shift), strict=True))
@@ -126,11 +126,11 @@ class ResidualNetwork(keras.layers.Layer):
         for (first, second), scale_and_shift in zip(self._blocks(), affine[1:], strict=True):
             residual = self._convolve(norm(tf.nn.relu(self._convolve(y, *first))), *second)
             y = norm(tf.nn.relu(y + residual), *scale_and_shift)
-        if training and updates:
+        if training:
             for average, statistic in zip(self.input_averages, statistics[0], strict=True):
-                update_average(average, statistic, updates)
+                take_statistic(average, statistic)
             for average, statistic in zip(self.norm_averages, zip(*statistics[1:], strict=True), strict=True):
-                update_average(average, tf.stack(statistic), updates)
+                take_statistic(average, tf.stack(statistic))
         return y
 
     def _whole_batch_features(self, x):
