@@ -64,7 +64,7 @@ class FlowGAN(keras.Model):
     Example:
       >>> import flow_gan, keras, numpy as np
       >>> generator = flow_gan.NICE((8, 8, 1), hidden_units=16, num_hidden_layers=1)
-      >>> critic = flow_gan.critics.mnist((8, 8, 1), filters=4, dense_units=8)
+      >>> critic = flow_gan.critics.two_convolutions((8, 8, 1), filters=4, dense_units=8)
       >>> model = flow_gan.FlowGAN(generator, critic, like_reg=1.0, n_critic=2)
       >>> adam = lambda: keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)
       >>> model.compile(adam(), adam())

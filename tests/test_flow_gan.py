@@ -34,7 +34,7 @@ def make_model(dtype="float32", optimizer=None, seed=0, flow="nice", **arguments
         variable.assign_add(0.2 * rng.normal(size=variable.shape))
     critic = None
     if arguments["n_critic"]:
-        critic = flow_gan.critics.mnist(
+        critic = flow_gan.critics.two_convolutions(
             SHAPE, arguments["divergence"], filters=3, dense_units=5, seed=seed, dtype=dtype
         )
         for variable in critic.trainable_variables:
@@ -392,14 +392,14 @@ def test_both_learning_rates_decay_per_generator_step():
 )
 def test_rejects(arguments, message):
     generator = flow_gan.NICE(SHAPE, 4, 0)
-    critic = flow_gan.critics.mnist(SHAPE, filters=2, dense_units=2)
+    critic = flow_gan.critics.two_convolutions(SHAPE, filters=2, dense_units=2)
     with pytest.raises(flow_gan.UserError, match=message):
         flow_gan.FlowGAN(generator, **({"critic": critic} | arguments))
 
 
 def test_compile_needs_an_optimizer_for_the_critic():
     generator = flow_gan.NICE(SHAPE, 4, 0)
-    model = flow_gan.FlowGAN(generator, flow_gan.critics.mnist(SHAPE, filters=2, dense_units=2))
+    model = flow_gan.FlowGAN(generator, flow_gan.critics.two_convolutions(SHAPE, filters=2, dense_units=2))
     with pytest.raises(flow_gan.UserError, match="critic_optimizer=None"):
         model.compile(Adam(1e-3))
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flow_gan.networks.critics import LayerNorm
-from flow_gan.networks.normalization import BatchNorm, batch_statistics, moving_average_updates
+from flow_gan.networks.normalization import BatchNorm, LayerNorm, batch_statistics, moving_average_updates
 
 
 def built(norm, shape):
