@@ -11,7 +11,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import bijectors, evaluation, objectives, random
 from flow_gan.generators import make_prior
-from flow_gan.networks import critics, normalization, weight_norm
+from flow_gan.networks import normalization, weight_norm
 
 DTYPES = ("float32", "float64")
 COMPILERS = {

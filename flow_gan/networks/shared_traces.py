@@ -4,7 +4,6 @@ import functools
 
 import tensorflow as tf
 
-from flow_gan.networks.convolution import uses_library_gradients
 from flow_gan.networks.normalization import batch_statistics, take_statistic
 from flow_gan.networks.replicas import num_replicas
 
@@ -25,7 +24,7 @@ class SharedTraces:
         if tf.executing_eagerly() or num_replicas() > 1:
             # Replicas synchronise in their batch norms, which tf.distribute forbids inside a nested function.
             return network(x, training=training)
-        structure = (uses_library_gradients(), *((*v.shape, v.trainable) for v in network.variables))
+        structure = tuple((*v.shape, v.trainable) for v in network.variables)
         if structure not in self._functions:
             self._functions[structure] = tf.function(
                 functools.partial(_stateless, network),

@@ -5,8 +5,6 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from flow_gan.networks.convolution import convolve
-
 # A filter of a smaller norm is divided by this instead of its own, so that one of zeros has a gradient.
 _SMALLEST_NORM = 1e-6
 
@@ -29,7 +27,8 @@ def weight_norm_conv(x, kernel, scale, bias=None, dtype=None):
     """
     square_norm = tf.reduce_sum(tf.square(kernel), [0, 1, 2])
     kernel = kernel * (scale * tf.math.rsqrt(tf.maximum(square_norm, _SMALLEST_NORM**2)))
-    y = tf.cast(convolve(*(tf.cast(value, dtype or x.dtype) for value in (x, kernel))), x.dtype)
+    y = tf.nn.conv2d(tf.cast(x, dtype or x.dtype), tf.cast(kernel, dtype or x.dtype), 1, "SAME")
+    y = tf.cast(y, x.dtype)
     return y if bias is None else tf.nn.bias_add(y, bias)
 
 
