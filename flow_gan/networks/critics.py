@@ -27,7 +27,13 @@ class Critic(keras.Model):
       **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, image_shape, stack, dtype=None, **kwargs):
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        stack: list[keras.layers.Layer],
+        dtype: str | keras.DTypePolicy | None = None,
+        **kwargs,
+    ):
         super().__init__(dtype=network_policy(dtype), **kwargs)
         self.image_shape = tuple(image_shape)
         self.stack = stack
@@ -38,7 +44,7 @@ class Critic(keras.Model):
             shape = layer.compute_output_shape(shape)
         self.built = True
 
-    def call(self, images, training=False):
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the logits [batch, 1] of float images; `training` as in `BatchNorm.call`."""
         check_float("images", images)
         x = tf.cast(images, self.compute_dtype)
@@ -166,7 +172,7 @@ class _LayerMaker:
         return LayerNorm(**self._common("norm"))
 
 
-def build_critic(critic, image_shape: tuple):
+def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None:
     """Build a Keras model that is not built yet.
 
     Raises:

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.initializers import SeededInitializers
 from flow_gan.networks.normalization import add_moving_average, moments, normalize, take_statistic
 from flow_gan.networks.precision import product_policy
 
@@ -28,7 +29,14 @@ class CouplingMLP(keras.layers.Layer):
     """
 
     def __init__(
-        self, size, hidden_units, num_hidden_layers, initializers, precision="float32", batch_norm=True, **kwargs
+        self,
+        size: int,
+        hidden_units: int,
+        num_hidden_layers: int,
+        initializers: SeededInitializers,
+        precision: str = "float32",
+        batch_norm: bool = True,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.batch_norm = batch_norm
@@ -53,7 +61,7 @@ class CouplingMLP(keras.layers.Layer):
             self.moving_variance = add_moving_average(self, shape, "ones", "moving_variance")
         self.built = True
 
-    def call(self, x, training=False):
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Map [batch, size] to [batch, size]; `training` as in `BatchNorm.call`."""
         if not self.batch_norm:
             for dense in self.dense:

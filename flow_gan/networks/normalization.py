@@ -57,14 +57,21 @@ def _update(average, statistic, times):
     average.assign(average * keep + tf.stop_gradient(statistic) * (1.0 - keep))
 
 
-def moments(x, axes):
+def moments(x: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
     """Return mean and biased variance over `axes` and all replicas."""
     mean = mean_over_replicas(tf.reduce_mean(x, axes))
     # Written out, since second derivatives of tf.nn.moments are inexact (a critic needs them).
     return mean, mean_over_replicas(tf.reduce_mean(tf.square(x - mean), axes))
 
 
-def normalize(x, mean, variance, epsilon, scale=None, shift=None):
+def normalize(
+    x: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    epsilon: float,
+    scale: tf.Tensor | None = None,
+    shift: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Return (x - mean) / sqrt(variance + epsilon) * scale + shift; without a scale and a shift they are 1 and 0."""
     factor = tf.math.rsqrt(variance + epsilon)
     if scale is None:
@@ -73,7 +80,9 @@ def normalize(x, mean, variance, epsilon, scale=None, shift=None):
     return x * factor + (shift - mean * factor)
 
 
-def channel_batch_norm(x, epsilon, scale=None, shift=None):
+def channel_batch_norm(
+    x: tf.Tensor, epsilon: float, scale: tf.Tensor | None = None, shift: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
     """Normalise [batch, H, W, channels] by the statistics of each channel; see `normalize`.
 
     Returns:
@@ -100,7 +109,7 @@ def channel_batch_norm(x, epsilon, scale=None, shift=None):
     return y, (mean, variance * ((count - 1) / count))
 
 
-def whole_batch_norm(x, epsilon=1e-6):
+def whole_batch_norm(x: tf.Tensor, epsilon: float = 1e-6) -> tf.Tensor:
     """Normalise `x` by one mean and one biased variance over the whole tensor.
 
     The statistics are those of the batch (of all replicas) in training and evaluation alike, so what one example
@@ -123,11 +132,11 @@ class BatchNorm(keras.layers.Layer):
       **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    def __init__(self, epsilon: float = 1e-5, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Create scale, shift and the two moving averages, [channels]."""
         shape = (input_shape[-1],)
         self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
@@ -135,7 +144,7 @@ class BatchNorm(keras.layers.Layer):
         self.moving_mean = add_moving_average(self, shape, "zeros", "moving_mean")
         self.moving_variance = add_moving_average(self, shape, "ones", "moving_variance")
 
-    def call(self, x, training=False):
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Normalise `x`, [batch, ..., channels]; with `training` by the batch's statistics."""
         if training:
             mean, variance = moments(x, list(range(x.shape.rank - 1)))
@@ -145,11 +154,11 @@ class BatchNorm(keras.layers.Layer):
             mean, variance = (tf.convert_to_tensor(v) for v in (self.moving_mean, self.moving_variance))
         return normalize(x, mean, variance, self.epsilon, self.scale, self.shift)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the input's shape."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {"epsilon": self.epsilon}
 
@@ -165,22 +174,22 @@ class LayerNorm(keras.layers.Layer):
 
     epsilon = 1e-5
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Create scale and offset, [channels]."""
         self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
         self.offset = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="offset")
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Normalise [batch, H, W, C]."""
         centred = x - tf.reduce_mean(x, [1, 2, 3], keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), [1, 2, 3], keepdims=True)
         return centred * tf.math.rsqrt(variance + self.epsilon) * self.scale + self.offset
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the input's shape."""
         return input_shape
 
 
-def add_moving_average(layer, shape, initializer, name):
+def add_moving_average(layer: keras.layers.Layer, shape: tuple, initializer: str, name: str) -> keras.Variable:
     """Add a moving average to a Keras layer: a weight that is not trained, and averaged over replicas."""
     return layer.add_weight(shape=shape, initializer=initializer, trainable=False, aggregation="mean", name=name)

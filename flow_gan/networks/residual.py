@@ -5,6 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.initializers import SeededInitializers
 from flow_gan.networks.normalization import (
     add_moving_average,
     channel_batch_norm,
@@ -47,7 +48,7 @@ class ResidualNetwork(keras.layers.Layer):
       residual_blocks: int.
       batch_norm: "moving", per channel, with moving averages in evaluation; or "batch", one scalar mean and variance
         of the batch at hand, in evaluation too (the release's `--batch_norm_adaptive` 1 and 0); or "none".
-      first_tanh_scale: float, `tanh_scale` at the start.
+      initial_tanh_scale: float, `tanh_scale` before training.
       initializers: `SeededInitializers` for the convolutions.
       precision: of the convolutions, see `precision.product_policy`.
       **kwargs: of `keras.layers.Layer`.
@@ -55,13 +56,13 @@ class ResidualNetwork(keras.layers.Layer):
 
     def __init__(
         self,
-        channels,
-        filters,
-        residual_blocks,
-        batch_norm,
-        first_tanh_scale,
-        initializers,
-        precision="float32",
+        channels: int,
+        filters: int,
+        residual_blocks: int,
+        batch_norm: str,
+        initial_tanh_scale: float,
+        initializers: SeededInitializers,
+        precision: str = "float32",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -84,7 +85,7 @@ class ResidualNetwork(keras.layers.Layer):
             self.norm_scale = self.add_weight(shape=shape, initializer="ones", name="norm_scale")
             self.norm_shift = self.add_weight(shape=shape, initializer="zeros", name="norm_shift")
         self.tanh_scale = self.add_weight(
-            shape=(1,), initializer=keras.initializers.Constant(first_tanh_scale), name="tanh_scale"
+            shape=(1,), initializer=keras.initializers.Constant(initial_tanh_scale), name="tanh_scale"
         )
         self.scale_shift = self.add_weight(shape=(1,), initializer="zeros", name="scale_shift")
         self.built = True
@@ -93,7 +94,7 @@ class ResidualNetwork(keras.layers.Layer):
         mean = add_moving_average(self, shape, "zeros", f"{name}_moving_mean")
         return mean, add_moving_average(self, shape, "ones", f"{name}_moving_variance")
 
-    def call(self, x, training=False):
+    def call(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (shift, log_scale), each [batch, H, W, channels], of `x` of that shape.
 
         `training` is as in `BatchNorm.call`; without moving averages there is one mode.

@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import tensorflow as tf
 
 from flow_gan.networks.normalization import batch_statistics, take_statistic
@@ -19,7 +20,7 @@ class SharedTraces:
     def __init__(self):
         self._functions = {}
 
-    def __call__(self, network, x, training):
+    def __call__(self, network: keras.layers.Layer, x: tf.Tensor, training: bool):
         """Return `network(x, training=training)`, with the same effect on its moving averages."""
         if tf.executing_eagerly() or num_replicas() > 1:
             # Replicas synchronise in their batch norms, which tf.distribute forbids inside a nested function.

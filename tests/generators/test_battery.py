@@ -274,7 +274,7 @@ def test_real_nvp_s_couplings():
 
 
 @pytest.mark.parametrize("batch_norm", ["moving", "batch"])
-def test_real_nvp_s_first_weights(batch_norm):
+def test_real_nvp_s_initial_weights(batch_norm):
     def make(**arguments):
         arguments = {"residual_blocks": 1, "filters": 32, "batch_norm": batch_norm} | arguments
         return flow_gan.RealNVP((4, 4, 3), **arguments)

@@ -112,7 +112,7 @@ def test_moving_averages():
         assert np.abs(moved.numpy() - value).max() > 1e-3
 
 
-def test_first_weights():
+def test_initial_weights():
     kernels = [w.numpy() for w in flow_gan.DCGAN((28, 28, 1), filters=8).trainable_variables if "kernel" in w.path]
     again = [w.numpy() for w in flow_gan.DCGAN((28, 28, 1), filters=8).trainable_variables if "kernel" in w.path]
     other = flow_gan.DCGAN((28, 28, 1), filters=8, seed=1)

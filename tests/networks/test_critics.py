@@ -27,7 +27,7 @@ def test_any_shape(name, divergence, shape):
 
 
 @pytest.mark.parametrize("name", CRITICS)
-def test_first_weights(name):
+def test_initial_weights(name):
     first, again, other = (CRITICS[name]((8, 8, 1), filters=4, seed=seed) for seed in (0, 0, 1))
     kernels = [v.numpy() for v in first.trainable_variables if v.shape.rank > 1 and v.shape[0] > 0]
     for kernel, same, another in zip(first.weights, again.weights, other.weights, strict=True):
