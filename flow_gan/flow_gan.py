@@ -1,7 +1,5 @@
 """FlowGAN: a generator and a critic trained together."""
 
-import inspect
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -14,6 +12,7 @@ from flow_gan.draws import StepDraws
 from flow_gan.errors import UserError, check_choice, check_number
 from flow_gan.generators.base import Generator
 from flow_gan.networks.critics import build_critic
+from flow_gan.networks.normalization import moving_average_updates
 from flow_gan.networks.precision import default_keras_settings
 from flow_gan.networks.replicas import has_several_processes, mean_over_replicas, num_replicas
 
@@ -64,7 +63,7 @@ class FlowGAN(keras.Model):
     Example:
       >>> import flow_gan, keras, numpy as np
       >>> generator = flow_gan.NICE((8, 8, 1), hidden_units=16, num_hidden_layers=1)
-      >>> critic = flow_gan.critics.mnist((8, 8, 1), filters=4, dense_units=8)
+      >>> critic = flow_gan.critics.two_convolutions((8, 8, 1), filters=4, dense_units=8)
       >>> model = flow_gan.FlowGAN(generator, critic, like_reg=1.0, n_critic=2)
       >>> adam = lambda: keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)
       >>> model.compile(adam(), adam())
@@ -115,7 +114,6 @@ class FlowGAN(keras.Model):
         self.critic = critic if n_critic else None
         if self.critic is not None:
             build_critic(self.critic, generator.image_shape)
-            self._critic_counts_updates = "updates" in inspect.signature(self.critic.call).parameters
         self.divergence = divergence
         self.like_reg = like_reg
         self.n_critic = n_critic
@@ -432,7 +430,7 @@ class FlowGAN(keras.Model):
                 logs = logs | {"generator_loss": adversarial}
             elif released:
                 with tape.stop_recording():
-                    self._generate(draws.latent(), updates=1)
+                    self._generate(draws.latent(), 1)
             if self.has_likelihood_objective:
                 nll = self._nll(draws.likelihood_images(batches[-1]), training=True)
             loss = objectives.generator_objective(adversarial, nll, self.like_reg)
@@ -471,12 +469,13 @@ class FlowGAN(keras.Model):
         return StepDraws(self, images)
 
     def _generate(self, z, updates):
-        return self.generator.decode(z, training=True, updates=updates)
+        with moving_average_updates(updates):
+            return self.generator.decode(z, training=True)
 
     def _logits(self, images, updates=1):
-        # Keras's own models keep no count: their moving averages, which nothing here uses, move with every pass.
-        counted = {"updates": updates} if self._critic_counts_updates else {}
-        return tf.cast(self.critic(images, training=True, **counted), self.compute_dtype)
+        # Those of Keras's own layers, which nothing here uses, move with every pass.
+        with moving_average_updates(updates):
+            return tf.cast(self.critic(images, training=True), self.compute_dtype)
 
     def _nll(self, images, training):
         return -tf.reduce_mean(self.generator.log_prob(images, training))

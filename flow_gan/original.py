@@ -14,8 +14,8 @@ from absl import logging
 from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE, RealNVP
-from flow_gan.networks.critics import Critic, LayerNorm
-from flow_gan.networks.normalization import BatchNorm
+from flow_gan.networks.critics import Critic
+from flow_gan.networks.normalization import BatchNorm, LayerNorm
 
 # The release's scopes, and whose variables they hold.
 _SCOPES = {"model": "variables of the generator", "discriminator": "variables of the critic"}

@@ -64,7 +64,7 @@ class Golden:
         meta = self.meta
         shape, divergence, filters = meta["image"], meta["f_div"], meta["df_dim"]
         if meta["dataset"] == "mnist":
-            critic = flow_gan.critics.mnist(shape, divergence, filters, meta["dfc_dim"], dtype=dtype)
+            critic = flow_gan.critics.two_convolutions(shape, divergence, filters, meta["dfc_dim"], dtype=dtype)
         else:
             critic = flow_gan.critics.dcgan(shape, divergence, filters, dtype=dtype)
         flow_gan.original.assign_variables(critic, self.part("var", "discriminator"))

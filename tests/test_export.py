@@ -11,7 +11,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 import flow_gan
 from flow_gan import data, export, training
 from flow_gan.main import main
-from flow_gan.networks import convolution
 from flow_gan.training.run_config import run_config
 from tests.test_main import assert_refused
 from tests.training.test_training import DCGAN, REAL_NVP, settings
@@ -188,9 +187,8 @@ def test_difference(exported, own, expected):
     assert difference.is_allowed == (expected[0] == 0)
 
 
-def test_real_nvp_without_gradients_of_its_own(tmp_path, monkeypatch):
+def test_real_nvp_without_gradients_of_its_own(tmp_path):
     """Convolutions that have other gradients in training leave TensorFlow's in the export."""
-    monkeypatch.setattr(convolution, "_has_avx512", lambda: False)
     generator = flow_gan.RealNVP((4, 4, 3), 1, 16, "gaussian", scales=1)
     model = flow_gan.FlowGAN(generator, flow_gan.critics.dcgan((4, 4, 3), "ce", 2), divergence="ce")
     images = tf.random.stateless_uniform([3, 4, 4, 3], [0, 1])

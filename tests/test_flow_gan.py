@@ -8,6 +8,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import data
 from flow_gan.flow_gan import MeanAndStandardError
+from flow_gan.networks.normalization import moving_average_updates
 from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 from flow_gan.training.strategy import distribute, make_strategy
 
@@ -33,7 +34,7 @@ def make_model(dtype="float32", optimizer=None, seed=0, flow="nice", **arguments
         variable.assign_add(0.2 * rng.normal(size=variable.shape))
     critic = None
     if arguments["n_critic"]:
-        critic = flow_gan.critics.mnist(
+        critic = flow_gan.critics.two_convolutions(
             SHAPE, arguments["divergence"], filters=3, dense_units=5, seed=seed, dtype=dtype
         )
         for variable in critic.trainable_variables:
@@ -155,7 +156,8 @@ def test_logged_nll_is_the_distribution_s():
     model = make_model("float64", n_critic=0)
     images = images_of(10)
     draws = tf.function(lambda: model.draws(images).likelihood_images(images))()
-    expected = -np.mean(model.generator.distribution(training=True, updates=0).log_prob(draws))
+    with moving_average_updates(0):
+        expected = -np.mean(model.generator.distribution(training=True).log_prob(draws))
     logs = model.train_step(images)
     np.testing.assert_allclose(logs["nll"], expected, rtol=1e-12)
 
@@ -171,7 +173,8 @@ def test_gradients_are_those_of_the_objective():
 
     def nll(shift):
         kernel.assign(start + shift * direction)
-        return -np.mean(model.generator.distribution(training=True, updates=0).log_prob(x))
+        with moving_average_updates(0):
+            return -np.mean(model.generator.distribution(training=True).log_prob(x))
 
     numeric = (nll(1e-5) - nll(-1e-5)) / 2e-5
     kernel.assign(start)
@@ -218,9 +221,10 @@ def test_what_moves_the_moving_averages(arguments, num_g, num_f):
 
 
 def count_decodes(model, monkeypatch):
+    """Return the list to which each sampling pass adds how often it updates the moving averages."""
     calls = []
-    decode = model.generator.decode
-    monkeypatch.setattr(model.generator, "decode", lambda *a, **k: calls.append(k["updates"]) or decode(*a, **k))
+    generate = model._generate
+    monkeypatch.setattr(model, "_generate", lambda z, updates: calls.append(updates) or generate(z, updates))
     return calls
 
 
@@ -388,14 +392,14 @@ def test_both_learning_rates_decay_per_generator_step():
 )
 def test_rejects(arguments, message):
     generator = flow_gan.NICE(SHAPE, 4, 0)
-    critic = flow_gan.critics.mnist(SHAPE, filters=2, dense_units=2)
+    critic = flow_gan.critics.two_convolutions(SHAPE, filters=2, dense_units=2)
     with pytest.raises(flow_gan.UserError, match=message):
         flow_gan.FlowGAN(generator, **({"critic": critic} | arguments))
 
 
 def test_compile_needs_an_optimizer_for_the_critic():
     generator = flow_gan.NICE(SHAPE, 4, 0)
-    model = flow_gan.FlowGAN(generator, flow_gan.critics.mnist(SHAPE, filters=2, dense_units=2))
+    model = flow_gan.FlowGAN(generator, flow_gan.critics.two_convolutions(SHAPE, filters=2, dense_units=2))
     with pytest.raises(flow_gan.UserError, match="critic_optimizer=None"):
         model.compile(Adam(1e-3))
 

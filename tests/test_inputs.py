@@ -253,7 +253,7 @@ def test_compile_refuses_what_has_no_effect(name):
 
 
 def make_hybrid(critic=None):
-    critic = critic or flow_gan.critics.mnist(SHAPE, filters=2, dense_units=2)
+    critic = critic or flow_gan.critics.two_convolutions(SHAPE, filters=2, dense_units=2)
     return flow_gan.FlowGAN(flow_gan.NICE(SHAPE, 4, 0), critic, n_critic=1, levels=LEVELS)
 
 
@@ -327,7 +327,7 @@ def test_keras_s_own_critics_train(make):
         ),
         (lambda: sequential(shape=(8, 8, 3)), r"critic=mine cannot take images \[batch, 4, 4, 1\]: .*incompatible"),
         (
-            lambda: flow_gan.critics.mnist((8, 8, 1), filters=2),
+            lambda: flow_gan.critics.two_convolutions((8, 8, 1), filters=2),
             r"the critic's image_shape=\(8, 8, 1\); expected .*\(4, 4",
         ),
         (lambda: len, r"critic=<built-in function len>; expected a Keras model"),

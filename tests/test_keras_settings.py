@@ -25,7 +25,7 @@ SETTINGS = {
 
 
 def train_nice():
-    critic = flow_gan.critics.mnist(SHAPE, filters=2, dense_units=2)
+    critic = flow_gan.critics.two_convolutions(SHAPE, filters=2, dense_units=2)
     return train(flow_gan.NICE(SHAPE, 8, 0), critic)
 
 
@@ -35,7 +35,7 @@ def train_real_nvp():
 
 
 def train_dcgan():
-    critic = flow_gan.critics.mnist(SHAPE, "ce", filters=2, dense_units=2)
+    critic = flow_gan.critics.two_convolutions(SHAPE, "ce", filters=2, dense_units=2)
     return train(flow_gan.DCGAN(SHAPE, filters=2), critic, divergence="ce", like_reg=0.0)
 
 
@@ -127,7 +127,10 @@ def test_inception_is_made_with_the_default_settings(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "bfloat16", "float16", "double precision"])
 def test_other_dtypes_are_refused(dtype):
-    for make in (lambda: flow_gan.NICE(SHAPE, 4, 0, dtype=dtype), lambda: flow_gan.critics.mnist(SHAPE, dtype=dtype)):
+    for make in (
+        lambda: flow_gan.NICE(SHAPE, 4, 0, dtype=dtype),
+        lambda: flow_gan.critics.two_convolutions(SHAPE, dtype=dtype),
+    ):
         with pytest.raises(flow_gan.UserError, match=rf"dtype={dtype}; expected float32 or float64"):
             make()
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import bijectors, evaluation, objectives, random
 from flow_gan.generators import make_prior
-from flow_gan.networks import critics, normalization, weight_norm
+from flow_gan.networks import normalization, weight_norm
 
 DTYPES = ("float32", "float64")
 COMPILERS = {
@@ -262,7 +262,7 @@ def test_gradient_penalty_of_a_linear_critic(norm, dtype, compiler):
 
 
 def norm_functions(dtype):
-    layer_norm = critics.LayerNorm(dtype=dtype)
+    layer_norm = normalization.LayerNorm(dtype=dtype)
     layer_norm.build((8, 2, 2, 3))
     return {
         "moments": lambda x: normalization.normalize(x, *normalization.moments(x, [0, 1, 2]), 1e-4),

@@ -3,7 +3,9 @@
 import contextlib
 import re
 import weakref
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -15,7 +17,7 @@ _watched = None
 
 
 @contextlib.contextmanager
-def watched_layers():
+def watched_layers() -> Iterator[dict[str, tuple[float, float]]]:
     """Context that yields {layer: (largest |input|, largest |result|)} of the eager passes within it, floats."""
     global _watched
     _watched = {}
@@ -25,7 +27,7 @@ def watched_layers():
         _watched = None
 
 
-def layer_not_finite(error):
+def layer_not_finite(error: Exception) -> str | None:
     """Return in words which layer's result or gradient a TensorFlow error says is not finite, or None."""
     found = re.search(_NOT_FINITE.format(r"(\w+)"), str(error))
     if not found:
@@ -63,7 +65,13 @@ class AdditiveCoupling(ByIdentity, tfp.bijectors.Bijector):
       name: str.
     """
 
-    def __init__(self, shift_fn, shifted_half, validate_args=False, name="additive_coupling"):
+    def __init__(
+        self,
+        shift_fn: Callable[[tf.Tensor], tf.Tensor],
+        shifted_half: str,
+        validate_args: bool = False,
+        name: str = "additive_coupling",
+    ):
         parameters = dict(locals())
         if shifted_half not in ("first", "second"):
             raise ValueError(f"shifted_half={shifted_half!r}; expected 'first' or 'second'")
@@ -115,7 +123,13 @@ class AffineCoupling(ByIdentity, tfp.bijectors.Bijector):
       name: str.
     """
 
-    def __init__(self, conditioner, mask, validate_args=False, name="affine_coupling"):
+    def __init__(
+        self,
+        conditioner: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        mask: np.ndarray,
+        validate_args: bool = False,
+        name: str = "affine_coupling",
+    ):
         parameters = dict(locals())
         self._conditioner = conditioner
         self._mask = mask

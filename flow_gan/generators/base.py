@@ -40,7 +40,14 @@ class Generator(keras.Model):
     # Images that are fast to evaluate at once; 1 where larger batches than those of training gain nothing.
     fast_batch_size = 1
 
-    def __init__(self, image_shape, prior, latent_size=None, dtype=None, **kwargs):
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        prior: str,
+        latent_size: int | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        **kwargs,
+    ):
         super().__init__(dtype=network_policy(dtype), **kwargs)
         self.image_shape = tuple(int(n) for n in image_shape)
         self.size = math.prod(self.image_shape)
@@ -50,17 +57,17 @@ class Generator(keras.Model):
         self.prior_name = prior
         self.prior = make_prior(prior, self.latent_size, np.dtype(self.compute_dtype).type)
 
-    def decode(self, z, training=False, updates=1):
+    def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, k]. The images are not clipped.
 
         Args:
           z: [batch, k].
-          training: bool, normalise by the statistics of the batch instead of the moving averages.
-          updates: int, how often a training pass updates the moving averages by its statistics.
+          training: bool, normalise by the statistics of the batch, which update the moving averages, instead of by
+            these.
         """
         raise NotImplementedError
 
-    def sample(self, num_images, seed=0, temperature=1.0):
+    def sample(self, num_images: int, seed: int = 0, temperature: float = 1.0) -> tf.Tensor:
         """Draw images from the model.
 
         Args:
@@ -74,12 +81,12 @@ class Generator(keras.Model):
         z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
         return tf.clip_by_value(self.decode(temperature * z), 0.0, 1.0)
 
-    def sample_latent(self, key, first, count):
+    def sample_latent(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
         """Draw z ~ p(z), [count, k], for the examples `first` to `first + count - 1` of a random key."""
         uniform = random.open_uniform(key, first, count, [self.latent_size], tf.as_dtype(self.compute_dtype))
         return self.prior.distribution.quantile(uniform)
 
-    def require_likelihood(self, what):
+    def require_likelihood(self, what: str) -> None:
         """Raise `UserError` if the generator has no likelihood, without which there is no `what`, a str."""
         if not self.has_likelihood:
             raise UserError(
@@ -87,26 +94,26 @@ class Generator(keras.Model):
                 "expected a flow, NICE or RealNVP"
             )
 
-    def distribution(self, training=False, updates=1):
+    def distribution(self, training: bool = False) -> tfp.distributions.Distribution:
         """Return p(x); of a flow alone, others raise `UserError`."""
         self.require_likelihood("distribution")
 
-    def log_prob(self, images, training=False, updates=1):
+    def log_prob(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return log p(x); of a flow alone, others raise `UserError`."""
         self.require_likelihood("log_prob")
 
-    def encode(self, images, training=False):
+    def encode(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return z = f(x); of a flow alone, others raise `UserError`."""
         self.require_likelihood("encode")
 
-    def call(self, images, training=False):
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return `log_prob(images)`."""
         return self.log_prob(images, training)
 
     def _float(self, value):
         return tf.cast(value, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {"image_shape": self.image_shape, "prior": self.prior_name}
 
@@ -126,7 +133,7 @@ class FlowGenerator(Generator):
       **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, image_shape, prior, logit_alpha, **kwargs):
+    def __init__(self, image_shape: tuple[int, int, int], prior: str, logit_alpha: float, **kwargs):
         super().__init__(image_shape, prior, **kwargs)
         if not 0 < logit_alpha < 0.5:
             raise UserError(f"logit_alpha={logit_alpha}; expected more than 0 and less than 0.5")
@@ -138,34 +145,33 @@ class FlowGenerator(Generator):
     has_per_image_likelihood = True
 
     @property
-    def log_scale_variables(self) -> list:
+    def log_scale_variables(self) -> list[keras.Variable]:
         """The weights that are log-scales themselves, whose learning rate `--log_scale_rate` multiplies."""
         raise NotImplementedError
 
-    def bijector(self, training=False, updates=1, validate_args=None):
+    def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
         """Return the tfp bijector G, forward from z [batch, D] to x [batch, H, W, C].
 
         Args:
-          training: bool, normalise by the statistics of the batch instead of the moving averages.
-          updates: int, how often a training pass updates the moving averages by its statistics.
+          training: bool, as in `decode`.
           validate_args: bool, raise `tf.errors.InvalidArgumentError` with the coupling layer's name where its result
             is not finite. By default training passes do.
         """
         raise NotImplementedError
 
-    def distribution(self, training=False, updates=1):
+    def distribution(self, training: bool = False) -> tfp.distributions.Distribution:
         """Return p(x) over images [H, W, C], a `tfp.distributions.TransformedDistribution`."""
-        return tfp.distributions.TransformedDistribution(self.prior, self.bijector(training, updates), name="flow")
+        return tfp.distributions.TransformedDistribution(self.prior, self.bijector(training), name="flow")
 
-    def log_prob(self, images, training=False, updates=1):
+    def log_prob(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised.
 
         Raises:
           UserError: images of integers, or of another shape.
         """
-        return self.distribution(training, updates).log_prob(self._images(images))
+        return self.distribution(training).log_prob(self._images(images))
 
-    def encode(self, images, training=False):
+    def encode(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return z = f(x), [batch, D], of float images [batch, H, W, C]."""
         return self.bijector(training).inverse(self._images(images))
 
@@ -177,10 +183,10 @@ class FlowGenerator(Generator):
             raise UserError(f"images are {list(images.shape)}; expected [{expected}]")
         return images
 
-    def decode(self, z, training=False, updates=1):
+    def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""
-        return self.bijector(training, updates).forward(self._float(z))
+        return self.bijector(training).forward(self._float(z))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {"logit_alpha": self.logit_alpha}

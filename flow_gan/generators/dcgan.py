@@ -1,5 +1,7 @@
 """DCGAN (Radford et al. 2015), the implicit generator that the paper compares its flows with (Section 5.1)."""
 
+import tensorflow as tf
+
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
 from flow_gan.networks.dcgan import UpsamplingNetwork
@@ -17,7 +19,7 @@ class DCGAN(Generator):
       filters: int, channels of the last convolution's input; those before it have 2, 4, ... times as many.
       prior: "logistic", "gaussian" or "uniform".
       latent_size: int, k; H W C if None.
-      seed: int, from which the first weights derive.
+      seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
 
@@ -33,12 +35,12 @@ class DCGAN(Generator):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        filters=64,
-        prior="logistic",
-        latent_size=None,
-        seed=0,
-        precision="float32",
+        image_shape: tuple[int, int, int] = (28, 28, 1),
+        filters: int = 64,
+        prior: str = "logistic",
+        latent_size: int | None = None,
+        seed: int = 0,
+        precision: str = "float32",
         **kwargs,
     ):
         super().__init__(image_shape, prior, latent_size, **kwargs)
@@ -58,11 +60,11 @@ class DCGAN(Generator):
         )
         self.built = True
 
-    def decode(self, z, training=False, updates=1):
+    def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C] in [0, 1]; see `Generator.decode`."""
-        return self.network(self._float(z), training=training, updates=updates)
+        return self.network(self._float(z), training=training)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {
             "filters": self.filters,

@@ -1,5 +1,6 @@
 """NICE (Dinh, Krueger, Bengio 2014), the paper's generator for MNIST."""
 
+import keras
 import tensorflow_probability as tfp
 
 from flow_gan.bijectors import AdditiveCoupling, Chain, alpha_logit, diagonal_scaling, even_odd_split
@@ -31,9 +32,9 @@ class NICE(FlowGenerator):
       num_hidden_layers: int, hidden-to-hidden matrices in each (the release's `--no_of_layers`).
       prior: "logistic", "gaussian" or "uniform".
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
-      init_type: first weights, see `networks.initializers`.
+      init_type: str, distribution of the initial weights, see `networks.initializers`.
       batch_norm: bool, False leaves the batch norms of the coupling networks out.
-      seed: int, from which the first weights derive.
+      seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
 
@@ -50,15 +51,15 @@ class NICE(FlowGenerator):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        hidden_units=1000,
-        num_hidden_layers=5,
-        prior="logistic",
-        logit_alpha=1e-7,
-        init_type="normal",
-        batch_norm=True,
-        seed=0,
-        precision="float32",
+        image_shape: tuple[int, int, int] = (28, 28, 1),
+        hidden_units: int = 1000,
+        num_hidden_layers: int = 5,
+        prior: str = "logistic",
+        logit_alpha: float = 1e-7,
+        init_type: str = "normal",
+        batch_norm: bool = True,
+        seed: int = 0,
+        precision: str = "float32",
         **kwargs,
     ):
         super().__init__(image_shape, prior, logit_alpha, **kwargs)
@@ -90,23 +91,23 @@ class NICE(FlowGenerator):
         self.built = True
 
     @property
-    def fast_batch_size(self):
+    def fast_batch_size(self) -> int:
         """Images that are fast to evaluate at once."""
         return max(min(_FAST_BATCH_SIZE, _FAST_VALUES // self.size), 1)
 
     @property
-    def log_scale_variables(self):
+    def log_scale_variables(self) -> list[keras.Variable]:
         """See `FlowGenerator.log_scale_variables`."""
         return [self.log_scale]
 
-    def bijector(self, training=False, updates=1, validate_args=None):
+    def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
         """See `FlowGenerator.bijector`."""
         validate_args = training if validate_args is None else validate_args
 
         def coupling(index):
             network = self.networks[index]
             return AdditiveCoupling(
-                lambda x: self.run_network(network, x, training, updates),
+                lambda x: self.run_network(network, x, training),
                 shifted_half="second" if index % 2 == 0 else "first",
                 validate_args=validate_args,
                 name=f"coupling_{index + 1}",
@@ -120,7 +121,7 @@ class NICE(FlowGenerator):
         ]
         return tfp.bijectors.Invert(Chain(f[::-1]), name="nice")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {
             "hidden_units": self.hidden_units,

@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import tensorflow_probability as tfp
 
 from flow_gan import bijectors
@@ -39,7 +40,7 @@ class RealNVP(FlowGenerator):
         too, so that `log_prob` is no per-image likelihood), or "none"; see `networks.residual`.
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       scales: int >= 1.
-      seed: int, from which the first weights derive.
+      seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
 
@@ -56,15 +57,15 @@ class RealNVP(FlowGenerator):
 
     def __init__(
         self,
-        image_shape=(32, 32, 3),
-        residual_blocks=8,
-        filters=64,
-        prior="gaussian",
-        batch_norm="moving",
-        logit_alpha=1e-7,
-        scales=2,
-        seed=0,
-        precision="float32",
+        image_shape: tuple[int, int, int] = (32, 32, 3),
+        residual_blocks: int = 8,
+        filters: int = 64,
+        prior: str = "gaussian",
+        batch_norm: str = "moving",
+        logit_alpha: float = 1e-7,
+        scales: int = 2,
+        seed: int = 0,
+        precision: str = "float32",
         **kwargs,
     ):
         super().__init__(image_shape, prior, logit_alpha, **kwargs)
@@ -95,16 +96,16 @@ class RealNVP(FlowGenerator):
             is_last = scale == scales - 1
             for passes in CHECKERBOARD if is_last else CHECKERBOARD[:3]:
                 mask = bijectors.checkerboard_mask(height, width, passes)
-                self._add_coupling(f"checkerboard_{scale}", mask, channels, first_tanh_scale=0.0)
+                self._add_coupling(f"checkerboard_{scale}", mask, channels, initial_tanh_scale=0.0)
             if not is_last:
                 height, width, channels = height // 2, width // 2, 4 * channels
                 for passes in CHANNEL:
                     mask = bijectors.channel_mask(channels, passes)
-                    self._add_coupling(f"channel_{scale}", mask, channels, first_tanh_scale=1.0)
+                    self._add_coupling(f"channel_{scale}", mask, channels, initial_tanh_scale=1.0)
                 channels //= 2
         self.built = True
 
-    def _add_coupling(self, prefix, mask, channels, first_tanh_scale):
+    def _add_coupling(self, prefix, mask, channels, initial_tanh_scale):
         name = f"{prefix}_{1 + sum(network.name.startswith(prefix) for network in self.networks)}"
         self.networks.append(
             ResidualNetwork(
@@ -112,7 +113,7 @@ class RealNVP(FlowGenerator):
                 self.filters,
                 self.residual_blocks,
                 self.batch_norm,
-                first_tanh_scale,
+                initial_tanh_scale,
                 SeededInitializers("xavier", self.seed, GENERATOR, len(self.networks)),
                 self.precision,
                 name=name,
@@ -122,22 +123,22 @@ class RealNVP(FlowGenerator):
         self.masks.append(mask)
 
     @property
-    def has_per_image_likelihood(self):
+    def has_per_image_likelihood(self) -> bool:
         """Whether `log_prob` of an image depends on that image alone."""
         return self.batch_norm != "batch"
 
     @property
-    def log_scale_variables(self):
+    def log_scale_variables(self) -> list[keras.Variable]:
         """See `FlowGenerator.log_scale_variables`; two scalars per coupling."""
         return [v for network in self.networks for v in (network.tanh_scale, network.scale_shift)]
 
-    def bijector(self, training=False, updates=1, validate_args=None):
+    def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
         """See `FlowGenerator.bijector`."""
         validate_args = training if validate_args is None else validate_args
         layers = iter(
             [
                 bijectors.AffineCoupling(
-                    functools.partial(self.run_network, network, training=training, updates=updates),
+                    functools.partial(self.run_network, network, training=training),
                     mask,
                     validate_args=validate_args,
                     name=network.name,
@@ -169,7 +170,7 @@ class RealNVP(FlowGenerator):
         factor_out = bijectors.factor_out(bijectors.Chain(rest[::-1]), name=f"factor_out_{scale}")
         return [*checkerboards, bijectors.squeeze(shape), *channels, factor_out]
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {
             "residual_blocks": self.residual_blocks,

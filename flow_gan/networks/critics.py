@@ -10,9 +10,10 @@ import keras
 import tensorflow as tf
 
 from flow_gan.errors import UserError
+from flow_gan.networks.activations import LeakyReLU
 from flow_gan.networks.convolution import Conv2D
 from flow_gan.networks.initializers import CRITIC, SeededInitializers
-from flow_gan.networks.normalization import BatchNorm
+from flow_gan.networks.normalization import BatchNorm, LayerNorm
 from flow_gan.networks.precision import check_float, network_policy, product_policy
 
 
@@ -26,7 +27,13 @@ class Critic(keras.Model):
       **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, image_shape, stack, dtype=None, **kwargs):
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        stack: list[keras.layers.Layer],
+        dtype: str | keras.DTypePolicy | None = None,
+        **kwargs,
+    ):
         super().__init__(dtype=network_policy(dtype), **kwargs)
         self.image_shape = tuple(image_shape)
         self.stack = stack
@@ -37,63 +44,25 @@ class Critic(keras.Model):
             shape = layer.compute_output_shape(shape)
         self.built = True
 
-    def call(self, images, training=False, updates=1):
-        """Return the logits [batch, 1] of float images; `training` and `updates` as in `BatchNorm.call`."""
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return the logits [batch, 1] of float images; `training` as in `BatchNorm.call`."""
         check_float("images", images)
         x = tf.cast(images, self.compute_dtype)
         for layer in self.stack:
-            if isinstance(layer, BatchNorm):
-                x = layer(x, training=training, updates=updates)
-            else:
-                x = layer(x)
+            x = layer(x, training=training) if isinstance(layer, BatchNorm) else layer(x)
         return x
 
 
-class LayerNorm(keras.layers.Layer):
-    """Layer normalisation over height, width and channels, with an affine map per channel.
-
-        y = (x - mean) / sqrt(var + epsilon) * scale + offset
-
-    with one mean and one biased variance per example. Keras's own layer cuts the mean inside the variance off
-    from the gradient, which makes the second derivatives that a gradient penalty needs wrong by 1 to 3 %.
-    """
-
-    epsilon = 1e-5
-
-    def build(self, input_shape):
-        """Create scale and offset, [channels]."""
-        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
-        self.offset = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="offset")
-
-    def call(self, x):
-        """Normalise [batch, H, W, C]."""
-        centred = x - tf.reduce_mean(x, [1, 2, 3], keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), [1, 2, 3], keepdims=True)
-        return centred * tf.math.rsqrt(variance + self.epsilon) * self.scale + self.offset
-
-    def compute_output_shape(self, input_shape):
-        """Return the input's shape."""
-        return input_shape
-
-
-class LeakyReLU(keras.layers.Layer):
-    """x where x > 0, and 0.2 x elsewhere.
-
-    The slope is a constant to the gradient, as it is almost everywhere. To the library's own one its derivative is a
-    tensor of zeros, and a gradient penalty then takes these through a whole backward pass of the critic.
-    """
-
-    def call(self, x):
-        """Return a tensor of the shape of `x`."""
-        return x * tf.stop_gradient(tf.where(x > 0, tf.ones([], x.dtype), tf.constant(0.2, x.dtype)))
-
-    def compute_output_shape(self, input_shape):
-        """Return the input's shape."""
-        return input_shape
-
-
-def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, dtype=None, precision="float32"):
-    """The release's critic for MNIST, for images of any shape.
+def two_convolutions(
+    image_shape: tuple[int, int, int],
+    divergence: str = "wgan",
+    filters: int = 64,
+    dense_units: int = 1024,
+    seed: int = 0,
+    dtype: str | None = None,
+    precision: str = "float32",
+) -> Critic:
+    """Two convolutions and two dense layers, the release's critic for MNIST; for images of any shape.
 
     conv to C channels - lrelu - conv to `filters` - [norm] - lrelu - flatten - dense `dense_units` - [norm] -
     lrelu - dense 1. The batch norms are there for every divergence but "wgan", whose gradient penalty is
@@ -104,18 +73,18 @@ def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, 
       divergence: one of `objectives.DIVERGENCES`.
       filters: int, the release's `--df_dim`.
       dense_units: int.
-      seed: int, from which the first weights derive.
+      seed: int, from which the initial weights derive.
       dtype: "float32", the default, or "float64".
       precision: of the convolutions and all matrix products but the last, whose results are the logits; see
         `precision.product_policy`.
 
     Example:
       >>> import flow_gan, numpy as np
-      >>> critic = flow_gan.critics.mnist((8, 8, 1), divergence="ce", filters=4, dense_units=8)
+      >>> critic = flow_gan.critics.two_convolutions((8, 8, 1), divergence="ce", filters=4, dense_units=8)
       >>> critic(np.zeros((2, 8, 8, 1))).shape
       TensorShape([2, 1])
     """
-    make = _LayerMaker("mnist", seed, dtype, precision)
+    make = _LayerMaker(0, seed, dtype, precision)
     norm = [] if divergence == "wgan" else [make.batch_norm]
     stack = [make.conv(image_shape[-1]), make.leaky_relu(), make.conv(filters)]
     stack += [layer() for layer in norm] + [make.leaky_relu(), make.flatten(), make.dense(dense_units)]
@@ -123,8 +92,15 @@ def mnist(image_shape, divergence="wgan", filters=64, dense_units=1024, seed=0, 
     return Critic(image_shape, stack, name="critic", dtype=dtype)
 
 
-def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None, precision="float32"):
-    """The release's critic for colour images.
+def dcgan(
+    image_shape: tuple[int, int, int],
+    divergence: str = "wgan",
+    filters: int = 64,
+    seed: int = 0,
+    dtype: str | None = None,
+    precision: str = "float32",
+) -> Critic:
+    """Four convolutions (Radford et al. 2015), the release's critic for colour images; for images of any shape.
 
     Four convolutions to `filters` times 1, 2, 4, 8 channels, flatten, dense 1. For "wgan" each convolution
     is followed by lrelu, then layer norm; for the other divergences by batch norm (not the first), then lrelu.
@@ -133,12 +109,12 @@ def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None, precis
       image_shape: (H, W, C).
       divergence: one of `objectives.DIVERGENCES`.
       filters: int, the release's `--df_dim`.
-      seed: int, from which the first weights derive.
+      seed: int, from which the initial weights derive.
       dtype: "float32", the default, or "float64".
       precision: of the convolutions and all matrix products but the last, whose results are the logits; see
         `precision.product_policy`.
     """
-    make = _LayerMaker("dcgan", seed, dtype, precision)
+    make = _LayerMaker(1, seed, dtype, precision)
     stack = []
     for i in range(4):
         stack.append(make.conv(filters * 2**i))
@@ -151,12 +127,12 @@ def dcgan(image_shape, divergence="wgan", filters=64, seed=0, dtype=None, precis
 
 
 class _LayerMaker:
-    """Makes the release's layers with first weights from one seed."""
+    """Makes the release's layers, with initial weights that derive from a seed and the critic's number."""
 
-    def __init__(self, name, seed, dtype, precision):
+    def __init__(self, number, seed, dtype, precision):
         # Convolutions start as the coupling networks do (truncated normal, 0.02). The release's dense
         # layers start from the same normal without truncation, a difference without consequence.
-        self._initializers = SeededInitializers("normal", seed, CRITIC, list(CRITICS).index(name))
+        self._initializers = SeededInitializers("normal", seed, CRITIC, number)
         self._dtype = network_policy(dtype)
         self._product_dtype = product_policy(precision, self._dtype)
         self._counts = collections.Counter()
@@ -196,7 +172,7 @@ class _LayerMaker:
         return LayerNorm(**self._common("norm"))
 
 
-def build_critic(critic, image_shape: tuple):
+def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None:
     """Build a Keras model that is not built yet.
 
     Raises:
@@ -222,4 +198,5 @@ def build_critic(critic, image_shape: tuple):
         raise UserError(f"critic={critic.name} maps {images} to {shape}; expected logits [batch, 1]")
 
 
-CRITICS = {"mnist": mnist, "dcgan": dcgan}
+# By the values of `--critic`.
+CRITICS = {"mnist": two_convolutions, "dcgan": dcgan}

@@ -6,6 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.initializers import SeededInitializers
 from flow_gan.networks.normalization import BatchNorm
 from flow_gan.networks.precision import product_policy
 
@@ -34,7 +35,15 @@ class UpsamplingNetwork(keras.layers.Layer):
       **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, latent_size, image_shape, filters, initializers, precision="float32", **kwargs):
+    def __init__(
+        self,
+        latent_size: int,
+        image_shape: tuple[int, int, int],
+        filters: int,
+        initializers: SeededInitializers,
+        precision: str = "float32",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         product = product_policy(precision, self.dtype_policy)
         *size, image_channels = image_shape
@@ -74,11 +83,11 @@ class UpsamplingNetwork(keras.layers.Layer):
             self.convs.append(conv)
         self.built = True
 
-    def call(self, z, training=False, updates=1):
-        """Map z [batch, latent_size] to [batch, H, W, C] in [0, 1]; `training`, `updates` as in `BatchNorm.call`."""
+    def call(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Map z [batch, latent_size] to [batch, H, W, C] in [0, 1]; `training` as in `BatchNorm.call`."""
         x = tf.reshape(self.dense(z), [-1, *self.first_shape])
         for norm, conv in zip(self.norms, self.convs, strict=True):
-            x = conv(tf.nn.relu(norm(x, training=training, updates=updates)))
+            x = conv(tf.nn.relu(norm(x, training=training)))
         return tf.sigmoid(tf.cast(x, self.compute_dtype))
 
 

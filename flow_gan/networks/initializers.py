@@ -1,4 +1,4 @@
-"""First weights."""
+"""Initial weights."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ INITIALIZERS = {
 }
 
 
-# First numbers of `place`.
+# The first number of a network's `place`: its role.
 GENERATOR, CRITIC = 0, 1
 
 
@@ -30,16 +30,16 @@ class SeededInitializers:
       *place: integers that tell this source from every other one: the network's role and number.
     """
 
-    def __init__(self, init_type, seed, *place):
+    def __init__(self, init_type: str, seed: int, *place: int):
         check_choice("init_type", init_type, INITIALIZERS)
         self._make = INITIALIZERS[init_type]
         self._sequence = np.random.SeedSequence(seed, spawn_key=place)
 
-    def next(self):
+    def next(self) -> keras.initializers.Initializer:
         """Return an initializer that no earlier call returned."""
         return self._make(self.next_seed())
 
-    def next_seed(self):
+    def next_seed(self) -> int:
         """Return a seed, an int below 2^31, that no earlier call used."""
         (child,) = self._sequence.spawn(1)
         return int(child.generate_state(1)[0] >> 1)

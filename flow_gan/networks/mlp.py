@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from flow_gan.networks.normalization import add_moving_average, moments, normalize, update_average
+from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.normalization import add_moving_average, moments, normalize, take_statistic
 from flow_gan.networks.precision import product_policy
 
 _EPSILON = 1e-6
@@ -28,7 +29,14 @@ class CouplingMLP(keras.layers.Layer):
     """
 
     def __init__(
-        self, size, hidden_units, num_hidden_layers, initializers, precision="float32", batch_norm=True, **kwargs
+        self,
+        size: int,
+        hidden_units: int,
+        num_hidden_layers: int,
+        initializers: SeededInitializers,
+        precision: str = "float32",
+        batch_norm: bool = True,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.batch_norm = batch_norm
@@ -53,8 +61,8 @@ class CouplingMLP(keras.layers.Layer):
             self.moving_variance = add_moving_average(self, shape, "ones", "moving_variance")
         self.built = True
 
-    def call(self, x, training=False, updates=1):
-        """Map [batch, size] to [batch, size]; `training` and `updates` as in `BatchNorm.call`."""
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Map [batch, size] to [batch, size]; `training` as in `BatchNorm.call`."""
         if not self.batch_norm:
             for dense in self.dense:
                 x = tf.cast(dense(x), x.dtype)
@@ -65,8 +73,8 @@ class CouplingMLP(keras.layers.Layer):
         for i, dense in enumerate(self.dense):
             statistics.append(moments(x, [0, 1]) if training else [v[i] for v in averages])
             x = tf.cast(dense(normalize(x, *statistics[-1], _EPSILON, *(v[i] for v in affine))), x.dtype)
-        if training and updates:
+        if training:
             means, variances = zip(*statistics, strict=True)
-            update_average(self.moving_mean, tf.stack(means), updates)
-            update_average(self.moving_variance, tf.stack(variances), updates)
+            take_statistic(self.moving_mean, tf.stack(means))
+            take_statistic(self.moving_variance, tf.stack(variances))
         return x

@@ -9,7 +9,7 @@ from flow_gan.config.training import PRECISIONS
 from flow_gan.errors import UserError, check_choice
 
 
-def network_policy(dtype=None):
+def network_policy(dtype: str | keras.DTypePolicy | None = None) -> keras.DTypePolicy:
     """Return the Keras dtype policy of a network: that of float32 if None, whatever Keras's global one is.
 
     Raises:
@@ -25,7 +25,7 @@ def network_policy(dtype=None):
     return policy
 
 
-def check_float(name: str, value):
+def check_float(name: str, value) -> None:
     """Raise `UserError` unless `value`, the argument called `name`, is of floats, as dequantised images are."""
     dtype = tf.as_dtype(getattr(value, "dtype", tf.float32))
     if not dtype.is_floating:
@@ -52,7 +52,7 @@ def _set_keras(policy, floatx, image_data_format):
     keras.config.set_image_data_format(image_data_format)
 
 
-def product_policy(precision, policy):
+def product_policy(precision: str, policy: str | keras.DTypePolicy) -> str | keras.DTypePolicy:
     """Return the Keras dtype policy of layers that are a matrix product or a convolution.
 
     With "bfloat16" they take their inputs and weights rounded to it and sum in float32; their weights are kept, and
@@ -73,6 +73,6 @@ def product_policy(precision, policy):
     return keras.dtype_policies.get("mixed_bfloat16")
 
 
-def product_dtype(policy):
+def product_dtype(policy: str | keras.DTypePolicy) -> tf.DType:
     """Return the tf.DType in which a layer with such a policy multiplies."""
     return tf.as_dtype(keras.dtype_policies.get(policy).compute_dtype)

@@ -13,12 +13,12 @@ def mean_over_replicas(values):
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)
 
 
-def has_several_processes(strategy):
+def has_several_processes(strategy: tf.distribute.Strategy) -> bool:
     """Whether the tf.distribute strategy has replicas in other processes."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
-def num_replicas():
+def num_replicas() -> int:
     """Return the number of replicas that compute the step at hand together, 1 outside of one."""
     context = tf.distribute.get_replica_context()
     return context.num_replicas_in_sync if context else 1

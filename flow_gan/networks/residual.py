@@ -5,11 +5,12 @@ import functools
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.initializers import SeededInitializers
 from flow_gan.networks.normalization import (
     add_moving_average,
     channel_batch_norm,
     normalize,
-    update_average,
+    take_statistic,
     whole_batch_norm,
 )
 from flow_gan.networks.precision import product_dtype, product_policy
@@ -47,7 +48,7 @@ class ResidualNetwork(keras.layers.Layer):
       residual_blocks: int.
       batch_norm: "moving", per channel, with moving averages in evaluation; or "batch", one scalar mean and variance
         of the batch at hand, in evaluation too (the release's `--batch_norm_adaptive` 1 and 0); or "none".
-      first_tanh_scale: float, `tanh_scale` at the start.
+      initial_tanh_scale: float, `tanh_scale` before training.
       initializers: `SeededInitializers` for the convolutions.
       precision: of the convolutions, see `precision.product_policy`.
       **kwargs: of `keras.layers.Layer`.
@@ -55,13 +56,13 @@ class ResidualNetwork(keras.layers.Layer):
 
     def __init__(
         self,
-        channels,
-        filters,
-        residual_blocks,
-        batch_norm,
-        first_tanh_scale,
-        initializers,
-        precision="float32",
+        channels: int,
+        filters: int,
+        residual_blocks: int,
+        batch_norm: str,
+        initial_tanh_scale: float,
+        initializers: SeededInitializers,
+        precision: str = "float32",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -84,7 +85,7 @@ class ResidualNetwork(keras.layers.Layer):
             self.norm_scale = self.add_weight(shape=shape, initializer="ones", name="norm_scale")
             self.norm_shift = self.add_weight(shape=shape, initializer="zeros", name="norm_shift")
         self.tanh_scale = self.add_weight(
-            shape=(1,), initializer=keras.initializers.Constant(first_tanh_scale), name="tanh_scale"
+            shape=(1,), initializer=keras.initializers.Constant(initial_tanh_scale), name="tanh_scale"
         )
         self.scale_shift = self.add_weight(shape=(1,), initializer="zeros", name="scale_shift")
         self.built = True
@@ -93,13 +94,13 @@ class ResidualNetwork(keras.layers.Layer):
         mean = add_moving_average(self, shape, "zeros", f"{name}_moving_mean")
         return mean, add_moving_average(self, shape, "ones", f"{name}_moving_variance")
 
-    def call(self, x, training=False, updates=1):
+    def call(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (shift, log_scale), each [batch, H, W, channels], of `x` of that shape.
 
-        `training` and `updates` are as in `BatchNorm.call`; the other kinds have one mode and no averages.
+        `training` is as in `BatchNorm.call`; without moving averages there is one mode.
         """
         if self.batch_norm == "moving":
-            y = self._features(x, training, updates)
+            y = self._features(x, training)
         elif self.batch_norm == "batch":
             y = self._whole_batch_features(x)
         else:
@@ -107,7 +108,7 @@ class ResidualNetwork(keras.layers.Layer):
         log_scale, shift = tf.split(tf.tanh(self._convolve(y, *self.conv_out)), 2, axis=-1)
         return shift, log_scale * self.tanh_scale + self.scale_shift
 
-    def _features(self, x, training, updates):
+    def _features(self, x, training):
         averages = [(tf.convert_to_tensor(v) for v in self.input_averages)]
         averages += zip(*(tf.unstack(v) for v in self.norm_averages), strict=True)
         affine = list(zip(tf.unstack(self.norm_scale), tf.unstack(self.norm_shift), strict=True))
@@ -126,11 +127,11 @@ class ResidualNetwork(keras.layers.Layer):
         for (first, second), scale_and_shift in zip(self._blocks(), affine[1:], strict=True):
             residual = self._convolve(norm(tf.nn.relu(self._convolve(y, *first))), *second)
             y = norm(tf.nn.relu(y + residual), *scale_and_shift)
-        if training and updates:
+        if training:
             for average, statistic in zip(self.input_averages, statistics[0], strict=True):
-                update_average(average, statistic, updates)
+                take_statistic(average, statistic)
             for average, statistic in zip(self.norm_averages, zip(*statistics[1:], strict=True), strict=True):
-                update_average(average, tf.stack(statistic), updates)
+                take_statistic(average, tf.stack(statistic))
         return y
 
     def _whole_batch_features(self, x):

@@ -2,9 +2,10 @@
 
 import functools
 
+import keras
 import tensorflow as tf
 
-from flow_gan.networks.convolution import uses_library_gradients
+from flow_gan.networks.normalization import batch_statistics, take_statistic
 from flow_gan.networks.replicas import num_replicas
 
 
@@ -19,31 +20,33 @@ class SharedTraces:
     def __init__(self):
         self._functions = {}
 
-    def __call__(self, network, x, training, updates):
-        """Return `network(x, training=training, updates=updates)`, with the same effect on its moving averages."""
+    def __call__(self, network: keras.layers.Layer, x: tf.Tensor, training: bool):
+        """Return `network(x, training=training)`, with the same effect on its moving averages."""
         if tf.executing_eagerly() or num_replicas() > 1:
             # Replicas synchronise in their batch norms, which tf.distribute forbids inside a nested function.
-            return network(x, training=training, updates=updates)
-        structure = (uses_library_gradients(), *((*v.shape, v.trainable) for v in network.variables))
+            return network(x, training=training)
+        structure = tuple((*v.shape, v.trainable) for v in network.variables)
         if structure not in self._functions:
             self._functions[structure] = tf.function(
                 functools.partial(_stateless, network),
                 autograph=False,
                 experimental_attributes={"_noinline": True},
             )
-        outputs, states = self._functions[structure](
+        outputs, statistics = self._functions[structure](
             [tf.convert_to_tensor(v.value) for v in network.trainable_variables],
             [tf.convert_to_tensor(v.value) for v in network.non_trainable_variables],
             x,
             training=training,
-            updates=updates,
         )
-        if training and updates:
-            for variable, state in zip(network.non_trainable_variables, states, strict=True):
-                variable.assign(state)
+        if training:
+            for average, statistic in zip(network.non_trainable_variables, statistics, strict=True):
+                take_statistic(average, statistic)
         return outputs
 
 
-def _stateless(network, weights, states, x, training, updates):
-    outputs, states = network.stateless_call(weights, states, x, training=training, updates=updates)
-    return outputs, states if training and updates else []
+def _stateless(network, weights, averages, x, training):
+    """Return the outputs and, of a training pass, the batch's statistic for each moving average."""
+    with batch_statistics() as found:
+        outputs, _ = network.stateless_call(weights, averages, x, training=training)
+    statistic_of = {id(average): statistic for average, statistic in found}
+    return outputs, [statistic_of[id(average)] for average in network.non_trainable_variables] if training else []

@@ -1,17 +1,24 @@
 """Weight-normalised convolutions (Salimans and Kingma 2016)."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
-from flow_gan.networks.convolution import convolve
+from flow_gan.networks.initializers import SeededInitializers
 
 # A filter of a smaller norm is divided by this instead of its own, so that one of zeros has a gradient.
 _SMALLEST_NORM = 1e-6
 
 
-def weight_norm_conv(x, kernel, scale, bias=None, dtype=None):
+def weight_norm_conv(
+    x: tf.Tensor,
+    kernel: tf.Tensor,
+    scale: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    dtype: tf.DType | None = None,
+) -> tf.Tensor:
     """Convolve with stride 1, zero padding and the kernel w / |w| * scale, and add the bias if there is one.
 
     There are one Euclidean norm over height, width and input channels, and one scale, for each filter. A norm below
@@ -29,7 +36,8 @@ def weight_norm_conv(x, kernel, scale, bias=None, dtype=None):
     """
     square_norm = tf.reduce_sum(tf.square(kernel), [0, 1, 2])
     kernel = kernel * (scale * tf.math.rsqrt(tf.maximum(square_norm, _SMALLEST_NORM**2)))
-    y = tf.cast(convolve(*(tf.cast(value, dtype or x.dtype) for value in (x, kernel))), x.dtype)
+    y = tf.nn.conv2d(tf.cast(x, dtype or x.dtype), tf.cast(kernel, dtype or x.dtype), 1, "SAME")
+    y = tf.cast(y, x.dtype)
     return y if bias is None else tf.nn.bias_add(y, bias)
 
 
@@ -47,12 +55,19 @@ class ConvolutionWeights:
     scale: keras.Variable
     bias: keras.Variable | None
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[keras.Variable | None]:
         """Yield kernel, scale and bias."""
         return iter((self.kernel, self.scale, self.bias))
 
 
-def add_convolutions(layer, name, shape, initializers, use_bias, count=None):
+def add_convolutions(
+    layer: keras.layers.Layer,
+    name: str,
+    shape: tuple[int, int, int, int],
+    initializers: SeededInitializers,
+    use_bias: bool,
+    count: int | None = None,
+) -> ConvolutionWeights:
     """Add the weights of a convolution, or of `count` convolutions, to a Keras layer.
 
     The kernels start Glorot uniform and the scales as the release's do, uniform on +-sqrt(3 / filters): small, and of

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from flow_gan import data
 from flow_gan.bijectors import watched_layers
+from flow_gan.networks.normalization import moving_average_updates
 from flow_gan.training.build import batches_per_step
 
 
@@ -42,9 +43,9 @@ def magnitudes(model, config, images, step, what):
 
 def _pass(model, layer, direction, value, name):
     """Return the magnitudes of one pass through the flow, normalised by the batch's statistics as in training."""
-    bijector = model.generator.bijector(training=True, updates=0, validate_args=False)
+    bijector = model.generator.bijector(training=True, validate_args=False)
     try:
-        with watched_layers() as layers:
+        with moving_average_updates(0), watched_layers() as layers:
             result = getattr(bijector, direction)(value)
     except tf.errors.OpError:
         return ""

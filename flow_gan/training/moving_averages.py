@@ -7,9 +7,7 @@ import tensorflow as tf
 
 from flow_gan import data, random
 from flow_gan.errors import UserError
-
-# Updates by one batch after which nothing is left of what the average was: 0.9^1000 is 0 in float32.
-_REPLACED = 1000
+from flow_gan.networks.normalization import batch_statistics
 
 
 def has_moving_averages(generator) -> bool:
@@ -46,10 +44,18 @@ class MovingAverages:
         self._from_latents = tf.function(self._pass_from_latents, autograph=False)
 
     def _pass_from_images(self, images):
-        self._model.generator.log_prob(images, training=True, updates=_REPLACED)
+        with batch_statistics() as statistics:
+            self._model.generator.log_prob(images, training=True)
+        return self._in_order(statistics)
 
     def _pass_from_latents(self, z):
-        self._model.generator.decode(z, training=True, updates=_REPLACED)
+        with batch_statistics() as statistics:
+            self._model.generator.decode(z, training=True)
+        return self._in_order(statistics)
+
+    def _in_order(self, statistics):
+        by_path = {average.path: statistic for average, statistic in statistics}
+        return [by_path[variable.path] for variable in self._variables]
 
     def fill_from_images(self, batches):
         """Fill them from the pass x -> z of `data.evaluation_batches`, each with the noise of evaluation."""
@@ -62,10 +68,7 @@ class MovingAverages:
         self._fill(self._from_latents, latents)
 
     def _fill(self, run, inputs):
-        found = []
-        for value in inputs:
-            run(value)
-            found.append([variable.numpy() for variable in self._variables])
+        found = [[statistic.numpy() for statistic in run(value)] for value in inputs]
         paths = [variable.path for variable in self._variables]
         for variable, value in zip(self._variables, _combine(paths, found), strict=True):
             variable.assign(value)

@@ -17,7 +17,7 @@ DENSE_1, DENSE_2 = 2 * BATCH * 4 * FILTERS * UNITS, 2 * BATCH * UNITS
 
 def model_of(n_critic, like_reg, **arguments):
     generator = flow_gan.NICE((8, 8, 1), HIDDEN, 1)
-    critic = flow_gan.critics.mnist((8, 8, 1), arguments.get("divergence", "wgan"), FILTERS, UNITS)
+    critic = flow_gan.critics.two_convolutions((8, 8, 1), arguments.get("divergence", "wgan"), FILTERS, UNITS)
     return flow_gan.FlowGAN(generator, critic, n_critic=n_critic, like_reg=like_reg, **arguments)
 
 
@@ -75,7 +75,9 @@ def test_real_nvp_s_convolutions():
 
 def test_a_generator_without_a_likelihood():
     generator = flow_gan.DCGAN((8, 8, 1), FILTERS)
-    model = flow_gan.FlowGAN(generator, flow_gan.critics.mnist((8, 8, 1), "wgan", FILTERS, UNITS), like_reg=0.0)
+    model = flow_gan.FlowGAN(
+        generator, flow_gan.critics.two_convolutions((8, 8, 1), "wgan", FILTERS, UNITS), like_reg=0.0
+    )
     flow = model_of(5, 0.0)
     dense = 2 * BATCH * SIZE * 2 * 2 * 2 * FILTERS
     conv_1, conv_2 = 2 * BATCH * 2 * 2 * 25 * 2 * FILTERS * FILTERS, 2 * BATCH * 4 * 4 * 25 * FILTERS

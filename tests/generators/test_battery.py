@@ -210,7 +210,7 @@ def test_nice_number_of_variables_and_weights(shape, hidden, layers):
 def test_first_matrices_differ():
     generator = flow_gan.NICE((4, 4, 1), 12, 3)
     kernels = [dense.kernel.numpy() for network in generator.networks for dense in network.dense[1:4]]
-    for critic in (flow_gan.critics.mnist, flow_gan.critics.dcgan):
+    for critic in (flow_gan.critics.two_convolutions, flow_gan.critics.dcgan):
         stack = critic((4, 4, 1), filters=2).stack
         kernels += [np.resize(layer.kernel, (12, 12)) for layer in stack if "conv_2" in layer.name]
     assert len(kernels) == 14
@@ -274,7 +274,7 @@ def test_real_nvp_s_couplings():
 
 
 @pytest.mark.parametrize("batch_norm", ["moving", "batch"])
-def test_real_nvp_s_first_weights(batch_norm):
+def test_real_nvp_s_initial_weights(batch_norm):
     def make(**arguments):
         arguments = {"residual_blocks": 1, "filters": 32, "batch_norm": batch_norm} | arguments
         return flow_gan.RealNVP((4, 4, 3), **arguments)

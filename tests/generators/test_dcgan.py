@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan import random
+from flow_gan.networks.normalization import moving_average_updates
 
 
 def make(shape=(8, 8, 1), dtype="float64", **arguments):
@@ -98,8 +99,9 @@ def test_moving_averages():
     images = once.decode(z, training=True)
     for _ in range(2):
         once.decode(z, training=True)
-    np.testing.assert_array_equal(thrice.decode(z, training=True, updates=3), images)
-    np.testing.assert_array_equal(never.decode(z, training=True, updates=0), images)
+    for generator, times in ((thrice, 3), (never, 0)):
+        with moving_average_updates(times):
+            np.testing.assert_array_equal(generator.decode(z, training=True), images)
     for a, b in zip(once.non_trainable_variables, thrice.non_trainable_variables, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
     alone = np.concatenate([never.decode(z[i : i + 1]) for i in range(5)])
@@ -110,7 +112,7 @@ def test_moving_averages():
         assert np.abs(moved.numpy() - value).max() > 1e-3
 
 
-def test_first_weights():
+def test_initial_weights():
     kernels = [w.numpy() for w in flow_gan.DCGAN((28, 28, 1), filters=8).trainable_variables if "kernel" in w.path]
     again = [w.numpy() for w in flow_gan.DCGAN((28, 28, 1), filters=8).trainable_variables if "kernel" in w.path]
     other = flow_gan.DCGAN((28, 28, 1), filters=8, seed=1)

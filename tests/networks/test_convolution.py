@@ -9,7 +9,6 @@ from flow_gan.networks import convolution
 # Kernel size, image size, stride, and the functions of the kernel gradient and of the input gradient.
 PLAIN = convolution._plain_kernel_gradient, convolution._plain_input_gradient
 CASES = {
-    "shifts": (3, (5, 4), 1, convolution._by_shifts, PLAIN[1]),
     "patches, even": (5, (4, 6), 2, convolution._by_patches, PLAIN[1]),
     "patches, odd": (5, (3, 5), 2, convolution._by_patches, PLAIN[1]),
     "phases": (5, (4, 6), 2, PLAIN[0], convolution._by_phases),
@@ -40,20 +39,15 @@ def test_derivatives(case):
         np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
 
 
-def test_which_kernel_gradient(monkeypatch):
-    monkeypatch.setattr(convolution, "_has_avx512", lambda: False)
-
+def test_which_kernel_gradient():
     def choice(kernel, image, stride, dtype=tf.float32):
         return convolution._kernel_gradient_for(tf.zeros((1, *image), dtype), tf.zeros(kernel, dtype), stride)
 
-    assert choice((3, 3, 64, 64), (32, 32, 64), 1) is convolution._by_shifts
     assert choice((5, 5, 256, 512), (4, 4, 256), 2) is convolution._by_patches
     assert choice((5, 5, 128, 256), (8, 8, 128), 2) is None
     assert choice((1, 1, 64, 64), (32, 32, 64), 1) is None
-    assert choice((3, 3, 64, 64), (32, 32, 64), 1, tf.float64) is None
-    monkeypatch.setattr(convolution, "_has_avx512", lambda: True)
+    assert choice((5, 5, 256, 512), (4, 4, 256), 2, tf.float64) is None
     assert choice((3, 3, 64, 64), (32, 32, 64), 1) is None
-    assert choice((5, 5, 256, 512), (4, 4, 256), 2) is convolution._by_patches
 
 
 def test_which_input_gradient():

@@ -27,7 +27,7 @@ def test_any_shape(name, divergence, shape):
 
 
 @pytest.mark.parametrize("name", CRITICS)
-def test_first_weights(name):
+def test_initial_weights(name):
     first, again, other = (CRITICS[name]((8, 8, 1), filters=4, seed=seed) for seed in (0, 0, 1))
     kernels = [v.numpy() for v in first.trainable_variables if v.shape.rank > 1 and v.shape[0] > 0]
     for kernel, same, another in zip(first.weights, again.weights, other.weights, strict=True):
@@ -44,9 +44,9 @@ def weights_of(critic):
 def test_number_of_weights():
     conv1, conv2 = 25 * 1 * 1 + 1, 25 * 1 * 64 + 64
     dense1, dense2 = 7 * 7 * 64 * 1024 + 1024, 1024 + 1
-    assert weights_of(flow_gan.critics.mnist((28, 28, 1))) == conv1 + conv2 + dense1 + dense2
+    assert weights_of(flow_gan.critics.two_convolutions((28, 28, 1))) == conv1 + conv2 + dense1 + dense2
     norms = 2 * 64 + 2 * 1024
-    assert weights_of(flow_gan.critics.mnist((28, 28, 1), "ce")) == conv1 + conv2 + dense1 + dense2 + norms
+    assert weights_of(flow_gan.critics.two_convolutions((28, 28, 1), "ce")) == conv1 + conv2 + dense1 + dense2 + norms
     widths = [3, 64, 128, 256, 512]
     convs = sum(25 * a * b + b for a, b in itertools.pairwise(widths))
     dense = 2 * 2 * 512 + 1
@@ -58,12 +58,12 @@ def test_normalization_follows_the_divergence():
     def kinds(critic):
         return {type(layer).__name__ for layer in critic.stack} & {"BatchNorm", "LayerNorm"}
 
-    assert kinds(flow_gan.critics.mnist((8, 8, 1), "wgan")) == set()
-    assert kinds(flow_gan.critics.mnist((8, 8, 1), "lsgan")) == {"BatchNorm"}
+    assert kinds(flow_gan.critics.two_convolutions((8, 8, 1), "wgan")) == set()
+    assert kinds(flow_gan.critics.two_convolutions((8, 8, 1), "lsgan")) == {"BatchNorm"}
     assert kinds(flow_gan.critics.dcgan((8, 8, 3), "wgan")) == {"LayerNorm"}
     assert kinds(flow_gan.critics.dcgan((8, 8, 3), "tv")) == {"BatchNorm"}
 
 
 def test_float64():
-    critic = flow_gan.critics.mnist((8, 8, 1), filters=2, dense_units=3, dtype="float64")
+    critic = flow_gan.critics.two_convolutions((8, 8, 1), filters=2, dense_units=3, dtype="float64")
     assert critic(np.zeros((1, 8, 8, 1))).dtype == tf.float64

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from flow_gan.networks.critics import LayerNorm
-from flow_gan.networks.normalization import BatchNorm
+from flow_gan.networks.normalization import BatchNorm, LayerNorm, batch_statistics, moving_average_updates
 
 
 def built(norm, shape):
@@ -32,14 +31,39 @@ def test_batch_statistics_and_moving_averages():
 def test_several_updates_at_once_equal_updates_one_by_one():
     x = np.random.default_rng(0).normal(2, 3, size=(6, 5))
     once, thrice = (built(BatchNorm(dtype="float64"), (None, 5)) for _ in range(2))
-    once(x, training=True, updates=3)
+    with moving_average_updates(3):
+        once(x, training=True)
     for _ in range(3):
         thrice(x, training=True)
     np.testing.assert_allclose(once.moving_mean, thrice.moving_mean, rtol=1e-12)
     np.testing.assert_allclose(once.moving_variance, thrice.moving_variance, rtol=1e-12)
     none = built(BatchNorm(dtype="float64"), (None, 5))
-    none(x, training=True, updates=0)
+    with moving_average_updates(0):
+        none(x, training=True)
     np.testing.assert_array_equal(none.moving_mean, np.zeros(5))
+
+
+def test_batch_statistics_are_collected_in_place_of_an_update():
+    """Of training passes alone, of the innermost context, and no longer than it is open."""
+    x = np.random.default_rng(0).normal(size=(6, 5))
+    norm = built(BatchNorm(dtype="float64"), (None, 5))
+    with batch_statistics() as outer:
+        with batch_statistics() as inner:
+            norm(x)
+            assert inner == []
+            norm(x, training=True)
+        assert outer == []
+    (mean, of_mean), (variance, of_variance) = inner
+    assert mean is norm.moving_mean and variance is norm.moving_variance
+    np.testing.assert_allclose(of_mean, x.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(of_variance, x.var(0), rtol=1e-12)
+    np.testing.assert_array_equal(norm.moving_mean, np.zeros(5))
+    with pytest.raises(ZeroDivisionError), moving_average_updates(3):
+        norm(x, training=True)
+        raise ZeroDivisionError
+    np.testing.assert_array_equal(norm.moving_mean, np.zeros(5))
+    norm(x, training=True)
+    np.testing.assert_allclose(norm.moving_mean, 0.1 * x.mean(0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("layer", ["layer_norm", "batch_norm"])
@@ -47,7 +71,7 @@ def test_second_derivatives(layer):
     """The gradient of a function of the gradient, as a gradient penalty needs it, against differences."""
     norm, call = {
         "layer_norm": (LayerNorm(dtype="float64"), {}),
-        "batch_norm": (BatchNorm(dtype="float64"), {"training": True, "updates": 0}),
+        "batch_norm": (BatchNorm(dtype="float64"), {"training": True}),
     }[layer]
     built(norm, (None, 3, 2, 4))
     rng = np.random.default_rng(0)

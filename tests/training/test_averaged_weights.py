@@ -18,7 +18,7 @@ SMALL = ["--hidden_layers=8", "--no_of_layers=0", "--df_dim=2", "--n_critic=1", 
 
 def make_model(like_reg, n_critic):
     generator = flow_gan.NICE((4, 4, 1), hidden_units=8, num_hidden_layers=1)
-    critic = flow_gan.critics.mnist((4, 4, 1), filters=2, dense_units=4) if n_critic else None
+    critic = flow_gan.critics.two_convolutions((4, 4, 1), filters=2, dense_units=4) if n_critic else None
     model = flow_gan.FlowGAN(generator, critic, like_reg=like_reg, n_critic=n_critic, levels=17)
     model.compile(Adam(1e-2, use_ema=True, ema_momentum=DECAY), Adam(1e-2) if n_critic else None)
     return model

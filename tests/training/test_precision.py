@@ -55,7 +55,7 @@ def test_only_networks_are_in_bfloat16(flow):
 
 
 @pytest.mark.parametrize("divergence", ["wgan", "ce"])
-@pytest.mark.parametrize("make", [flow_gan.critics.mnist, flow_gan.critics.dcgan])
+@pytest.mark.parametrize("make", [flow_gan.critics.two_convolutions, flow_gan.critics.dcgan])
 def test_critics(make, divergence):
     critic = make((8, 8, 1), divergence, filters=8, precision="bfloat16")
     images = tf.constant(np.random.default_rng(0).uniform(size=(6, 8, 8, 1)).astype(np.float32))

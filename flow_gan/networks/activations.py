@@ -1,0 +1,20 @@
+"""Activations."""
+
+import keras
+import tensorflow as tf
+
+
+class LeakyReLU(keras.layers.Layer):
+    """x where x > 0, and 0.2 x elsewhere.
+
+    The slope is a constant to the gradient, as it is almost everywhere. To the library's own one its derivative is a
+    tensor of zeros, and a gradient penalty then takes these through a whole backward pass of the critic.
+    """
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Return a tensor of the shape of `x`."""
+        return x * tf.stop_gradient(tf.where(x > 0, tf.ones([], x.dtype), tf.constant(0.2, x.dtype)))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the input's shape."""
+        return input_shape
