@@ -27,8 +27,8 @@ if keras.config.backend() != "tensorflow":
     )
 
 from flow_gan import data, original
-from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
+from flow_gan.model import FlowGAN
 from flow_gan.networks import critics
 
 __all__ = ["DCGAN", "NICE", "FlowGAN", "RealNVP", "UserError", "critics", "data", "original"]

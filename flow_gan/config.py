@@ -14,8 +14,8 @@ from absl import flags
 from flow_gan.data import NAMED_DATASETS, VALIDATION_SPLITS, canonical_name
 from flow_gan.errors import UserError, check_choice, home_expanded
 from flow_gan.evaluation.classifier import CLASSIFIERS
-from flow_gan.flow_gan import BATCH_NORM_UPDATES, CRITIC_BATCHES
 from flow_gan.generators import PRIORS
+from flow_gan.model import BATCH_NORM_UPDATES, CRITIC_BATCHES
 from flow_gan.networks.critics import CRITICS
 from flow_gan.networks.initializers import INITIALIZERS
 from flow_gan.networks.precision import PRECISIONS

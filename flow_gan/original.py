@@ -12,8 +12,8 @@ import tensorflow as tf
 from absl import logging
 
 from flow_gan.errors import UserError, check_tensorflow_path
-from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import NICE, RealNVP
+from flow_gan.model import FlowGAN
 from flow_gan.networks.critics import Critic, LayerNorm
 from flow_gan.networks.normalization import BatchNorm
 

@@ -13,8 +13,8 @@ from flow_gan import original
 from flow_gan.data import memory
 from flow_gan.data.dataset import SPLITS
 from flow_gan.errors import UserError
-from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
+from flow_gan.model import FlowGAN
 from flow_gan.networks.critics import CRITICS
 from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 from flow_gan.training.run_folder import RunFolder

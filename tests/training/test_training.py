@@ -12,7 +12,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import config, training
 from flow_gan.evaluation import evaluate_nll
-from flow_gan.flow_gan import StepDraws
+from flow_gan.model import StepDraws
 from flow_gan.training import build
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.monitor import Monitor

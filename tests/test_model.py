@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan import data
-from flow_gan.flow_gan import MeanAndStandardError
+from flow_gan.model import MeanAndStandardError
 from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 from flow_gan.training.strategy import distribute, make_strategy
 
@@ -241,7 +241,7 @@ def test_fresh_batches(monkeypatch, updates, expected):
         model, "critic_update", lambda d, run, real, fake: seen.append((real, fake)) or update(d, run, real, fake)
     )
     images = images_of(18).reshape(6, 3, *SHAPE)
-    monkeypatch.setattr("flow_gan.flow_gan.num_replicas", lambda: 2)  # Updates then run outside a function.
+    monkeypatch.setattr("flow_gan.model.num_replicas", lambda: 2)  # Updates then run outside a function.
     model.train_step(images)
     assert calls == expected
     for run, (real, _) in enumerate(seen):
