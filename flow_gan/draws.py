@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from flow_gan import random
-from flow_gan.bijectors import dequantize
+from flow_gan.data import dequantize
 
 
 class StepDraws:

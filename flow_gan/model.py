@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan import inputs, objectives, random
-from flow_gan.bijectors import dequantize
+from flow_gan.data import dequantize
 from flow_gan.draws import StepDraws
 from flow_gan.errors import UserError, check_choice, check_number
 from flow_gan.generators.base import Generator

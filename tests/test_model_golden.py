@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan import objectives
-from flow_gan.bijectors import dequantize
+from flow_gan.data import dequantize
 from flow_gan.errors import UserError
 from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 from tests.golden import (
