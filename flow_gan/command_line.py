@@ -7,7 +7,7 @@ import sys
 
 import tensorflow as tf
 
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 from flow_gan.training import Stopped
 
 
@@ -47,10 +47,9 @@ def _run(work, interrupted):
         _complain(f"error: {error}")
         return 2
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
         _complain(
-            f"error: the memory does not suffice ({reason}); expected a smaller --batch_size, smaller or fewer images, "
-            "or a smaller model"
+            f"error: the memory does not suffice ({brief(error)}); expected a smaller --batch_size, smaller or fewer "
+            "images, or a smaller model"
         )
         return 2
     except Stopped as stopped:

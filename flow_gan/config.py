@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 
 from flow_gan.data import NAMED_DATASETS, VALIDATION_SPLITS, canonical_name
-from flow_gan.errors import UserError, check_choice, home_expanded
+from flow_gan.errors import UserError, brief, check_choice, home_expanded
 from flow_gan.evaluation.classifier import CLASSIFIERS
 from flow_gan.generators import PRIORS
 from flow_gan.model import BATCH_NORM_UPDATES, CRITIC_BATCHES
@@ -672,7 +672,7 @@ def parse(argv, values=None):
     try:
         rest = values(["flow_gan", *argv])[1:]
     except flags.Error as error:
-        raise UserError(" ".join(str(error).split())) from error
+        raise UserError(brief(error)) from error
     if rest:
         raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")
     settings = [field.name for field in dataclasses.fields(Config)]

@@ -7,6 +7,8 @@ import sys
 
 # With these in a path TensorFlow looks for the files that match it, and does not find those of that name.
 PATTERN_CHARACTERS = "[]*?\\"
+# Characters of another library's error that a message of ours repeats.
+_BRIEF = 400
 
 
 class UserError(ValueError):
@@ -30,6 +32,16 @@ class NotFiniteError(UserError):
     def __init__(self, message, known=None):
         super().__init__(message)
         self.known = message if known is None else known
+
+
+def brief(error: object) -> str:
+    """Return what an error of another library says in one line, cut off where it is long; its type if it says nothing.
+
+    Example:
+      >>> brief(OSError("no space\\n  left"))
+      'no space left'
+    """
+    return " ".join(str(error).split())[:_BRIEF] or type(error).__name__
 
 
 def check_choice(name, value, choices):

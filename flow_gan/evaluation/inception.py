@@ -6,7 +6,7 @@ import pathlib
 import keras
 
 from flow_gan.data import public
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 from flow_gan.networks.precision import default_keras_settings
 
 _SIDE = 299
@@ -40,9 +40,8 @@ def make_inception(image_shape, weights=None):
         inception = keras.applications.InceptionV3(weights=weights or "imagenet", classifier_activation=None)
     except Exception as error:
         # A damaged file, one of another network, a download that broke off: each ends in exceptions of its own.
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"inception_weights={weights or 'imagenet'} cannot be loaded ({reason}); expected a weights file of "
+            f"inception_weights={weights or 'imagenet'} cannot be loaded ({brief(error)}); expected a weights file of "
             "keras.applications.InceptionV3()"
         ) from error
     images = x = keras.Input(image_shape)
