@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flow_gan import inputs, objectives, random
+from flow_gan import inputs, keras_internals, objectives, random
 from flow_gan.data import dequantize
 from flow_gan.draws import StepDraws
 from flow_gan.errors import UserError, check_choice, check_number
@@ -612,12 +612,8 @@ def _optimizer(name, value):
 def _prepare(optimizer, variables):
     optimizer.build(variables)
     # A step averages its gradients over replicas itself, since it logs the norm of the whole gradient.
-    # Keras would sum them over replicas once more.
-    optimizer._all_reduce_sum_gradients = list
-    if optimizer.use_ema:
-        # At the end of `fit` Keras hands over the weights of the whole model, and this optimizer has a part of them.
-        finalize = optimizer.finalize_variable_values
-        optimizer.finalize_variable_values = lambda _: finalize(variables)
+    keras_internals.take_averaged_gradients(optimizer)
+    keras_internals.finalize_own_variables(optimizer, variables)
 
 
 def _apply(optimizer, gradients, variables):

@@ -138,7 +138,7 @@ def test_no_home_directory(tmp_path, monkeypatch):
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     with pytest.raises(flow_gan.UserError, match="--data_dir=~/tensorflow_datasets: the home directory is not known"):
         data.load("mnist")
-    monkeypatch.setattr("flow_gan.data.public._check_network", lambda: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr("flow_gan.data.public.check_network", lambda: (_ for _ in ()).throw(OSError("no network")))
     if not os.path.exists("/tmp/.keras/models/inception_v3_weights_tf_dim_ordering_tf_kernels.h5"):
         with pytest.raises(flow_gan.UserError, match=r"neither in /tmp/\.keras/models/inception_v3.* nor is there"):
             make_inception((8, 8, 3))

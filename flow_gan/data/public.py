@@ -216,7 +216,7 @@ def _open_builder(dataset, data_dir):
         ) from error
     try:
         if not builder.is_prepared():
-            _check_network()
+            check_network()
             builder.download_and_prepare()
     except Exception as error:
         # Whatever the reason (no network, a full disk, a broken file), the way out is the same.
@@ -241,7 +241,7 @@ def _unreadable(dataset):
         ) from error
 
 
-def _check_network():
+def check_network():
     """Raise OSError at once where there is no network; tensorflow_datasets would try for minutes."""
     if not urllib.request.getproxies():
         socket.create_connection(("storage.googleapis.com", 443), timeout=10).close()
