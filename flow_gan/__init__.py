@@ -1,8 +1,13 @@
 """Flow-GAN: generative adversarial networks with an exact likelihood (Grover, Dhar, Ermon, AAAI 2018)."""
 
+import importlib
+import importlib.util
 import os
 import sys
 import warnings
+from typing import TYPE_CHECKING
+
+from flow_gan.errors import UserError
 
 # TensorFlow tells at every start which CPU instructions it uses. Its warnings still come through.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -15,20 +20,37 @@ if "keras" not in sys.modules:
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         warnings.warn(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}; flow_gan takes tensorflow instead", stacklevel=2)
     os.environ["KERAS_BACKEND"] = "tensorflow"
-
-import keras
-
-from flow_gan.errors import UserError
-
-if keras.config.backend() != "tensorflow":
+elif (_backend := sys.modules["keras"].config.backend()) != "tensorflow":
     raise UserError(
-        f"Keras was imported with the backend {keras.config.backend()}; expected tensorflow: import flow_gan first, or "
-        "set KERAS_BACKEND=tensorflow"
+        f"Keras was imported with the backend {_backend}; expected tensorflow: import flow_gan first, or set "
+        "KERAS_BACKEND=tensorflow"
     )
 
-from flow_gan import data, original
-from flow_gan.generators import DCGAN, NICE, RealNVP
-from flow_gan.model import FlowGAN
-from flow_gan.networks import critics
+if TYPE_CHECKING:
+    from flow_gan import data, original
+    from flow_gan.generators import DCGAN, NICE, RealNVP
+    from flow_gan.model import FlowGAN
+    from flow_gan.networks import critics
 
 __all__ = ["DCGAN", "NICE", "FlowGAN", "RealNVP", "UserError", "critics", "data", "original"]
+
+# Imported when they are first asked for: TensorFlow takes seconds, which `--help` need not wait for.
+_MODULES = {
+    "FlowGAN": "flow_gan.model",
+    "DCGAN": "flow_gan.generators",
+    "NICE": "flow_gan.generators",
+    "RealNVP": "flow_gan.generators",
+    "critics": "flow_gan.networks",
+}
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    if name.startswith("_") or importlib.util.find_spec(f"flow_gan.{name}") is None:
+        raise AttributeError(f"module 'flow_gan' has no attribute {name!r}")
+    return importlib.import_module(f"flow_gan.{name}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -5,10 +5,8 @@ import os
 import signal
 import sys
 
-import tensorflow as tf
-
 from flow_gan.errors import UserError, brief
-from flow_gan.training import Stopped
+from flow_gan.signals import Stopped
 
 
 def run(work, interrupted):
@@ -46,19 +44,29 @@ def _run(work, interrupted):
     except (UserError, OSError) as error:
         _complain(f"error: {error}")
         return 2
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        _complain(
-            f"error: the memory does not suffice ({brief(error)}); expected a smaller --batch_size, smaller or fewer "
-            "images, or a smaller model"
-        )
-        return 2
     except Stopped as stopped:
         _complain(stopped)
         return 128 + stopped.signal
     except KeyboardInterrupt:
         _complain(interrupted)
         return 128 + signal.SIGINT
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        _complain(
+            f"error: the memory does not suffice ({brief(error)}); expected a smaller --batch_size, smaller or fewer "
+            "images, or a smaller model"
+        )
+        return 2
     return 0
+
+
+def _is_out_of_memory(error):
+    # Without TensorFlow, if it was not needed.
+    tensorflow = sys.modules.get("tensorflow")
+    return isinstance(error, MemoryError) or (
+        tensorflow is not None and isinstance(error, tensorflow.errors.ResourceExhaustedError)
+    )
 
 
 def _complain(what):

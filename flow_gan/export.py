@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan import random
-from flow_gan.data.dataset import SPLITS
+from flow_gan.config.datasets import SPLITS
 from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.networks.convolution import library_gradients
 

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan import inputs, keras_internals, objectives, random
+from flow_gan.config.generator import BATCH_NORM_UPDATES
+from flow_gan.config.objective import CRITIC_BATCHES, DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.data import dequantize
 from flow_gan.draws import StepDraws
 from flow_gan.errors import UserError, check_choice, check_number
@@ -14,9 +16,6 @@ from flow_gan.generators.base import Generator
 from flow_gan.networks.critics import build_critic
 from flow_gan.networks.precision import default_keras_settings
 from flow_gan.networks.replicas import has_several_processes, mean_over_replicas, num_replicas
-
-BATCH_NORM_UPDATES = ("objective", "released")
-CRITIC_BATCHES = ("shared", "fresh")
 
 
 class FlowGAN(keras.Model):
@@ -95,8 +94,8 @@ class FlowGAN(keras.Model):
         if not isinstance(generator, Generator):
             raise UserError(f"generator={generator!r}; expected a NICE, RealNVP or DCGAN")
         super().__init__(dtype=generator.dtype_policy, **kwargs)
-        check_choice("divergence", divergence, objectives.DIVERGENCES)
-        check_choice("gradient_penalty_norm", gradient_penalty_norm, objectives.GRADIENT_PENALTY_NORMS)
+        check_choice("divergence", divergence, DIVERGENCES)
+        check_choice("gradient_penalty_norm", gradient_penalty_norm, GRADIENT_PENALTY_NORMS)
         check_choice("batch_norm_updates", batch_norm_updates, BATCH_NORM_UPDATES)
         check_choice("critic_batches", critic_batches, CRITIC_BATCHES)
         check_number("n_critic", n_critic, 0)

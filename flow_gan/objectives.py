@@ -18,6 +18,7 @@ generator loss, the others are the release's f-divergences (Nowozin et al. 2016)
 
 import tensorflow as tf
 
+from flow_gan.config.objective import DIVERGENCES, GRADIENT_PENALTY_NORMS
 from flow_gan.errors import check_choice
 
 # Each function below takes logits [batch, 1] and returns the same shape.
@@ -34,9 +35,6 @@ _TERMS = {
     "tv": (lambda r: -tf.tanh(r) / 2, lambda k: tf.tanh(k) / 2, lambda k: -tf.tanh(k) / 2),
     "hellinger": (lambda r: tf.exp(-r), lambda k: tf.exp(k) - 2, lambda k: tf.exp(-k)),
 }
-
-DIVERGENCES = tuple(_TERMS)
-GRADIENT_PENALTY_NORMS = ("image", "column")
 
 
 def critic_loss(divergence, real_logits, fake_logits):

@@ -11,8 +11,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 import flow_gan
 from flow_gan import data, export, training
 from flow_gan.main import main
-from flow_gan.modes import effective_config
 from flow_gan.networks import convolution
+from flow_gan.training.run_config import run_config
 from tests.test_main import assert_refused
 from tests.training.test_training import DCGAN, REAL_NVP, settings
 
@@ -38,7 +38,7 @@ def nice(tmp_path_factory):
 
 
 def model_of(run):
-    config = effective_config({"mode": "export", "run_dir": str(run)})
+    config = run_config({"mode": "export", "run_dir": str(run)})
     return training.load_model(config, data.levels_of(config.dataset))[0]
 
 

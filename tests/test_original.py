@@ -9,8 +9,8 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import original, training
 from flow_gan.main import main
-from flow_gan.modes import effective_config
 from flow_gan.training import build
+from flow_gan.training.run_config import run_config
 from tests.golden import Golden, assert_close_to_largest, assert_log_prob
 from tests.test_main import assert_refused
 from tests.training.test_training import settings
@@ -186,7 +186,7 @@ def test_training_from_a_checkpoint(tmp_path):
     flags = [*GAUSSIAN, "--n_critic=0", "--learning_rate=1e-30", "--max_steps=2", f"--run_dir={run}"]
     assert main([*flags, f"--init_from_original={path}"]) == 0
     assert json.loads((run / "config.json").read_text())["init_from_original"] == path
-    model, _ = training.load_model(effective_config({"mode": "sample", "run_dir": str(run)}))
+    model, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(run)}))
     for name, entry in original.variable_names(model).items():
         if entry.trainable:
             np.testing.assert_array_equal(entry.numpy(), variables[name].reshape(entry.shape), name)

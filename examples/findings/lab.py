@@ -14,9 +14,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from flow_gan import data, training
 from flow_gan.config import Config
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.modes import Run, effective_config, measure
 from flow_gan.modes.completed import open_run
+from flow_gan.modes.evaluate import Run, measure
 from flow_gan.modes.reproduction.settings import SCALES, flow_settings
+from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 
 # MNIST has the recipes of --mode=reproduce --scale=small, the digits the settings of their presets.
@@ -160,7 +161,7 @@ class Lab:
                 own |= {"init_from_run": str(self.folder(trial.source)), "checkpoint": "latest"}
             return Config(**own)
         try:
-            return effective_config(own | {"mode": "train", "resume": True})
+            return run_config(own | {"mode": "train", "resume": True})
         except UserError as error:
             raise UserError(
                 f"{folder} is a run of other settings than those of {trial} ({error}); expected another --runs_dir, or "

@@ -8,8 +8,9 @@ import zipfile
 import numpy as np
 from tqdm import tqdm
 
+from flow_gan.config.datasets import SPLITS
 from flow_gan.data import digest, memory
-from flow_gan.data.dataset import CHANNELS, SPLITS, Dataset, Rows, Split, random_split_indices
+from flow_gan.data.dataset import CHANNELS, Dataset, Rows, Split, random_split_indices
 from flow_gan.errors import UserError, brief
 
 _LABELS = {"images": "labels"} | {name: f"{name}_labels" for name in SPLITS}

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from flow_gan.data.dataset import SPLITS
+from flow_gan.config.datasets import SPLITS
 from flow_gan.errors import UserError
 
 # Stands before the words of a `UserError` in those of TensorFlow's.

@@ -5,8 +5,6 @@ import math
 
 import numpy as np
 
-SPLITS = ("train", "validation", "test")
-
 # Channels that images may have: what a PNG file of samples holds.
 CHANNELS = (1, 3, 4)
 

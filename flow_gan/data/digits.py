@@ -4,8 +4,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from flow_gan.config.datasets import SPLITS
 from flow_gan.data import digest
-from flow_gan.data.dataset import SPLITS, Dataset, Split
+from flow_gan.data.dataset import Dataset, Split
 
 HELD_OUT = 250
 LEVELS = 17

@@ -4,7 +4,7 @@ import collections
 import itertools
 import re
 
-from flow_gan.data.dataset import SPLITS
+from flow_gan.config.datasets import SPLITS
 
 # What people call the parts, as the `datasets` library of Hugging Face understands it, and a few more.
 _WORDS = {

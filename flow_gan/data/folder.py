@@ -12,8 +12,9 @@ import PIL.Image
 from absl import logging
 from tqdm import tqdm
 
+from flow_gan.config.datasets import SPLITS
 from flow_gan.data import digest, division, image_file
-from flow_gan.data.dataset import SPLITS, Dataset, Split, hold_out_indices, random_split_indices
+from flow_gan.data.dataset import Dataset, Split, hold_out_indices, random_split_indices
 from flow_gan.data.image_file import COLOUR, GREY, PALETTE, shown
 from flow_gan.errors import UserError
 

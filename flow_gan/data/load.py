@@ -2,15 +2,11 @@
 
 import functools
 import os
-import re
 
+from flow_gan.config.datasets import VALIDATION_SPLITS, canonical_name
 from flow_gan.data import arrays, digits, folder, public
 from flow_gan.data.dataset import Source
 from flow_gan.errors import UserError, check_choice, check_number
-
-NAMED_DATASETS = ("digits", *public.PUBLIC_DATASETS)
-# Names of the original release.
-_ALIASES = {"cifar": "cifar10"}
 
 
 def load(dataset="digits", data_dir=None, levels=None, validation_split="released", height=None, width=None):
@@ -46,7 +42,7 @@ def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split=
     if levels is not None:
         check_number("--levels", levels, 2, 256)
         levels = int(levels)
-    check_choice("--validation_split", validation_split, public.VALIDATION_SPLITS)
+    check_choice("--validation_split", validation_split, VALIDATION_SPLITS)
     if validation_split != "released" and public.known(dataset) is None:
         raise UserError(
             f"--validation_split={validation_split} cannot be set for --dataset={dataset}; it is for "
@@ -61,20 +57,6 @@ def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split=
     if not is_path(dataset):
         return public.open_public(dataset, data_dir, validation_split, height, width)
     return Source(functools.partial(folder.load, dataset, levels_of(dataset, levels)))
-
-
-def canonical_name(dataset):
-    """Return a data set as it is stored: of `NAMED_DATASETS` the name, of others what is given, as a str.
-
-    The case of these names does not matter, as with tensorflow_datasets: MNIST and FashionMNIST are mnist and
-    fashion_mnist; cifar is cifar10. A folder of such a name in another case is that folder.
-    """
-    dataset = os.fspath(dataset)
-    name, *version = re.split("(?=:)", dataset, maxsplit=1)
-    if name in NAMED_DATASETS or (name not in _ALIASES and os.path.isdir(dataset)):
-        return dataset
-    names = {known.replace("_", ""): known for known in NAMED_DATASETS} | _ALIASES
-    return "".join([names.get(name.replace("_", "").lower(), name), *version])
 
 
 def is_path(dataset):

@@ -1,7 +1,6 @@
 """Public data sets through tensorflow_datasets."""
 
 import contextlib
-import dataclasses
 import functools
 import os
 import re
@@ -10,10 +9,10 @@ import urllib.request
 
 import numpy as np
 
+from flow_gan.config.datasets import PUBLIC_DATASETS, SPLITS
 from flow_gan.data import digest, memory
 from flow_gan.data.dataset import (
     CHANNELS,
-    SPLITS,
     Dataset,
     Source,
     Split,
@@ -26,34 +25,8 @@ from flow_gan.errors import UserError, brief, check_tensorflow_path, home_expand
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 
 
-@dataclasses.dataclass(frozen=True)
-class PublicSet:
-    """What is known of a data set.
-
-    Attributes:
-      held_out: int, number of training images that validate.
-      per_class: bool, whether these are the first of each class, or the last of all.
-      horizontal_flip: bool, whether training images are flipped by default.
-    """
-
-    held_out: int
-    per_class: bool
-    horizontal_flip: bool = False
-
-
-# Sizes after the split, in the order of the list: 50,000 / 10,000 / 10,000 (paper, Appendix A), likewise,
-# 45,000 / 5,000 / 10,000 (paper, Appendix A) and 68,257 / 5,000 / 26,032.
-PUBLIC_DATASETS = {
-    "mnist": PublicSet(10_000, per_class=False),
-    "fashion_mnist": PublicSet(10_000, per_class=False),
-    "cifar10": PublicSet(5_000, per_class=True, horizontal_flip=True),
-    "svhn_cropped": PublicSet(5_000, per_class=True),
-}
-
 # Grey levels of all public data sets.
 LEVELS = 256
-
-VALIDATION_SPLITS = ("released", "random")
 
 # Name, name/config and either with :version. What tensorflow_datasets would fetch from elsewhere is none of these.
 _NAME = re.compile(r"[A-Za-z_]\w*(/\w[\w.-]*)?(:[\d*]+\.[\d*]+\.[\d*]+)?")

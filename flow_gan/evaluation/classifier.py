@@ -14,12 +14,11 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from flow_gan.config.evaluation import CLASSIFIERS
 from flow_gan.errors import NotFiniteError, UserError, brief, check_choice
 from flow_gan.evaluation.cnn import make_cnn, make_recipe, train_cnn
 from flow_gan.evaluation.inception import make_inception
 from flow_gan.evaluation.progress import progress
-
-CLASSIFIERS = ("cnn", "inception_v3")
 
 # Test accuracy below which a CNN is no judge of samples.
 TARGET_ACCURACY = {"digits": 0.975, "mnist": 0.992, "cifar10": 0.80}

@@ -3,8 +3,8 @@
 import dataclasses
 import math
 
-from flow_gan import config as config_module
 from flow_gan import training
+from flow_gan.config import Config, changeable
 from flow_gan.errors import UserError
 from flow_gan.modes.completed import open_run
 from flow_gan.modes.evaluate import Run, cannot_have, check_metrics, measure, score_label, score_name
@@ -13,27 +13,29 @@ from flow_gan.report.values import difference, over_images
 from flow_gan.training.run_folder import check_free, check_writable, new_folder, read_data, write_whole
 
 _UNKNOWN = "-"
+# What is given for the comparison, and not for measuring its runs.
+_OF_THE_COMPARISON = ("mode", "run_dirs", "runs_dir", "run_dir")
 # What runs must share, for their figures to be of the same images, besides the data set, which may have moved.
 _SAME_DATA = ("validation_split", "levels", "input_height", "input_width", "c_dim")
 
 
-def compare(config, given):
+def run(given: dict) -> None:
     """Measure what is asked for and not stored yet, then write the tables and overlaid figures of several runs.
 
     Args:
-      config: `config.Config` of --mode=compare.
       given: {setting: value} of the command line, which also hold for measuring the runs.
 
     Raises:
       UserError: a folder is no run, the runs are of different data sets, or a measure cannot be had.
     """
-    unused = sorted(given.keys() - {"mode", "run_dirs", "runs_dir", "run_dir", *config_module.COMPARISON})
+    config = Config(**given)
+    unused = sorted(given.keys() - set(changeable("compare")))
     if unused:
         raise UserError(f"--{unused[0]}={given[unused[0]]} has no use in --mode=compare; leave the flag out")
     if config.run_dir is not None:
         # Now, not after the measuring.
         check_free("run_dir", config.run_dir)
-    shared = {name: given[name] for name in config_module.COMPARISON if name in given}
+    shared = {name: value for name, value in given.items() if name not in _OF_THE_COMPARISON}
     runs = [open_run(folder, shared) for folder in config.run_dirs.split(",")]
     if len({run.name for run in runs}) < len(runs):
         raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")

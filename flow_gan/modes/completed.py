@@ -5,8 +5,8 @@ import json
 
 from flow_gan import training
 from flow_gan.errors import UserError
-from flow_gan.modes.effective import effective_config
 from flow_gan.modes.evaluate import stored_result
+from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 
 # Measures that Tables 1 and 2 take from the weights of the lowest NLL; all others from those of the highest score.
@@ -118,6 +118,6 @@ def open_run(folder, settings, data_digest=None):
     Raises:
       UserError: the folder is no run.
     """
-    config = effective_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
+    config = run_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
     place = RunFolder(folder, config)
     return CompletedRun(place.path.name, config, place, data_digest)

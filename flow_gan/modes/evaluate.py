@@ -12,6 +12,7 @@ from flow_gan import data, evaluation, random, training
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.report import figures
+from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder, check_writable, write_json
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
@@ -31,22 +32,23 @@ _CHOSEN_BY = "these weights are those of the lowest NLL of these very images, so
 _AIS_BATCH = 50
 
 
-def evaluate(config):
+def run(given: dict) -> None:
     """Measure a run by each of `--metrics`; print, store and draw the results.
 
     Raises:
       UserError: a measure that the model or the data cannot have, or more images than there are; nothing is measured
         then.
     """
+    config = run_config(given)
     names = config.metrics.split(",")
     dataset = training.load_data(config)
     check_metrics(config, names, dataset)
     check_writable(RunFolder(config.run_dir, config))
     model, folder = training.load_model(config, dataset.levels)
-    run = Run(config, dataset, model, folder)
+    measured = Run(config, dataset, model, folder)
     for name in names:
         print(f"{name}, {config.split} images, checkpoint {config.checkpoint} (step {model.num_steps})")
-        print(measure(run, name))
+        print(measure(measured, name))
     print(f"stored in {folder.evaluation}")
 
 

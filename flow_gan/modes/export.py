@@ -6,10 +6,12 @@ import shlex
 from flow_gan import data, training
 from flow_gan import export as export_module
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
+from flow_gan.training.run_config import run_config
 
 
-def export(config):
+def run(given: dict) -> None:
     """Write the run as a SavedModel, and say how it differs from the run and how it is called."""
+    config = run_config(given)
     own = pathlib.Path(config.run_dir) / "export" / config.checkpoint
     path = own if config.export_dir is None else pathlib.Path(config.export_dir)
     export_module.check_free(path)

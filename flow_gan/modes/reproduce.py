@@ -10,16 +10,16 @@ import time
 
 import keras
 
-from flow_gan import config as config_module
 from flow_gan import training
+from flow_gan.config import Config, changeable
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.modes.completed import open_run
 from flow_gan.modes.evaluate import Run, check_metrics, make_scorer, measure
 from flow_gan.modes.reproduction import report
 from flow_gan.modes.reproduction.journal import Journal
 from flow_gan.modes.reproduction.plan import make_plan
+from flow_gan.signals import StopSignals
 from flow_gan.training.run_folder import RunFolder
-from flow_gan.training.signals import StopSignals
 
 # What a run's folder holds before its configuration is written.
 _BEGUN = {".lock", ".probe", "config.json.tmp"}
@@ -38,6 +38,11 @@ class ReproductionStopped(training.Stopped):
         self.signal = received
 
 
+def run(given: dict) -> None:
+    """Reproduce the paper as the command line says, and say where the report is."""
+    print(f"report               {reproduce(Config(**given), given)}")
+
+
 def reproduce(config, given, scale=None):
     """Train, measure and report what is not there yet.
 
@@ -54,11 +59,12 @@ def reproduce(config, given, scale=None):
         not there.
       ReproductionStopped: SIGTERM or Ctrl-C came.
     """
-    unused = sorted(given.keys() - set(config_module.REPRODUCTION))
+    useful = changeable("reproduce")
+    unused = sorted(given.keys() - set(useful))
     if unused:
         raise UserError(
             f"--{unused[0]}={given[unused[0]]} has no use in --mode=reproduce; leave it out. --scale sets all but "
-            f"{', '.join(f'--{name}' for name in config_module.REPRODUCTION if name not in ('mode', 'scale'))}"
+            f"{', '.join(f'--{name}' for name in useful if name not in ('mode', 'scale'))}"
         )
     folder = config.run_dir or pathlib.Path(config.runs_dir) / f"reproduce_{config.dataset}_{config.scale}"
     plan = make_plan(config, folder, scale)

@@ -5,9 +5,8 @@ import contextlib
 import keras
 import tensorflow as tf
 
+from flow_gan.config.training import PRECISIONS
 from flow_gan.errors import UserError, check_choice
-
-PRECISIONS = ("float32", "bfloat16")
 
 
 def network_policy(dtype=None):

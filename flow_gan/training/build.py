@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from flow_gan import data as data_module
 from flow_gan import original
+from flow_gan.config.datasets import SPLITS
 from flow_gan.data import memory
-from flow_gan.data.dataset import SPLITS
 from flow_gan.errors import UserError
 from flow_gan.generators import DCGAN, NICE, RealNVP
 from flow_gan.model import FlowGAN

@@ -4,9 +4,9 @@ import time
 
 import keras
 
+from flow_gan.signals import Stopped
 from flow_gan.training.averaged_weights import weights_to_use
 from flow_gan.training.build import is_validation_due, watched_batches
-from flow_gan.training.signals import Stopped
 
 # Seconds that a process asked to stop leaves the chief to save.
 PATIENCE = 20

@@ -14,11 +14,11 @@ from tqdm import tqdm
 from flow_gan import data, random
 from flow_gan.bijectors import layer_not_finite, watched_layers
 from flow_gan.errors import NotFiniteError, UserError
+from flow_gan.signals import Interrupted, Stopped, StopSignals
 from flow_gan.training.averaged_weights import weights_to_use
 from flow_gan.training.build import is_validation_due, watched_batches, watched_images
 from flow_gan.training.diagnosis import magnitudes
 from flow_gan.training.run_folder import writing
-from flow_gan.training.signals import Interrupted, Stopped, StopSignals
 
 # A record waits no longer than this for those that are written with it, however slow the steps are.
 SECONDS_BETWEEN_WRITES = 10

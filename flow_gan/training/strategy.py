@@ -9,7 +9,6 @@ import tensorflow as tf
 from flow_gan.errors import UserError, brief
 from flow_gan.networks.replicas import has_several_processes
 
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 _TASKS = ("chief", "worker")
 _EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 

@@ -10,13 +10,13 @@ from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import UserError, brief
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.networks.replicas import has_several_processes
+from flow_gan.signals import Interrupted, Stopped, StopSignals
 from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.follower import Follower
 from flow_gan.training.initial_weights import load_initial_weights
 from flow_gan.training.monitor import Monitor, Outcome
 from flow_gan.training.records import MetricsFile, TensorBoardLog
-from flow_gan.training.signals import Interrupted, Stopped, StopSignals
 from flow_gan.training.strategy import from_chief, is_chief, select_gpu
 
 

@@ -17,6 +17,7 @@ from flow_gan import evaluation, random, training
 from flow_gan.main import main
 from flow_gan.modes.evaluate import Run, make_judge, measure
 from flow_gan.training import saved_step
+from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 from tests.test_main import assert_refused
 from tests.training.test_training import DCGAN, REAL_NVP, SMALL, lines_of
@@ -213,7 +214,7 @@ def test_nll_is_that_of_the_validations(runs):
 def model_of(runs, name, **settings):
     """Return the (configuration, data set, model) of a run."""
     given = {"mode": "evaluate", "run_dir": str(runs / name)} | settings
-    config = flow_gan.modes.effective_config(given)
+    config = run_config(given)
     dataset = training.load_data(config)
     return config, dataset, training.load_model(config, dataset.levels)[0]
 

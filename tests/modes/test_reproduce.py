@@ -15,8 +15,8 @@ from flow_gan import config as config_module
 from flow_gan import data, training
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.main import main
-from flow_gan.modes import reproduce
 from flow_gan.modes.evaluate import result_path
+from flow_gan.modes.reproduce import reproduce
 from flow_gan.modes.reproduction.journal import Journal
 from flow_gan.modes.reproduction.plan import ABLATIONS, make_plan
 from flow_gan.modes.reproduction.settings import (

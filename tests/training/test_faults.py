@@ -16,11 +16,11 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import training
 from flow_gan.main import main
+from flow_gan.signals import Interrupted, StopSignals
 from flow_gan.training import monitor
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.records import MetricsFile
 from flow_gan.training.run_folder import RunFolder
-from flow_gan.training.signals import Interrupted, StopSignals
 from tests.training.processes import BOUND, finish, start, until
 from tests.training.same_run import assert_same_run, lines_of
 from tests.training.test_training import SMALL, model_of, settings

@@ -7,8 +7,8 @@ import pytest
 
 from flow_gan import config, training
 from flow_gan.main import main
-from flow_gan.modes import effective_config
 from flow_gan.training import build
+from flow_gan.training.run_config import run_config
 from tests.test_main import assert_refused
 from tests.training.same_run import lines_of
 
@@ -17,9 +17,7 @@ MLE, ADV = ["--n_critic=0"], ["--n_critic=1", "--like_reg=0"]
 
 
 def weights_of(folder, part, checkpoint="best"):
-    model, _ = training.load_model(
-        effective_config({"mode": "sample", "run_dir": str(folder), "checkpoint": checkpoint})
-    )
+    model, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(folder), "checkpoint": checkpoint}))
     return [variable.numpy() for variable in getattr(model, part).weights]
 
 
@@ -43,7 +41,7 @@ def test_a_hybrid_from_an_mle_flow(sources, tmp_path, capsys):
     assert "no critic, which starts anew" in out
     taken = json.loads((run / "initial_weights.json").read_text())
     assert taken["critic"] == [] and any("log_scale" in name for name in taken["generator"])
-    model, _ = training.load_model(effective_config({"mode": "sample", "run_dir": str(run)}))
+    model, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(run)}))
     source = weights_of(sources["mle"], "generator")
     trained = {v.path for v in model.generator.trainable_variables}
     for variable, value in zip(model.generator.weights, source, strict=True):

@@ -30,10 +30,6 @@ _TITLES = {
     },
     **{"adv_no_norm": "ADV without batch norm"},
 }
-# Settings by which two trainings are different ones: all of these groups but where and by what they are computed.
-_GROUPS = ("Data", "Generator", "Objective", "Training")
-_NO_MATTER = {"data_dir", "strategy", "gpu_nr", "data_on_device", "jit_compile", "deterministic_ops"}
-_MATTER = {"eval_every", "log_every", "score_every", "score_samples", "score_splits", "classifier"}
 # What the command line hands on to every training.
 _HANDED_ON = ("data_dir", "strategy", "gpu_nr", "data_on_device", "precision", "deterministic_ops", "jit_compile")
 _CLASSIFIER = ("classifier", "classifier_dir", "inception_weights")
@@ -244,9 +240,7 @@ def _training(config, folder, scale, role, own, steps, seed):
 
 def _identity(config):
     """Return what makes a training another one, {setting: value}."""
-    fields = dataclasses.fields(config)
-    names = {field.name for field in fields if field.metadata["group"] in _GROUPS} - _NO_MATTER | _MATTER
-    identity = {name: getattr(config, name) for name in sorted(names)}
+    identity = config_module.identity(config)
     if config.init_from_run is not None:
         # The folder's name tells its settings; where the reproduction lies makes no difference.
         identity["init_from_run"] = pathlib.Path(config.init_from_run).name

@@ -1,29 +1,38 @@
 """The effective configuration of a command line."""
 
+import dataclasses
 import os
 
-from flow_gan import config as config_module
 from flow_gan import data
+from flow_gan.config import Config, about, changeable, from_json
+from flow_gan.config.evaluation import EvaluationSettings
 from flow_gan.errors import UserError
 from flow_gan.training.run_folder import read_config, read_data
 
+# What belongs to an evaluation, not to the run.
+_OF_EVALUATION = [
+    field.name
+    for field in dataclasses.fields(EvaluationSettings)
+    if "evaluate" in about(field).changes_in and "train" not in about(field).changes_in
+]
 
-def effective_config(given):
+
+def run_config(given):
     """Return the configuration of {setting: value} given, completed from `--run_dir` where there is a run.
 
     Raises:
       UserError: a value is out of range, or another one than that of the run to go on with or to evaluate.
     """
-    asked = config_module.Config(**given)
+    asked = Config(**given)
     if asked.mode in ("compare", "reproduce") or (asked.mode == "train" and not asked.resume):
         return asked
     text, path = read_config(asked.run_dir)
-    stored = config_module.from_json(text, path)
+    stored = from_json(text, path)
     recorded = read_data(asked.run_dir)
     for name, value in given.items():
         if name == "dataset" and _is_elsewhere(asked, stored, recorded):
             continue
-        if name not in config_module.CHANGEABLE[asked.mode] and getattr(asked, name) != getattr(stored, name):
+        if name not in changeable(asked.mode) and getattr(asked, name) != getattr(stored, name):
             raise UserError(
                 f"--{name}={value}, but the run {asked.run_dir} has {getattr(stored, name)}: that would be another "
                 "model or another run; leave the flag out"
@@ -31,14 +40,14 @@ def effective_config(given):
     settings = vars(stored) | {"mode": "train", "resume": False, "split": "test"}
     if asked.mode == "evaluate":
         # Those of training, for --score_every, are another matter: results of several runs should compare.
-        settings |= {name: getattr(asked, name) for name in config_module.EVALUATION}
+        settings |= {name: getattr(asked, name) for name in _OF_EVALUATION}
     settings["checkpoint"] = "best" if stored.has_likelihood else "latest"
     if "epoch" in given:
         settings["max_steps"] = None  # What is asked for now counts, not what the run was started with.
     if recorded["path"] is not None and not os.path.exists(stored.dataset):
         # Its path is of another working directory.
         settings["dataset"] = recorded["path"]
-    return config_module.Config(**(settings | given))
+    return Config(**(settings | given))
 
 
 def _is_elsewhere(asked, stored, recorded):

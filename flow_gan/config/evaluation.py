@@ -1,0 +1,77 @@
+"""What is measured of a model."""
+
+import dataclasses
+import functools
+
+from flow_gan.config.setting import EXISTING_RUN, Section, setting
+from flow_gan.errors import UserError, check_choice
+
+METRICS = ("nll", "nll_reestimated", "nll_terms", "scores", "gmm", "kde", "ais", "jacobian", "pictures")
+CLASSIFIERS = ("cnn", "inception_v3")
+
+_setting = functools.partial(setting, changes_in=("evaluate", "compare"), identifies=False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationSettings(Section):
+    """What is measured of a model."""
+
+    TITLE = "Evaluation"
+
+    metrics: str = _setting(
+        "nll", f"what --mode=evaluate measures, separated by commas: {', '.join(METRICS)}", is_list=True
+    )
+    num_examples: int | None = _setting(
+        None, "use the first images of the split alone; all if not given. The result says so", at_least=1
+    )
+    noise_draws: int = _setting(
+        1,
+        "draws of the dequantisation noise for each image; from two on the importance-weighted bound is reported too",
+        at_least=1,
+    )
+    classifier: str = _setting(
+        "cnn",
+        "what scores samples: a small network, trained once on the data set's labels, or Keras's InceptionV3",
+        choices=CLASSIFIERS,
+        changes_in=("evaluate", "compare", "reproduce"),
+        identifies=True,
+    )
+    classifier_dir: str = _setting(
+        "runs/classifiers",
+        "folder that keeps trained classifiers",
+        changes_in=(*EXISTING_RUN, "compare", "reproduce"),
+        is_path=True,
+    )
+    inception_weights: str | None = _setting(
+        None,
+        "file of InceptionV3's weights; downloaded by Keras if not given",
+        changes_in=(*EXISTING_RUN, "compare", "reproduce"),
+        is_path=True,
+    )
+    score_samples: int = _setting(10_000, "samples that are scored", at_least=2, identifies=True)
+    score_splits: int = _setting(
+        10, "parts of them, over which a score's mean and deviation are taken", at_least=1, identifies=True
+    )
+    score_every: int = _setting(
+        0,
+        "epochs between scores of samples during training; the weights of the highest score are kept as the checkpoint "
+        "best_score. 0: never",
+        at_least=0,
+        changes_in=(),
+        identifies=True,
+    )
+    kde_samples: int = _setting(10_000, "samples around which the Parzen window is laid", at_least=1)
+    ais_images: int = _setting(50, "images whose likelihood annealed importance sampling estimates", at_least=1)
+    ais_chains: int = _setting(4, "its chains per image", at_least=1)
+    ais_temperatures: int = _setting(1000, "its steps from the prior to the posterior", at_least=1)
+    ais_leapfrog: int = _setting(5, "leapfrog steps of the Hamiltonian transition at each temperature", at_least=1)
+    jacobian_draws: int = _setting(64, "samples z at which the generator's Jacobian is decomposed", at_least=1)
+
+    def check(self) -> None:
+        """Raise `UserError` for an unknown metric, or more splits than samples."""
+        for metric in self.metrics.split(","):
+            check_choice("--metrics", metric, METRICS)
+        if self.score_splits > self.score_samples:
+            raise UserError(
+                f"--score_splits={self.score_splits}; expected at most --score_samples={self.score_samples}"
+            )

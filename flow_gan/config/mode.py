@@ -1,0 +1,101 @@
+"""What to do, and with which run."""
+
+import dataclasses
+import functools
+
+from flow_gan.config.datasets import SPLITS
+from flow_gan.config.setting import EXISTING_RUN, Section, setting
+from flow_gan.errors import UserError
+
+MODES = ("train", "evaluate", "compare", "reproduce", "sample", "export")
+CHECKPOINTS = ("best", "best_score", "latest")
+# How much of the paper --mode=reproduce computes.
+SCALES = ("tiny", "small", "overnight", "full")
+REPRODUCED_DATASETS = ("digits", "mnist", "cifar10")
+
+_setting = functools.partial(setting, identifies=False, changes_in=EXISTING_RUN)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModeSettings(Section):
+    """What to do, and with which run."""
+
+    TITLE = "What to do"
+
+    mode: str = _setting(
+        "train",
+        "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) by --metrics; compare "
+        "several (--run_dirs) in the paper's tables and figures; reproduce the paper: train its models and write a "
+        "report with all of its tables and figures; draw samples from a run; or export one as a SavedModel",
+        choices=MODES,
+        changes_in=MODES,
+    )
+    run_dir: str | None = _setting(
+        None,
+        "folder of the run. Train: made anew, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
+        "Evaluate, sample, export, --resume: an existing one. Reproduce: made, or gone on with, by default "
+        "<runs_dir>/reproduce_<dataset>_<scale>",
+        changes_in=MODES,
+        is_path=True,
+    )
+    scale: str = _setting(
+        "tiny",
+        "how much --mode=reproduce computes. tiny: to see that everything works (digits: some 20 minutes on 2 cores); "
+        "small: models that have learnt something (digits with 3 seeds, MNIST, CIFAR-10: two to two and a half "
+        "hours); overnight: what ten hours buy (MNIST, CIFAR-10); full: the paper's sizes and the original README's "
+        "numbers of steps, for a GPU (digits: hours on a CPU). The report states each training's steps",
+        choices=SCALES,
+        changes_in=(*EXISTING_RUN, "reproduce"),
+    )
+    num_seeds: int | None = _setting(
+        None,
+        "seeds of each training of --mode=reproduce, from --seed on; if not given 3 for digits at small and full, "
+        "else 1",
+        at_least=1,
+        changes_in=(*EXISTING_RUN, "reproduce"),
+    )
+    run_dirs: str | None = _setting(
+        None,
+        "folders of the runs that --mode=compare takes, separated by commas",
+        changes_in=(*EXISTING_RUN, "compare"),
+        is_path=True,
+        is_list=True,
+    )
+    runs_dir: str = _setting("runs", "folder in which new runs are made", changes_in=MODES, is_path=True)
+    resume: bool = _setting(False, "go on with the run --run_dir from its latest checkpoint")
+    checkpoint: str = _setting(
+        "best",
+        "which weights to evaluate, sample, export or take by --init_from_run: those of the lowest validation NLL (for "
+        "dcgan, which has none, the latest), of the highest sample score (--score_every), or the latest",
+        choices=CHECKPOINTS,
+    )
+    split: str = _setting(
+        "test", "images that --mode=evaluate uses", choices=SPLITS, changes_in=(*EXISTING_RUN, "compare")
+    )
+    num_samples: int = _setting(64, "images in a sample grid", at_least=1)
+    temperature: float = _setting(1.0, "scale of z in --mode=sample", more_than=0)
+    export_dir: str | None = _setting(
+        None,
+        "folder that --mode=export makes; <run_dir>/export/<checkpoint> if not given",
+        changes_in=("export",),
+        is_path=True,
+    )
+
+    def check(self) -> None:
+        """Raise `UserError` where the mode lacks what it needs, or a setting is of another mode."""
+        if self.mode == "compare":
+            if not self.run_dirs:
+                raise UserError("--mode=compare needs --run_dirs=FOLDER,FOLDER,..., existing runs")
+        elif self.run_dir is None and (self.resume or self.mode not in ("train", "reproduce")):
+            what = "--resume" if self.resume else f"--mode={self.mode}"
+            raise UserError(f"{what} needs --run_dir=FOLDER, an existing run")
+        for name, value, of_no_other in (
+            ("scale", self.scale, "tiny"),
+            ("num_seeds", self.num_seeds, None),
+        ):
+            if self.mode != "reproduce" and value != of_no_other:
+                raise UserError(f"--{name}={value} goes with --mode=reproduce, not with --mode={self.mode}")
+        if self.resume and self.mode != "train":
+            raise UserError(f"--resume goes with --mode=train, not with --mode={self.mode}")
+        if self.export_dir is not None and self.mode != "export":
+            raise UserError(f"--export_dir={self.export_dir} goes with --mode=export, not with --mode={self.mode}")
