@@ -120,9 +120,12 @@ def test_finalize_own_variables(is_hooked):
     optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
     optimizer.build(own.trainable_variables)
     model.compile(optimizer)
-    model.train_step = lambda data: (
-        optimizer.apply([tf.ones((1, 1))], own.trainable_variables) or {"loss": tf.constant(0.0)}
-    )
+
+    def train_step(data):
+        optimizer.apply([tf.ones((1, 1))], own.trainable_variables)
+        return {"loss": tf.constant(0.0)}
+
+    model.train_step = train_step
     start = [layer.kernel.numpy() for layer in (other, own)]
     if is_hooked:
         keras_internals.finalize_own_variables(optimizer, own.trainable_variables)

@@ -239,7 +239,7 @@ def test_what_was_measured_is_printed_where_it_cannot_be_stored(finished, monkey
 
 
 def test_the_error_of_one_value_is_not_known():
-    metric = flow_gan.model.MeanAndStandardError("nll")
+    metric = flow_gan.mean_and_error.MeanAndStandardError("nll")
     metric.update_state([3.0, 7.0], [1, 0])
     result = {name: float(value) for name, value in metric.result().items()}
     assert result["nll"] == 3 and np.isnan(result["nll_standard_error"])
