@@ -67,10 +67,8 @@ class Conv2D(keras.layers.Conv2D):
 
 @functools.cache
 def _has_avx512():
-    # NumPy looks at the CPU when it is imported, on every platform. From 2.4 on it calls AVX-512 X86_V4.
-    extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
-    found = [*extensions.get("baseline", []), *extensions.get("found", [])]
-    return any(name == "X86_V4" or name.startswith("AVX512") for name in found)
+    # NumPy looks at the CPU when it is imported, on every platform; there is no public name for what it found.
+    return bool(np._core._multiarray_umath.__cpu_features__.get("AVX512F"))
 
 
 def _is_for_onednn(x):

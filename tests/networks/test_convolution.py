@@ -1,7 +1,5 @@
 """The convolution against TensorFlow's own: result, gradients and second derivatives."""
 
-import pathlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -40,13 +38,6 @@ def test_derivatives(case):
     theirs = derivatives(lambda x, w: tf.nn.conv2d(x, w, stride, "SAME"), x, kernel)
     for actual, expected in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
-
-
-def test_avx512_is_found():
-    flags = pathlib.Path("/proc/cpuinfo")
-    if not flags.exists():
-        pytest.skip("another system tells of its CPU elsewhere")
-    assert convolution._has_avx512() == ("avx512f" in flags.read_text(encoding="utf-8").split())
 
 
 def test_which_kernel_gradient(monkeypatch):
