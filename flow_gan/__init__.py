@@ -28,15 +28,15 @@ elif (_backend := sys.modules["keras"].config.backend()) != "tensorflow":
 
 if TYPE_CHECKING:
     from flow_gan import data, original
-    from flow_gan.flow_gan import FlowGAN
     from flow_gan.generators import DCGAN, NICE, RealNVP
+    from flow_gan.model import FlowGAN
     from flow_gan.networks import critics
 
 __all__ = ["DCGAN", "NICE", "FlowGAN", "RealNVP", "UserError", "critics", "data", "original"]
 
 # Imported when they are first asked for: TensorFlow takes seconds, which `--help` need not wait for.
 _MODULES = {
-    "FlowGAN": "flow_gan.flow_gan",
+    "FlowGAN": "flow_gan.model",
     "DCGAN": "flow_gan.generators",
     "NICE": "flow_gan.generators",
     "RealNVP": "flow_gan.generators",

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 from flow_gan.signals import Stopped
 
 
@@ -53,10 +53,9 @@ def _run(work, interrupted):
     except Exception as error:
         if not _is_out_of_memory(error):
             raise
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
         _complain(
-            f"error: the memory does not suffice ({reason}); expected a smaller --batch_size, smaller or fewer images, "
-            "or a smaller model"
+            f"error: the memory does not suffice ({brief(error)}); expected a smaller --batch_size, smaller or fewer "
+            "images, or a smaller model"
         )
         return 2
     return 0

@@ -1,9 +1,62 @@
-"""The random draws of a training step."""
+"""The random draws about a model, and the images that follow from them: of its training steps and of its evaluation."""
 
 import tensorflow as tf
 
 from flow_gan import random
-from flow_gan.bijectors import dequantize
+from flow_gan.data import dequantize
+from flow_gan.generators.base import Generator
+
+
+class Draws:
+    """What a model draws at random: latents, flips, the noise of dequantisation and the penalty's coefficients.
+
+    Args:
+      generator: `Generator` whose latents and images they are.
+      seed: int.
+      levels: int, grey levels of the images.
+      n_critic: int, critic updates of a training step.
+      horizontal_flip: bool, flip each training image left to right with probability 1/2, anew for each update.
+    """
+
+    def __init__(self, generator: Generator, seed: int, levels: int, n_critic: int = 0, horizontal_flip: bool = False):
+        self.generator = generator
+        self.seed = seed
+        self.levels = levels
+        self.n_critic = n_critic
+        self.horizontal_flip = horizontal_flip
+        self.dtype = tf.as_dtype(generator.compute_dtype)
+
+    def of_step(self, step, images: tf.Tensor) -> "StepDraws":
+        """Return the draws of a training step.
+
+        Args:
+          step: int (tensor), number of the step from 0.
+          images: uint8 [batch, H, W, C], this replica's part of the step's batch.
+        """
+        return StepDraws(self, step, images)
+
+    def evaluation_images(self, batch: dict, draw: int = 0, seed: int | tf.Tensor | None = None) -> tf.Tensor:
+        """Dequantise an evaluation batch with noise keyed by (seed, split, index, draw).
+
+        Args:
+          batch: from `data.evaluation_batches`.
+          draw: int, which of several noises.
+          seed: int (tensor); the model's if None.
+
+        Returns:
+          Float images [batch, H, W, C] in [0, 1).
+        """
+        seed = self.seed if seed is None else seed
+        key = random.key(seed, random.Stream.EVALUATION, tf.reduce_max(batch["split"]), *([draw] if draw else []))
+        # The first, also of no images at all, which a replica may get.
+        first = tf.reduce_min(batch["index"])
+        return self.dequantize(key, first, tf.shape(batch["images"])[0], batch["images"])
+
+    def dequantize(self, key: tf.Tensor, first, count, images: tf.Tensor) -> tf.Tensor:
+        """Dequantise `count` images with the noise of the examples from `first` on; see `random.uniform`."""
+        return dequantize(
+            images, random.uniform(key, first, count, self.generator.image_shape, self.dtype), self.levels
+        )
 
 
 class StepDraws:
@@ -12,39 +65,40 @@ class StepDraws:
     All are keyed by (seed, stream, step, critic run, example's place in the global batch).
     """
 
-    def __init__(self, model, images):
-        self._model = model
-        self._dtype = tf.as_dtype(model.compute_dtype)
+    def __init__(self, draws: Draws, step, images: tf.Tensor):
+        self._draws = draws
+        self._step = step
         self._count = images.shape[0] or tf.shape(images)[0]
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         self._first = replica * self._count
 
-    def _key(self, stream, run):
-        return random.key(self._model.seed, stream, self._model.step, run)
+    def latent(self, run=0) -> tf.Tensor:
+        """Return z ~ p(z), [batch, k]."""
+        return self._draws.generator.sample_latent(self._key(random.Stream.LATENT, run), self._first, self._count)
 
-    def _dequantize(self, images, stream, run, update):
-        shape = self._model.generator.image_shape
-        noise = random.uniform(self._key(stream, run), self._first, self._count, shape, self._dtype)
-        if self._model.horizontal_flip:
-            key = self._key(random.Stream.FLIP, update)
-            is_flipped = random.uniform(key, self._first, self._count, [1, 1, 1], self._dtype) < 0.5
-            images = tf.where(is_flipped, tf.reverse(images, axis=[2]), images)
-        return dequantize(images, noise, self._model.levels)
-
-    def latent(self, run=0):
-        """Return z ~ p(z), [batch, D]."""
-        key = self._key(random.Stream.LATENT, run)
-        return self._model.generator.sample_latent(key, self._first, self._count)
-
-    def critic_images(self, images, run):
+    def critic_images(self, images: tf.Tensor, run) -> tf.Tensor:
         """Flip and dequantise uint8 images for the critic's run number `run`."""
-        return self._dequantize(images, random.Stream.NOISE_CRITIC, run, update=run)
+        key = self._key(random.Stream.NOISE_CRITIC, run)
+        return self._draws.dequantize(key, self._first, self._count, self._flipped(images, update=run))
 
-    def likelihood_images(self, images):
+    def likelihood_images(self, images: tf.Tensor) -> tf.Tensor:
         """Flip and dequantise uint8 images for the likelihood, independently of the critic's."""
-        return self._dequantize(images, random.Stream.NOISE_LIKELIHOOD, 0, update=self._model.n_critic)
+        key = self._key(random.Stream.NOISE_LIKELIHOOD, 0)
+        images = self._flipped(images, update=self._draws.n_critic)
+        return self._draws.dequantize(key, self._first, self._count, images)
 
-    def interpolation(self, run):
+    def interpolation(self, run) -> tf.Tensor:
         """Return the coefficients of the penalty's interpolates, uniform, [batch]."""
-        key = self._key(random.Stream.INTERPOLATION, run)
-        return random.uniform(key, self._first, self._count, [], self._dtype)
+        return self._uniform(random.Stream.INTERPOLATION, run, [])
+
+    def _flipped(self, images, update):
+        if not self._draws.horizontal_flip:
+            return images
+        is_flipped = self._uniform(random.Stream.FLIP, update, [1, 1, 1]) < 0.5
+        return tf.where(is_flipped, tf.reverse(images, axis=[2]), images)
+
+    def _uniform(self, stream, run, shape):
+        return random.uniform(self._key(stream, run), self._first, self._count, shape, self._draws.dtype)
+
+    def _key(self, stream, run):
+        return random.key(self._draws.seed, stream, self._step, run)

@@ -5,19 +5,20 @@ import numbers
 import os
 import sys
 
+from flow_gan.keras_internals import WithoutCallInfo
+
 # With these in a path TensorFlow looks for the files that match it, and does not find those of that name.
 PATTERN_CHARACTERS = "[]*?\\"
+# Characters of another library's error that a message of ours repeats.
+_BRIEF = 400
 
 
-class UserError(ValueError):
+class UserError(WithoutCallInfo, ValueError):
     """Something that the user can put right: a setting, a file, a folder.
 
     The message is one line that names the flag or argument, the value received and what was expected.
     The command line prints it without a traceback and leaves with exit status 2.
     """
-
-    # Keras adds the arguments of a layer's call, on lines of their own, to errors that lack this mark.
-    _keras_call_info_injected = True
 
 
 class NotFiniteError(UserError):
@@ -30,6 +31,16 @@ class NotFiniteError(UserError):
     def __init__(self, message, known=None):
         super().__init__(message)
         self.known = message if known is None else known
+
+
+def brief(error: object) -> str:
+    """Return what an error of another library says in one line, cut off where it is long; its type if it says nothing.
+
+    Example:
+      >>> brief(OSError("no space\\n  left"))
+      'no space left'
+    """
+    return " ".join(str(error).split())[:_BRIEF] or type(error).__name__
 
 
 def check_choice(name, value, choices):

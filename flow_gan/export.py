@@ -189,7 +189,7 @@ def _of_grey_levels(model, function):
                 images, tf.constant(largest, tf.uint8), f"images: expected grey levels 0 to {largest}"
             )
         batch = {"images": images, "index": [0], "split": [SPLITS.index("test")]}
-        return function(model.evaluation_images(batch, seed=seed))
+        return function(model.draws.evaluation_images(batch, seed=seed))
 
     return of_grey_levels
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -22,12 +23,12 @@ class ImageCheck:
       levels: int, grey levels; images hold 0 to levels - 1.
     """
 
-    def __init__(self, image_shape, levels):
+    def __init__(self, image_shape: tuple, levels: int):
         self._image_shape = tuple(image_shape)
         self._levels = levels
         self._warns = True
 
-    def kind(self, what, dtype, shape, per_example=(), more=""):
+    def kind(self, what: str, dtype, shape, per_example: tuple = (), more: str = "") -> None:
         """Raise `UserError` unless a batch `what` of this dtype and (partly known) shape can be one of images.
 
         Args:
@@ -49,7 +50,7 @@ class ImageCheck:
             hint = ". images[..., None] adds the channel"
         raise UserError(f"{what}: {dtype.name} {_show(shape)}{more}{self._expected(per_example)}{hint}")
 
-    def array(self, what, images, per_example=()):
+    def array(self, what: str, images, per_example: tuple = ()) -> np.ndarray:
         """Return `images`, an array or what numpy takes for one, as a numpy array; raise `UserError` as `kind` does.
 
         So it does where a grey level is too large, and it warns once where the largest is less than half of `levels`.
@@ -68,7 +69,7 @@ class ImageCheck:
         self._check_levels(what, images)
         return images
 
-    def batches(self, what, dataset, found, per_example=()):
+    def batches(self, what: str, dataset: tf.data.Dataset, found: list, per_example: tuple = ()) -> tf.data.Dataset:
         """Return the batches of images of a tf.data.Dataset, each checked as it is made.
 
         Args:
@@ -99,6 +100,28 @@ class ImageCheck:
 
         return dataset.map(check, num_parallel_calls=1, deterministic=True).prefetch(2)
 
+    def to_train(self, what: str, x, found: list, per_example: tuple = ()):
+        """Return what Keras takes to train on images `x`, an array or a tf.data.Dataset; see `array` and `batches`."""
+        if isinstance(x, tf.data.Dataset):
+            return self.batches(what, x, found, per_example)
+        return self.array(what, x, per_example)
+
+    def to_evaluate(self, what: str, x, found: list):
+        """Return images `x`, an array or a tf.data.Dataset, numbered as `data.evaluation_batches` does.
+
+        What is numbered already comes back as it is.
+        """
+        if is_numbered(getattr(x, "element_spec", x)):
+            return x
+        if isinstance(x, tf.distribute.DistributedDataset):
+            raise UserError(
+                f"{what}: a distributed data set, which does not tell an image's place in the whole set, by which the "
+                "noise is keyed; expected a tf.data.Dataset, or data.evaluation_batches distributed"
+            )
+        if isinstance(x, tf.data.Dataset):
+            return number_batches(self.batches(what, x, found))
+        return number(self.array(what, x))
+
     def _expected(self, per_example):
         shape = ", ".join(map(str, ["N", *per_example, *self._image_shape]))
         return f"; expected images uint8 [{shape}] of grey levels 0 to {self._levels - 1}"
@@ -120,7 +143,7 @@ class ImageCheck:
 
 
 @contextlib.contextmanager
-def raising(found):
+def raising(found: list) -> Iterator[None]:
     """Where batches are taken: raise the first of the errors `found` in place of TensorFlow's, which it caused."""
     try:
         yield
@@ -130,7 +153,7 @@ def raising(found):
         raise found[0] from error
 
 
-def only_images(what, data):
+def only_images(what: str, data):
     """Return the images, or their spec, of what a data set yields: these alone, or a dict with "image".
 
     Raises:
@@ -150,18 +173,25 @@ def only_images(what, data):
     return data
 
 
-def is_numbered(data):
+def refuse(what: str, **given) -> None:
+    """Raise `UserError` where an argument of Keras's `what` is given that has no use for images alone."""
+    for name, value in given.items():
+        if value is not None:
+            raise UserError(f"{what}({name}=...) has no use: FlowGAN takes images alone; expected {name}=None")
+
+
+def is_numbered(data) -> bool:
     """Whether this is (the spec of) a dict as `data.evaluation_batches` yields."""
     return isinstance(data, dict) and data.keys() >= _NUMBERED
 
 
-def number(images, first=0):
+def number(images: tf.Tensor | np.ndarray, first: int | tf.Tensor = 0) -> dict[str, tf.Tensor]:
     """Return images [n, H, W, C] in order as `data.evaluation_batches` does, numbered from `first` on."""
     index = first + tf.range(tf.shape(images)[0])
     return {"images": images, "index": index, "split": tf.zeros_like(index), "weight": tf.ones_like(index)}
 
 
-def number_batches(batches):
+def number_batches(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Return the batches of a tf.data.Dataset in order as `data.evaluation_batches` does."""
 
     def step(first, images):

@@ -16,10 +16,13 @@ wgan is Eq. 5 of the paper with a gradient penalty (Gulrajani et al. 2017), ce i
 generator loss, the others are the release's f-divergences (Nowozin et al. 2016) and least squares.
 """
 
+import dataclasses
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from flow_gan.config.objective import DIVERGENCES, GRADIENT_PENALTY_NORMS
-from flow_gan.errors import check_choice
+from flow_gan.errors import check_choice, check_number
 
 # Each function below takes logits [batch, 1] and returns the same shape.
 _TERMS = {
@@ -37,7 +40,7 @@ _TERMS = {
 }
 
 
-def critic_loss(divergence, real_logits, fake_logits):
+def critic_loss(divergence: str, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the critic's loss on real and on generated images, two scalars whose sum is minimised.
 
     The penalty of "wgan" is not in it, see `gradient_penalty`.
@@ -52,18 +55,18 @@ def critic_loss(divergence, real_logits, fake_logits):
     return tf.reduce_mean(real(real_logits)), tf.reduce_mean(fake(fake_logits))
 
 
-def generator_loss(divergence, fake_logits):
+def generator_loss(divergence: str, fake_logits: tf.Tensor) -> tf.Tensor:
     """Return the generator's adversarial loss, a scalar: V(G, D) of Eq. 7 as far as it depends on G."""
     check_choice("divergence", divergence, DIVERGENCES)
     return tf.reduce_mean(_TERMS[divergence][2](fake_logits))
 
 
-def interpolate(real_images, fake_images, alpha):
+def interpolate(real_images: tf.Tensor, fake_images: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
     """Return real + alpha (fake - real), [batch, H, W, C]; `alpha` is [batch], one coefficient per example."""
     return real_images + alpha[:, None, None, None] * (fake_images - real_images)
 
 
-def gradient_penalty(critic, images, norm="image"):
+def gradient_penalty(critic: Callable, images: tf.Tensor, norm: str = "image") -> tf.Tensor:
     """Return the mean of (|grad D(x)| - 1)^2 over `images` (Gulrajani et al. 2017), a scalar.
 
     Args:
@@ -85,7 +88,7 @@ def gradient_penalty(critic, images, norm="image"):
     return tf.reduce_mean(tf.square(slopes - 1))
 
 
-def generator_objective(adversarial, nll, like_reg):
+def generator_objective(adversarial: tf.Tensor | None, nll: tf.Tensor | None, like_reg: float) -> tf.Tensor:
     """Return what the generator minimises (Eq. 7 divided by lambda, as the release has it).
 
         adversarial is None:  NLL                           MLE, Eq. 1
@@ -102,3 +105,46 @@ def generator_objective(adversarial, nll, like_reg):
     if nll is None:
         return adversarial
     return adversarial / like_reg + nll
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """Which objective it is, and how its parts are weighed.
+
+        MLE     n_critic = 0                  minimise NLL
+        ADV     n_critic > 0, like_reg = 0    minimise V(G, D)
+        hybrid  n_critic > 0, like_reg > 0    minimise V(G, D) / like_reg + NLL
+
+    Attributes:
+      divergence: one of `DIVERGENCES`.
+      like_reg: float >= 0, lambda.
+      n_critic: int >= 0, critic updates per generator update.
+      gradient_penalty: float >= 0, weight of the penalty; only "wgan" has one.
+      gradient_penalty_norm: see `gradient_penalty`.
+
+    Raises:
+      UserError: a value outside its range.
+    """
+
+    divergence: str
+    like_reg: float
+    n_critic: int
+    gradient_penalty: float
+    gradient_penalty_norm: str
+
+    def __post_init__(self):
+        check_choice("divergence", self.divergence, DIVERGENCES)
+        check_choice("gradient_penalty_norm", self.gradient_penalty_norm, GRADIENT_PENALTY_NORMS)
+        check_number("n_critic", self.n_critic, 0)
+        check_number("like_reg", self.like_reg, 0.0)
+        check_number("gradient_penalty", self.gradient_penalty, 0.0)
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether the NLL is a part of it (MLE and hybrid)."""
+        return not self.n_critic or self.like_reg > 0
+
+    @property
+    def has_penalty(self) -> bool:
+        """Whether the critic's gradient is penalised."""
+        return self.divergence == "wgan"

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from flow_gan.errors import UserError, check_tensorflow_path
-from flow_gan.flow_gan import FlowGAN
+from flow_gan.errors import UserError, brief, check_tensorflow_path
 from flow_gan.generators import NICE, RealNVP
+from flow_gan.model import FlowGAN
 from flow_gan.networks.critics import Critic
 from flow_gan.networks.normalization import BatchNorm, LayerNorm
 
@@ -121,7 +121,7 @@ def load_checkpoint(part, path):
         values = {name: reader.get_tensor(name) for name in names - left_out.keys()}
     except Exception as error:
         # A damaged file ends in one of many kinds of exception.
-        raise UserError(f"checkpoint {prefix} cannot be read: {' '.join(str(error).split())[:300]}") from error
+        raise UserError(f"checkpoint {prefix} cannot be read: {brief(error)}") from error
     try:
         assign_variables(part, values)
     except UserError as error:

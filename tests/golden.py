@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 import flow_gan
-from flow_gan.bijectors import dequantize
+from flow_gan.data import dequantize
 
 FOLDER = pathlib.Path(__file__).parent / "golden"
 

@@ -66,7 +66,7 @@ def test_every_signature_is_that_of_the_run(nice):
     assert_holds_all_and_only_tensorflow(run / "export" / "best", model)
     images = data.load("digits").test.images
     batch = {"images": images, "index": [0], "split": [2]}
-    real = model.evaluation_images(batch)
+    real = model.draws.evaluation_images(batch)
     generator = model.generator
     z = generator.encode(real)
     expected = {

@@ -138,7 +138,7 @@ def test_no_home_directory(tmp_path, monkeypatch):
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     with pytest.raises(flow_gan.UserError, match="--data_dir=~/tensorflow_datasets: the home directory is not known"):
         data.load("mnist")
-    monkeypatch.setattr("flow_gan.data.public._check_network", lambda: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr("flow_gan.data.public.check_network", lambda: (_ for _ in ()).throw(OSError("no network")))
     if not os.path.exists("/tmp/.keras/models/inception_v3_weights_tf_dim_ordering_tf_kernels.h5"):
         with pytest.raises(flow_gan.UserError, match=r"neither in /tmp/\.keras/models/inception_v3.* nor is there"):
             make_inception((8, 8, 3))
@@ -239,7 +239,7 @@ def test_what_was_measured_is_printed_where_it_cannot_be_stored(finished, monkey
 
 
 def test_the_error_of_one_value_is_not_known():
-    metric = flow_gan.flow_gan.MeanAndStandardError("nll")
+    metric = flow_gan.mean_and_error.MeanAndStandardError("nll")
     metric.update_state([3.0, 7.0], [1, 0])
     result = {name: float(value) for name, value in metric.result().items()}
     assert result["nll"] == 3 and np.isnan(result["nll_standard_error"])

@@ -46,16 +46,16 @@ def step_cost(model, batch_size):
     and on generated images and the penalty at each critic update, one f(x) where the likelihood is in the objective,
     one backward pass of each, and the optimizers' traffic. An input gradient that nothing needs is not counted.
     """
-    generator, critic = model.generator, model.critic
+    generator, critic, objective = model.generator, model.critic, model.objective
     images = tf.TensorSpec([batch_size, *generator.image_shape], tf.float32)
     latents = tf.TensorSpec([batch_size, generator.latent_size], tf.float32)
     weights = generator.trainable_variables
 
     def critic_update(real, fake):
         with tf.GradientTape() as tape:
-            losses = objectives.critic_loss(model.divergence, critic(real, training=True), critic(fake, training=True))
-            loss = sum(losses)
-            if model.divergence == "wgan":
+            logits = critic(real, training=True), critic(fake, training=True)
+            loss = sum(objectives.critic_loss(objective.divergence, *logits))
+            if objective.has_penalty:
                 loss += objectives.gradient_penalty(lambda x: critic(x, training=True), real)
         return tape.gradient(loss, critic.trainable_variables)
 
@@ -64,18 +64,18 @@ def step_cost(model, batch_size):
         with tf.GradientTape() as tape:
             if critic is not None:
                 fake = generator.decode(z, training=True)
-                adversarial = objectives.generator_loss(model.divergence, critic(fake, training=True))
-            if model.has_likelihood_objective:
+                adversarial = objectives.generator_loss(objective.divergence, critic(fake, training=True))
+            if objective.has_likelihood:
                 nll = -tf.reduce_mean(generator.log_prob(real, training=True))
-            loss = objectives.generator_objective(adversarial, nll, model.like_reg)
+            loss = objectives.generator_objective(adversarial, nll, objective.like_reg)
         return tape.gradient(loss, weights)
 
     cost = _counted(generator_update, images, latents) + _optimizer(weights)
     if critic is not None:
         update = _counted(critic_update, images, images) + _optimizer(critic.trainable_variables)
-        cost += update * model.n_critic
+        cost += update * objective.n_critic
         if model.critic_batches == "fresh":
-            cost += _counted(lambda z: generator.decode(z, training=True), latents) * model.n_critic
+            cost += _counted(lambda z: generator.decode(z, training=True), latents) * objective.n_critic
     return cost
 
 

@@ -120,14 +120,15 @@ def _parts(model, batch, step, callbacks):
     generator_adam = _optimizer_time(model.optimizer, model.generator.trainable_variables)
     critic = critic_adam = 0.0
     if model.critic is not None:
-        critic_adam = model.n_critic * _optimizer_time(model.critic_optimizer, model.critic.trainable_variables)
+        n_critic = model.objective.n_critic
+        critic_adam = n_critic * _optimizer_time(model.critic_optimizer, model.critic.trainable_variables)
         images = model.images_of(batch[:, 0] if model.critic_batches == "fresh" else batch)
         fake = tf.cast(images, model.compute_dtype) / model.levels
 
         @tf.function(autograph=False)
         def updates():
-            draws = model.draws(images)
-            return [model.critic_update(draws, tf.constant(run), images, fake) for run in range(model.n_critic)]
+            draws = model.draws.of_step(model.step, images)
+            return [model.critic_update(draws, tf.constant(run), images, fake) for run in range(n_critic)]
 
         critic = max(_time_of(lambda: _wait(updates()), _PART_RUNS) - critic_adam, 0.0)
     optimizer = generator_adam + critic_adam

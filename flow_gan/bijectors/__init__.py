@@ -5,7 +5,6 @@ G is `tfb.Invert` of their chain.
 """
 
 from flow_gan.bijectors.coupling import AdditiveCoupling, AffineCoupling, layer_not_finite, watched_layers
-from flow_gan.bijectors.dequantization import dequantize
 from flow_gan.bijectors.elementwise import alpha_logit, diagonal_scaling
 from flow_gan.bijectors.identity import Chain
 from flow_gan.bijectors.masks import channel_mask, checkerboard_mask
@@ -19,7 +18,6 @@ __all__ = [
     "alpha_logit",
     "channel_mask",
     "checkerboard_mask",
-    "dequantize",
     "diagonal_scaling",
     "even_odd_split",
     "factor_out",

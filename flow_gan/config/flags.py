@@ -7,7 +7,7 @@ from absl import flags
 
 from flow_gan.config.config import SECTIONS, Config
 from flow_gan.config.setting import about, kind
-from flow_gan.errors import UserError, home_expanded
+from flow_gan.errors import UserError, brief, home_expanded
 
 _INTRODUCTION = """\
 Train, evaluate and sample Flow-GANs (Grover, Dhar, Ermon, AAAI 2018).
@@ -92,7 +92,7 @@ def parse(argv: list[str], values: flags.FlagValues | None = None) -> tuple[dict
     try:
         rest = values(["flow_gan", *argv])[1:]
     except flags.Error as error:
-        raise UserError(" ".join(str(error).split())) from error
+        raise UserError(brief(error)) from error
     if rest:
         raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")
     given = {field.name: values[field.name].value for field in dataclasses.fields(Config) if values[field.name].present}

@@ -1,6 +1,5 @@
 """Images in, batches out."""
 
-from flow_gan.bijectors import dequantize
 from flow_gan.config.datasets import NAMED_DATASETS, VALIDATION_SPLITS, canonical_name
 from flow_gan.data.batches import (
     ReadingError,
@@ -11,6 +10,7 @@ from flow_gan.data.batches import (
     training_indices,
 )
 from flow_gan.data.dataset import Dataset, Split, bits_per_dim, fixed_sample
+from flow_gan.data.dequantization import dequantize
 from flow_gan.data.grid import image_grid, save_png
 from flow_gan.data.load import is_path, levels_of, load, open_dataset
 from flow_gan.data.public import known as known_dataset

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from flow_gan.config.datasets import SPLITS
 from flow_gan.data import digest, memory
 from flow_gan.data.dataset import CHANNELS, Dataset, Rows, Split, random_split_indices
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 
 _LABELS = {"images": "labels"} | {name: f"{name}_labels" for name in SPLITS}
 _READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -99,7 +99,7 @@ def _open(path):
     except Exception as error:
         # A damaged file ends in one of many kinds of exception.
         raise UserError(
-            f"--dataset={path} cannot be read ({' '.join(str(error).split())}); expected plain numeric arrays, since "
+            f"--dataset={path} cannot be read ({brief(error)}); expected plain numeric arrays, since "
             "pickled objects are never loaded"
         ) from error
 

@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 
 # What the endings of `folder.ENDINGS` stand for.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
@@ -115,8 +115,7 @@ def _opened(path):
         raise
     except Exception as error:
         # A damaged file ends in one of many kinds of exception.
-        reason = " ".join(str(error).split())
-        raise UserError(f"{shown(path)} cannot be read as an image: {reason}") from error
+        raise UserError(f"{shown(path)} cannot be read as an image: {brief(error)}") from error
 
 
 def _check(path, image, head):

@@ -20,7 +20,7 @@ from flow_gan.data.dataset import (
     random_split_indices,
 )
 from flow_gan.data.examples import open_examples
-from flow_gan.errors import UserError, check_tensorflow_path, home_expanded
+from flow_gan.errors import UserError, brief, check_tensorflow_path, home_expanded
 
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 
@@ -150,7 +150,7 @@ def _check_features(dataset, features, height, width):
     image = dict(features).get("image")
     if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3 or image.shape[-1] not in CHANNELS:
         raise UserError(
-            f"--dataset={dataset} has {_one_line(features if image is None else image)}; expected a feature image, "
+            f"--dataset={dataset} has {brief(features if image is None else image)}; expected a feature image, "
             "uint8 [H, W, C] with 1, 3 or 4 channels"
         )
     height, width = height or image.shape[0], width or height or image.shape[1]
@@ -163,7 +163,7 @@ def _check_features(dataset, features, height, width):
     if "label" in features:
         label = features["label"]
         if label.shape != () or not np.issubdtype(label.np_dtype, np.integer):
-            raise UserError(f"--dataset={dataset} has the label {_one_line(label)}; expected an integer")
+            raise UserError(f"--dataset={dataset} has the label {brief(label)}; expected an integer")
         names.append("label")
     if known(dataset) is not None and "id" in features:
         names.append("id")
@@ -184,26 +184,22 @@ def _open_builder(dataset, data_dir):
         ) from error
     except Exception as error:
         raise UserError(
-            f"--dataset={dataset} cannot be opened in --data_dir={folder} ({_one_line(error)}); expected a data set of "
+            f"--dataset={dataset} cannot be opened in --data_dir={folder} ({brief(error)}); expected a data set of "
             "tensorflow_datasets: NAME or NAME/CONFIG, either with :VERSION"
         ) from error
     try:
         if not builder.is_prepared():
-            _check_network()
+            check_network()
             builder.download_and_prepare()
     except Exception as error:
         # Whatever the reason (no network, a full disk, a broken file), the way out is the same.
         raise UserError(
-            f"--dataset={dataset} is not in --data_dir={folder} and could not be downloaded ({_one_line(error)}). "
+            f"--dataset={dataset} is not in --data_dir={folder} and could not be downloaded ({brief(error)}). "
             "Pass the --data_dir of a prepared tensorflow_datasets folder, or prepare one on a machine with a "
             f"network: python -c \"import tensorflow_datasets as tfds; tfds.load('{dataset}', data_dir='DIR')\". "
             "--dataset=digits needs no download."
         ) from error
     return builder
-
-
-def _one_line(error):
-    return " ".join(str(error).split())[:400]
 
 
 @contextlib.contextmanager
@@ -213,12 +209,12 @@ def _unreadable(dataset):
         yield
     except Exception as error:
         raise UserError(
-            f"--dataset={dataset} in --data_dir cannot be read ({_one_line(error)}); delete its folder "
+            f"--dataset={dataset} in --data_dir cannot be read ({brief(error)}); delete its folder "
             f"{dataset.partition(':')[0]} there and let it be downloaded again"
         ) from error
 
 
-def _check_network():
+def check_network():
     """Raise OSError at once where there is no network; tensorflow_datasets would try for minutes."""
     if not urllib.request.getproxies():
         socket.create_connection(("storage.googleapis.com", 443), timeout=10).close()

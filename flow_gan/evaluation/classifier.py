@@ -15,7 +15,7 @@ import tensorflow as tf
 from absl import logging
 
 from flow_gan.config.evaluation import CLASSIFIERS
-from flow_gan.errors import NotFiniteError, UserError, check_choice
+from flow_gan.errors import NotFiniteError, UserError, brief, check_choice
 from flow_gan.evaluation.cnn import make_cnn, make_recipe, train_cnn
 from flow_gan.evaluation.inception import make_inception
 from flow_gan.evaluation.progress import progress
@@ -232,8 +232,7 @@ def _read_weights(path, network, fingerprint):
             accuracy = float(arrays["test_accuracy"])
             network.set_weights([arrays[f"weight_{i}"] for i in range(len(network.weights))])
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:200]
-        logging.warning("the trained classifier %s cannot be used (%s); it is trained anew", path, reason)
+        logging.warning("the trained classifier %s cannot be used (%s); it is trained anew", path, brief(error))
         return None
     return accuracy
 

@@ -1,19 +1,19 @@
 """The ImageNet classifier InceptionV3."""
 
-import os
 import pathlib
 
 import keras
 
+from flow_gan import keras_internals
 from flow_gan.data import public
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 from flow_gan.networks.precision import default_keras_settings
 
 _SIDE = 299
 
 
 @default_keras_settings()
-def make_inception(image_shape, weights=None):
+def make_inception(image_shape: tuple, weights: str | pathlib.Path | None = None) -> keras.Model:
     """Return InceptionV3 (Szegedy et al. 2016) of `keras.applications`, from images of any size.
 
     Grey images are repeated to three channels; all are resized to 299x299, bilinearly, and scaled to [-1, 1].
@@ -40,9 +40,8 @@ def make_inception(image_shape, weights=None):
         inception = keras.applications.InceptionV3(weights=weights or "imagenet", classifier_activation=None)
     except Exception as error:
         # A damaged file, one of another network, a download that broke off: each ends in exceptions of its own.
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"inception_weights={weights or 'imagenet'} cannot be loaded ({reason}); expected a weights file of "
+            f"inception_weights={weights or 'imagenet'} cannot be loaded ({brief(error)}); expected a weights file of "
             "keras.applications.InceptionV3()"
         ) from error
     images = x = keras.Input(image_shape)
@@ -56,14 +55,11 @@ def make_inception(image_shape, weights=None):
 
 def _check_available():
     """Raise `UserError` unless Keras's weights are in its cache or there is a network."""
-    # As Keras has it; where there is no home directory, or none to write into, its cache is below /tmp.
-    home = os.path.expanduser("~")
-    folder = os.environ.get("KERAS_HOME", os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras"))
-    cached = pathlib.Path(folder) / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"
+    cached = keras_internals.cached_inception_weights()
     if cached.is_file():
         return
     try:
-        public._check_network()
+        public.check_network()
     except OSError as error:
         raise UserError(
             f"classifier=inception_v3 needs ImageNet weights, but they are neither in {cached} nor is there a network "

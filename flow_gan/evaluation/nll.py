@@ -148,7 +148,7 @@ def evaluate_nll(model, dataset, split, batch_size, noise_draws=1, num_examples=
         kept = batch["weight"].numpy() > 0
         draws = []
         for draw in range(noise_draws):
-            x = model.evaluation_images(batch, draw)
+            x = model.draws.evaluation_images(batch, draw)
             draws.append(log_prob(x).numpy()[kept])
             if draw == 0 and len(values) * batch_size < CHECKED_IMAGES:
                 error = errors(x).numpy()[kept].reshape(np.sum(kept), -1)
@@ -216,7 +216,7 @@ def dequantized_images(model, dataset, split, count=None):
     images = dataset.split(split).images
     count = num_images(count, len(images), split)
     batches = data.evaluation_batches(images, split, _DEQUANTIZED_AT_ONCE, count)
-    return np.concatenate([model.evaluation_images(batch).numpy() for batch in _read(batches)])[:count]
+    return np.concatenate([model.draws.evaluation_images(batch).numpy() for batch in _read(batches)])[:count]
 
 
 def _read(batches):

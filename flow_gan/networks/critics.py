@@ -9,7 +9,8 @@ import collections
 import keras
 import tensorflow as tf
 
-from flow_gan.errors import UserError
+from flow_gan import keras_internals
+from flow_gan.errors import UserError, brief
 from flow_gan.networks.activations import LeakyReLU
 from flow_gan.networks.convolution import Conv2D
 from flow_gan.networks.initializers import CRITIC, SeededInitializers
@@ -190,9 +191,8 @@ def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None
     try:
         logits = critic(keras.Input(image_shape, dtype="float32"))
     except (TypeError, ValueError, tf.errors.OpError) as error:
-        # Keras sets what is wrong in bold, and lists the arguments after it.
-        reason = str(error).rpartition("\x1b[1m")[2].partition("\x1b[0m")[0]
-        raise UserError(f"critic={critic.name} cannot take {images}: {' '.join(reason.split())[:300]}") from error
+        reason = brief(keras_internals.reason(error))
+        raise UserError(f"critic={critic.name} cannot take {images}: {reason}") from error
     if tuple(getattr(logits, "shape", ())) != (None, 1):
         shape = list(getattr(logits, "shape", ())) or type(logits).__name__
         raise UserError(f"critic={critic.name} maps {images} to {shape}; expected logits [batch, 1]")

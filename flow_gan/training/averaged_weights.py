@@ -39,7 +39,7 @@ class AveragedWeights:
             yield
 
     def _fill_statistics(self):
-        if self._model.has_likelihood_objective:
+        if self._model.objective.has_likelihood:
             count = min(self._batch_size, len(self._images))
             self._statistics.fill_from_images(data.evaluation_batches(self._images, "train", count))
         else:

@@ -13,8 +13,8 @@ from flow_gan import original
 from flow_gan.config.datasets import SPLITS
 from flow_gan.data import memory
 from flow_gan.errors import UserError
-from flow_gan.flow_gan import FlowGAN
 from flow_gan.generators import DCGAN, NICE, RealNVP
+from flow_gan.model import FlowGAN
 from flow_gan.networks.critics import CRITICS
 from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 from flow_gan.training.run_folder import RunFolder
@@ -51,7 +51,7 @@ def prepare(config, note=lambda stage: None):
         note("build")
         # Replicas synchronise, which tf.distribute forbids inside a nested function.
         if strategy is tf.distribute.get_strategy() and not config.data_on_device:
-            _trace(model, config.batch_size, batches_per_step(config))
+            model.trace_step(config.batch_size)
         note("trace")
         data = reading.result()
         note("data")
@@ -68,14 +68,6 @@ def _load_original(model, path):
         original.load_checkpoint(model, path)
     except UserError as error:
         raise UserError(f"--init_from_original={path}: {error}") from error
-
-
-def _trace(model, batch_size, num_batches):
-    """Trace the model's training step ahead of `fit`, whose own function then holds a call of it."""
-    shape = (batch_size, *([] if num_batches is None else [num_batches]), *model.generator.image_shape)
-    step = tf.function(model.train_step, autograph=False)
-    step.get_concrete_function(tf.TensorSpec(shape, tf.uint8))
-    model.train_step = step
 
 
 def resolve(config, image_shape):

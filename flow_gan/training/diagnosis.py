@@ -28,15 +28,14 @@ def magnitudes(model, config, images, step, what):
     steps = config.batch_size, config.seed, step, step + 1, batches_per_step(config)
     batch = next(iter(data.training_batches(images, *steps)))
     batch = batch if batches_per_step(config) is None else batch[:, -1]
-    model.step.assign(step)
-    draws = model.draws(batch)
+    draws = model.draws.of_step(step, batch)
     runs = range(config.n_critic + 1) if config.critic_batches == "fresh" else [0]
     found = []
     if config.n_critic:
         samplings = [_pass(model, layer, "forward", draws.latent(run), "sampling") for run in runs]
         # The first pass at fault, or that of the generator's own update, whose gradient is.
         found.append(next((text for text in samplings if "inf" in text or "nan" in text), samplings[-1]))
-    if model.has_likelihood_objective:
+    if model.objective.has_likelihood:
         found.append(_pass(model, layer, "inverse", draws.likelihood_images(batch), "the likelihood"))
     return "; ".join(filter(None, found))
 

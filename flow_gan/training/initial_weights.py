@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from flow_gan.errors import UserError, check_tensorflow_path
+from flow_gan.errors import UserError, brief, check_tensorflow_path
 from flow_gan.training.checkpoints import chosen_checkpoint, value_key
 from flow_gan.training.run_folder import read_config
 
@@ -91,8 +91,7 @@ def _assign(variables, prefix, flag):
         values = [reader.get_tensor(key) for key in keys]
     except Exception as error:
         # A damaged file ends in one of many kinds of exception.
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{flag}: its checkpoint {prefix} cannot be read: {reason}") from error
+        raise UserError(f"{flag}: its checkpoint {prefix} cannot be read: {brief(error)}") from error
     for variable, value in zip(variables, values, strict=True):
         variable.assign(np.asarray(value))
     return tuple(variable.path for variable in variables)

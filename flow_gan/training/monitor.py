@@ -187,11 +187,11 @@ class Monitor(keras.callbacks.Callback):
         records = []
         for step, logs in self._pending:
             record = {"step": step} | {name: float(value) for name, value in logs.items()}
-            if step % self.model.nll_interval and not self.model.has_likelihood_objective:
+            if step % self.model.nll_interval and not self.model.objective.has_likelihood:
                 record.pop("nll", None)
             for name, value in record.items():
                 # In ADV the NLL is no part of the objective, and may overflow while training goes well.
-                if not math.isfinite(value) and (name != "nll" or self.model.has_likelihood_objective):
+                if not math.isfinite(value) and (name != "nll" or self.model.objective.has_likelihood):
                     self._metrics_file.write(records)
                     raise self._failure(step, f"{name} is {value}")
             records.append(record)
@@ -239,7 +239,7 @@ class Monitor(keras.callbacks.Callback):
         for batch in data.evaluation_batches(images, split, min(fast, len(images))):
             try:
                 with watched_layers() as layers:
-                    self.model.generator.bijector(validate_args=True).inverse(self.model.evaluation_images(batch))
+                    self.model.generator.bijector(validate_args=True).inverse(self.model.draws.evaluation_images(batch))
             except tf.errors.InvalidArgumentError as error:
                 *_, (largest, _) = layers.values()
                 image = {"train": "a training image", "validation": "a validation image"}[split]
@@ -290,7 +290,7 @@ class Monitor(keras.callbacks.Callback):
             with self._signals.interruptible():
                 result = self.model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
             nll = float(result["nll"])
-            if self.model.has_likelihood_objective and not math.isfinite(nll):
+            if self.model.objective.has_likelihood and not math.isfinite(nll):
                 raise self._failure(self._step, self._layer_at_fault(split) or f"{split}_nll is {nll}")
             record |= {f"{split}_nll": nll, f"{split}_nll_standard_error": float(result["nll_standard_error"])}
         return record

@@ -59,11 +59,11 @@ class MovingAverages:
 
     def fill_from_images(self, batches):
         """Fill them from the pass x -> z of `data.evaluation_batches`, each with the noise of evaluation."""
-        self._fill(self._from_images, (self._model.evaluation_images(batch) for batch in batches))
+        self._fill(self._from_images, (self._model.draws.evaluation_images(batch) for batch in batches))
 
     def fill_from_samples(self, num_batches: int, batch_size: int):
         """Fill them from the pass z -> x, with z of the model's seed."""
-        key = random.key(self._model.seed, random.Stream.MOVING_AVERAGES)
+        key = random.key(self._model.draws.seed, random.Stream.MOVING_AVERAGES)
         latents = (self._model.generator.sample_latent(key, batch_size * i, batch_size) for i in range(num_batches))
         self._fill(self._from_latents, latents)
 

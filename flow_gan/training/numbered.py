@@ -5,7 +5,7 @@ import shutil
 
 import tensorflow as tf
 
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 from flow_gan.training.run_folder import writing
 
 _PREFIX = "ckpt-"
@@ -84,7 +84,7 @@ class NumberedCheckpoints:
         try:
             self._checkpoint.read(path).assert_consumed()
         except (AssertionError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0][:300]
+            reason = brief(str(error).strip().partition("\n")[0])
             raise UserError(f"checkpoint {path} is one of another architecture: {reason}") from error
         return damaged
 
@@ -130,5 +130,5 @@ def _damage(path):
             reader.get_tensor(name)
     except Exception as error:
         # A damaged file ends in one of many kinds of exception, IndexError among them.
-        return " ".join(str(error).split())[:300]
+        return brief(error)
     return None

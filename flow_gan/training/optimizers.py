@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from flow_gan import keras_internals
 from flow_gan.errors import UserError
 
 
@@ -20,7 +21,7 @@ class DecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
         self.decay = decay
         self.minimum = minimum
 
-    def __call__(self, step):
+    def __call__(self, step) -> tf.Tensor:
         """Return the rate of the step number `step`, counted from 0."""
         rate = self.initial * tf.pow(tf.constant(self.decay, tf.float64), tf.cast(step, tf.float64))
         return tf.cast(tf.maximum(rate, self.minimum), tf.float32)
@@ -41,12 +42,17 @@ class PerStep(keras.optimizers.schedules.LearningRateSchedule):
       warmup_steps: int, steps over which the rate grows linearly from (almost) nothing (Goyal et al. 2017).
     """
 
-    def __init__(self, schedule, updates_per_step: int = 1, warmup_steps: int = 0):
+    def __init__(
+        self,
+        schedule: keras.optimizers.schedules.LearningRateSchedule,
+        updates_per_step: int = 1,
+        warmup_steps: int = 0,
+    ):
         self.schedule = schedule
         self.updates_per_step = updates_per_step
         self.warmup_steps = warmup_steps
 
-    def __call__(self, update):
+    def __call__(self, update) -> tf.Tensor:
         """Return the rate of the update number `update`, counted from 0."""
         step = update // self.updates_per_step
         rate = tf.cast(self.schedule(step), tf.float32)
@@ -60,13 +66,13 @@ class PerStep(keras.optimizers.schedules.LearningRateSchedule):
         return {"schedule": schedule, "updates_per_step": self.updates_per_step, "warmup_steps": self.warmup_steps}
 
     @classmethod
-    def from_config(cls, config: dict):
+    def from_config(cls, config: dict) -> "PerStep":
         """Return the schedule of `get_config`."""
         own = {"DecayToFloor": DecayToFloor}
         return cls(**config | {"schedule": keras.optimizers.schedules.deserialize(config["schedule"], own)})
 
 
-class Adam(keras.optimizers.Adam):
+class Adam(keras_internals.UpdatesTogether, keras.optimizers.Adam):
     """Keras's Adam with the release's constants and TensorFlow's fused update.
 
         m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2
@@ -84,11 +90,19 @@ class Adam(keras.optimizers.Adam):
       **kwargs: of `keras.optimizers.Adam`.
     """
 
-    def __init__(self, learning_rate, beta_1=0.5, beta_2=0.9, epsilon=1e-8, rate_factors=None, **kwargs):
+    def __init__(
+        self,
+        learning_rate,
+        beta_1: float = 0.5,
+        beta_2: float = 0.9,
+        epsilon: float = 1e-8,
+        rate_factors: dict[str, float] | None = None,
+        **kwargs,
+    ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
         self.rate_factors = dict(rate_factors or {})
 
-    def build(self, variables):
+    def build(self, variables: list):
         """Create the state of Keras variables."""
         super().build(variables)
         unknown = sorted(self.rate_factors.keys() - {variable.path for variable in variables})
@@ -100,12 +114,11 @@ class Adam(keras.optimizers.Adam):
         """Return the constructor's arguments."""
         return super().get_config() | {"rate_factors": dict(self.rate_factors)}
 
-    def _distributed_tf_update_step(self, distribution, grads_and_vars, learning_rate):
-        # The whole loop rather than `update_step`, so that what all variables share is computed once.
-        dtype = grads_and_vars[0][1].dtype
+    def shared_values(self, dtype: tf.DType) -> dict:
+        """Return what the updates of all variables have in common."""
         update = tf.cast(self.iterations.value + 1, dtype)
         beta_1, beta_2 = tf.constant(self.beta_1, dtype), tf.constant(self.beta_2, dtype)
-        shared = {
+        return {
             "beta1_power": tf.pow(beta_1, update),
             "beta2_power": tf.pow(beta_2, update),
             "beta1": beta_1,
@@ -113,16 +126,14 @@ class Adam(keras.optimizers.Adam):
             "epsilon": tf.constant(self.epsilon, dtype),
         }
 
-        def apply(variable, gradient, learning_rate):
-            index = self._get_variable_index(variable)
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=self._momentums[index].value.handle,
-                v=self._velocities[index].value.handle,
-                grad=gradient,
-                lr=tf.cast(learning_rate, dtype) * self._factors.get(index, 1.0),
-                **shared,
-            )
-
-        for gradient, variable in grads_and_vars:
-            distribution.extended.update(variable, apply, args=(gradient, learning_rate), group=False)
+    def update_variable(self, variable: tf.Variable, gradient: tf.Tensor, learning_rate: tf.Tensor, shared: dict):
+        """Update one variable; see the class."""
+        index, m, v = keras_internals.adam_state(self, variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=m.handle,
+            v=v.handle,
+            grad=gradient,
+            lr=tf.cast(learning_rate, variable.dtype) * self._factors.get(index, 1.0),
+            **shared,
+        )

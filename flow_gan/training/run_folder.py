@@ -9,7 +9,7 @@ import filelock
 import tensorflow as tf
 
 from flow_gan.data import is_path
-from flow_gan.errors import PATTERN_CHARACTERS, UserError, check_tensorflow_path
+from flow_gan.errors import PATTERN_CHARACTERS, UserError, brief, check_tensorflow_path
 
 _LOCK = ".lock"
 _PROBE = ".probe"
@@ -179,9 +179,8 @@ def read_data(run_dir):
     except FileNotFoundError:
         return {"digest": None, "path": None}  # A run of before there were digests.
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
         raise UserError(
-            f"{path} does not tell the data of the run ({reason}); expected what training writes"
+            f"{path} does not tell the data of the run ({brief(error)}); expected what training writes"
         ) from error
 
 
@@ -191,10 +190,9 @@ def writing(path):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"{path} cannot be written: {reason}. What was written before is as it was: make room, then go on: with "
-            "--resume if a run was training, with the same command if a reproduction was"
+            f"{path} cannot be written: {brief(error)}. What was written before is as it was: make room, then go on: "
+            "with --resume if a run was training, with the same command if a reproduction was"
         ) from error
 
 

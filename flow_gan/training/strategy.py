@@ -6,7 +6,7 @@ import os
 
 import tensorflow as tf
 
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 from flow_gan.networks.replicas import has_several_processes
 
 _TASKS = ("chief", "worker")
@@ -71,8 +71,9 @@ def _multi_worker(workers, task, index):
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"--strategy=multi_worker cannot start as {task} {index} of TF_CONFIG: {reason}") from error
+        raise UserError(
+            f"--strategy=multi_worker cannot start as {task} {index} of TF_CONFIG: {brief(error)}"
+        ) from error
     return strategy
 
 

@@ -7,7 +7,7 @@ from absl import logging
 
 from flow_gan import data
 from flow_gan.bijectors import layer_not_finite
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, brief
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.networks.replicas import has_several_processes
 from flow_gan.signals import Interrupted, Stopped, StopSignals
@@ -229,8 +229,7 @@ def _run_steps(config, dataset, model, first_step, last_step, callback):
 
 
 def _lost(error, what=""):
-    reason = " ".join(str(error).split())[:300]
     return UserError(
-        f"another process of this run was lost, so it ends ({type(error).__name__}: {reason}){what}. Start all of them "
-        "again with --resume and --run_dir"
+        f"another process of this run was lost, so it ends ({type(error).__name__}: {brief(error)}){what}. Start all "
+        "of them again with --resume and --run_dir"
     )

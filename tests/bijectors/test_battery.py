@@ -197,14 +197,3 @@ def test_even_odd_split_order():
     np.testing.assert_array_equal(bijectors.even_odd_split(IMAGE).forward(image), [[0, 2, 4, 1, 3, 5]])
     with pytest.raises(ValueError, match=r"image_shape=\(3, 3, 1\) has 9 entries; expected an even number"):
         bijectors.even_odd_split((3, 3, 1))
-
-
-def test_dequantize():
-    images = np.array([0, 1, 16], np.uint8)
-    np.testing.assert_allclose(bijectors.dequantize(images, 0.5, levels=17), [0.5 / 17, 1.5 / 17, 16.5 / 17])
-    noise = np.array(0.25, np.float64)
-    assert bijectors.dequantize(images, noise).dtype == tf.float64
-    np.testing.assert_allclose(bijectors.dequantize(np.uint8(255), noise), 255.25 / 256)
-    largest = np.float32(1 - 2.0**-24)
-    for levels in (17, 256):
-        assert bijectors.dequantize(np.uint8(levels - 1), largest, levels) < 1

@@ -243,7 +243,7 @@ def test_inception_without_weights_and_network(tmp_path, monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(public, "_check_network", no_network)
+    monkeypatch.setattr(public, "check_network", no_network)
     with pytest.raises(flow_gan.UserError, match=r"no route to host\); pass inception_weights=FILE"):
         classifier.load_classifier("inception_v3", striped_dataset(), tmp_path)
 

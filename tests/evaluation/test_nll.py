@@ -31,7 +31,7 @@ def test_the_bound_is_the_log_of_the_mean_likelihood(monkeypatch):
     log_prob = []
     for draw in range(3):
         batch = {"images": data.test.images[:30], "index": np.arange(30), "split": np.full(30, 2)}
-        images = model.evaluation_images(batch, draw)
+        images = model.draws.evaluation_images(batch, draw)
         log_prob.append(np.asarray(model.generator.log_prob(images), np.float64))
     bound = -np.log(np.mean(np.exp(log_prob), axis=0))
     np.testing.assert_allclose(nll.nats, -np.mean(log_prob), rtol=1e-5, atol=1e-5)
@@ -137,7 +137,7 @@ def test_the_error_of_float32_is_that_to_float64(name):
     assert double.compute_dtype == "float64"
     count = nll.checks.num_rounding_checked
     batch = {"images": images[:count], "index": np.arange(count), "split": np.full(count, 2)}
-    exact = double.log_prob(model.evaluation_images(batch)).numpy()
+    exact = double.log_prob(model.draws.evaluation_images(batch)).numpy()
     difference = np.abs(-np.array(nll.nats_per_image[:count]) - exact).max()
     # The values that are kept are rounded once more.
     np.testing.assert_allclose(nll.checks.rounding, difference, atol=4e-6)
@@ -165,11 +165,11 @@ def test_an_image_is_finite_if_all_of_its_draws_are(monkeypatch):
     model = flow_gan.FlowGAN(generator, n_critic=0)
     images = np.zeros((4, 4, 4, 1), np.uint8)
     split = data.Split(images)
-    draw = model.evaluation_images
+    draw = model.draws.evaluation_images
     # The second draw of the third image is NaN.
     bad = np.zeros((4, 1, 1, 1), np.float32)
     bad[2] = np.nan
-    monkeypatch.setattr(model, "evaluation_images", lambda batch, k=0: draw(batch, k) + (bad if k == 1 else 0))
+    monkeypatch.setattr(model.draws, "evaluation_images", lambda batch, k=0: draw(batch, k) + (bad if k == 1 else 0))
     dataset = data.Dataset("black", (4, 4, 1), 256, split, split, split)
     nll = evaluation.evaluate_nll(model, dataset, "test", 4, noise_draws=2)
     assert nll.checks.finite_fraction == 0.75

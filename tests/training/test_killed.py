@@ -18,7 +18,7 @@ KILLS = {
     "in a step": (MONITOR, "on_train_batch_end", 7, 0.001),
     "in a checkpoint's write": ("tensorflow.python.ops.gen_io_ops", "merge_v2_checkpoints", 2),
     "between the best and the latest checkpoint": (CHECKPOINTS, "save", 1),
-    "in a validation": ("flow_gan.flow_gan:FlowGAN", "evaluate", 1, 0.001),
+    "in a validation": ("flow_gan.model:FlowGAN", "evaluate", 1, 0.001),
 }
 
 

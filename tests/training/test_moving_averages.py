@@ -21,7 +21,7 @@ def make_model(**changes):
 
 def noisy(model):
     index = np.arange(len(IMAGES), dtype=np.int32)
-    return model.evaluation_images({"images": IMAGES, "index": index, "split": 0 * index})
+    return model.draws.evaluation_images({"images": IMAGES, "index": index, "split": 0 * index})
 
 
 def test_one_batch_has_its_own_statistics():

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan.training.strategy import make_strategy
-from tests.test_flow_gan import OBJECTIVES, run_20_steps
+from tests.test_model import OBJECTIVES, run_20_steps
 from tests.training.processes import finish, free_addresses, killer, start
 from tests.training.same_run import assert_same_run, lines_of
 

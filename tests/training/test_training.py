@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan import config, training
+from flow_gan.draws import StepDraws
 from flow_gan.evaluation import evaluate_nll
-from flow_gan.flow_gan import StepDraws
 from flow_gan.training import build
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.monitor import Monitor
@@ -372,11 +372,13 @@ def test_every_setting_reaches_the_model(tmp_path):
     assert (generator.logit_alpha, generator.prior_name, generator.init_type, generator.seed) == (
         *(0.01, "gaussian", "uniform", 9),
     )
-    assert (model.n_critic, model.like_reg, model.divergence, model.gradient_penalty) == (3, 0.3, "lsgan", 4.0)
-    assert (model.gradient_penalty_norm, model.batch_norm_updates, model.critic_batches) == (
+    objective = model.objective
+    assert (objective.n_critic, objective.like_reg, objective.divergence) == (3, 0.3, "lsgan")
+    assert objective.gradient_penalty == 4.0
+    assert (objective.gradient_penalty_norm, model.batch_norm_updates, model.critic_batches) == (
         *("column", "released", "fresh"),
     )
-    assert (model.levels, model.seed) == (33, 9)
+    assert (model.levels, model.draws.seed) == (33, 9)
     expected = flow_gan.critics.dcgan((4, 6, 1), "lsgan", filters=3, seed=9)
     for a, b in zip(model.critic.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
@@ -483,7 +485,7 @@ def test_colour(tmp_path, changes):
     np.save(tmp_path / "set.npy", images)
     changes = changes | {"dataset": str(tmp_path / "set.npy"), "horizontal_flip": True, "batch_size": 20}
     outcome = training.train(settings(tmp_path / "run", max_steps=2, eval_every=2, **changes))
-    assert outcome.model.horizontal_flip
+    assert outcome.model.draws.horizontal_flip
     assert any(type(layer).__name__ == "LayerNorm" for layer in outcome.model.critic.stack)
     assert np.isfinite(outcome.best_nll)
     grid = np.asarray(PIL.Image.open(tmp_path / "run" / "samples" / "step-0000002.png"))

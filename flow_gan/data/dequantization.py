@@ -2,9 +2,10 @@
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 
-def dequantize(images, noise, levels=256):
+def dequantize(images: ArrayLike, noise: ArrayLike, levels: int = 256) -> tf.Tensor:
     """Spread every grey level over its cell: v = (k + u) / levels (paper, Appendix A).
 
     Args:

@@ -1,0 +1,53 @@
+"""How a Keras model's steps run over the replicas of a tf.distribute strategy, in one process or several."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from flow_gan.errors import UserError
+
+
+def step_function(strategy: tf.distribute.Strategy, step: Callable, jit_compile: bool) -> Callable:
+    """Return what `fit` and `evaluate` call with the iterator of batches, for replicas in several processes.
+
+    Keras's own function cannot average scalars over processes. Nor need it: a step's results are equal on all replicas.
+
+    Args:
+      strategy: tf.distribute strategy.
+      step: function from a replica's batch to {name: scalar}.
+      jit_compile: bool, compile by XLA.
+    """
+
+    @tf.function(autograph=False, jit_compile=jit_compile)
+    def on_batch(batch):
+        logs = strategy.run(step, args=(batch,))
+        return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], logs)
+
+    return tf.function(lambda iterator: on_batch(next(iterator)), autograph=False)
+
+
+def check_equal_parts(what: str, images, batch_size: int | None, replicas: int) -> None:
+    """Raise `UserError` where replicas would get parts of a batch of different sizes: the means would be wrong.
+
+    Args:
+      what: str, the first words of the error.
+      images: array, or tf.data.Dataset of batches; of a distributed data set it is not known.
+      batch_size: int or None, as in `keras.Model.fit`.
+      replicas: int.
+    """
+    if replicas == 1 or isinstance(images, tf.distribute.DistributedDataset):
+        return
+    if isinstance(images, tf.data.Dataset):
+        size = images.element_spec.shape[0]
+        if size is None or size % replicas:
+            raise UserError(
+                f"{what}: a data set of batches of {size or 'unknown size'}, for {replicas} replicas; expected a "
+                f"size that {replicas} divides, as from .batch({100 * replicas}, drop_remainder=True)"
+            )
+    else:
+        size = batch_size or 32
+        if size % replicas or len(images) % size % replicas:
+            raise UserError(
+                f"{what}: batches of {size} of {len(images)} images, for {replicas} replicas; expected numbers that "
+                f"{replicas} divides"
+            )

@@ -1,0 +1,215 @@
+"""What a Keras model of images takes: `fit`, `evaluate` and `predict` over grey levels, on one replica or several."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from flow_gan import distribution, inputs
+from flow_gan.errors import UserError
+from flow_gan.generators.base import Generator
+from flow_gan.keras_internals import BuiltModel
+from flow_gan.networks.replicas import has_several_processes
+
+
+class ImageModel(BuiltModel, keras.Model):
+    """A generator with a training step of its own, trained and evaluated on grey levels.
+
+    Images are checked and, to be evaluated, numbered, since the noise is keyed by their place in the whole set. A
+    subclass defines `make_step`, and `test_step` and `predict_step` with `numbered`.
+
+    Args:
+      generator: `Generator`.
+      levels: int, grey levels of the images.
+      images_per_example: () for a training batch [batch, H, W, C], (n,) for [batch, n, H, W, C].
+      **kwargs: of `keras.Model`.
+    """
+
+    def __init__(self, generator: Generator, levels: int, images_per_example: tuple = (), **kwargs):
+        super().__init__(dtype=generator.dtype_policy, **kwargs)
+        self.generator = generator
+        self.levels = levels
+        self._images_per_example = images_per_example
+        self._images = inputs.ImageCheck(generator.image_shape, levels)
+        self._images_on_device = None
+        self._traced_step = None
+
+    def make_step(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Make a training step on this replica's part of a batch, uint8; return its logs, scalars."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        x,
+        y: None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        *,
+        validation_split: float = 0.0,
+        validation_data=None,
+        class_weight: None = None,
+        sample_weight: None = None,
+        **kwargs,
+    ) -> keras.callbacks.History:
+        """Train on images; all arguments are those of `keras.Model.fit`.
+
+        Args:
+          x: images as the class describes them; with critic_batches="fresh" batches [batch, n_critic, H, W, C]; after
+            `keep_on_device` their numbers. Grey levels are checked, but for those of a distributed data set.
+          y, class_weight, sample_weight: None. There is nothing to weigh, and nothing but images.
+          batch_size, epochs: int.
+          validation_split: float, the part of an array, its end, that validates.
+          validation_data: images for `evaluate` after each epoch.
+          **kwargs: the others.
+
+        Raises:
+          UserError: what is wrong with the images or an argument.
+        """
+        inputs.refuse("fit", y=y, class_weight=class_weight, sample_weight=sample_weight)
+        found = []
+        if not self._is_told_by_the_step(x):
+            x = self._images.to_train("fit(x)", x, found, self._images_per_example)
+        if validation_split and validation_data is None:
+            if not isinstance(x, np.ndarray) or not 0 < validation_split < 1:
+                raise UserError(f"fit(validation_split={validation_split}); expected 0 to 1, and an array of images")
+            count = int(len(x) * (1 - validation_split))
+            x, validation_data = x[:count], x[count:]
+        distribution.check_equal_parts("fit", x, batch_size, self.distribute_strategy.num_replicas_in_sync)
+        if validation_data is not None:
+            validation_data = self._images.to_evaluate("fit(validation_data)", validation_data, found)
+        with inputs.raising(found):
+            return super().fit(x, None, batch_size, epochs, validation_data=validation_data, **kwargs)
+
+    def evaluate(
+        self,
+        x=None,
+        y: None = None,
+        batch_size: int | None = None,
+        verbose="auto",
+        sample_weight: None = None,
+        steps: int | None = None,
+        callbacks=None,
+        return_dict: bool = False,
+        **kwargs,
+    ):
+        """Return the mean NLL of images and its standard error, in nats; all arguments are those of `keras.Model`.
+
+        The noise is keyed by (seed, the image's place in the whole set), so that the batch size makes no difference.
+
+        Args:
+          x: images as the class describes them, or batches from `data.evaluation_batches`.
+          y, sample_weight: None.
+          batch_size, verbose, steps, callbacks, return_dict, **kwargs: the others.
+
+        Raises:
+          UserError: what is wrong with the images or an argument, or the generator has no likelihood.
+        """
+        inputs.refuse("evaluate", y=y, sample_weight=sample_weight)
+        self.generator.require_likelihood("NLL")
+        found = []
+        # Those of a `fit` are numbered already, and come back as they are.
+        x = self._images.to_evaluate("evaluate(x)", x, found)
+        with inputs.raising(found):
+            return super().evaluate(
+                x, None, batch_size, verbose, None, steps, callbacks, return_dict=return_dict, **kwargs
+            )
+
+    def predict(
+        self, x, batch_size: int | None = None, verbose="auto", steps: int | None = None, callbacks=None
+    ) -> np.ndarray:
+        """Return log p(x), [N], in nats, of images dequantised as `evaluate` does, with its arguments and errors."""
+        self.generator.require_likelihood("log p(x)")
+        found = []
+        x = self._images.to_evaluate("predict(x)", x, found)
+        with inputs.raising(found):
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+
+    def train_on_batch(self, x, y: None = None, sample_weight: None = None, class_weight: None = None, **kwargs):
+        """Make a step on one batch; see `fit`."""
+        inputs.refuse("train_on_batch", y=y, sample_weight=sample_weight, class_weight=class_weight)
+        if not self._is_told_by_the_step(x):
+            x = self._images.to_train("train_on_batch(x)", x, [], self._images_per_example)
+        return super().train_on_batch(x, **kwargs)
+
+    def test_on_batch(self, x, y: None = None, sample_weight: None = None, **kwargs):
+        """Evaluate one batch as if it were the whole set; see `evaluate`."""
+        inputs.refuse("test_on_batch", y=y, sample_weight=sample_weight)
+        self.generator.require_likelihood("NLL")
+        return super().test_on_batch(self._images.array("test_on_batch(x)", x), **kwargs)
+
+    def predict_on_batch(self, x) -> np.ndarray:
+        """Return log p(x) of one batch as if it were the whole set; see `predict`."""
+        self.generator.require_likelihood("log p(x)")
+        return super().predict_on_batch(self._images.array("predict_on_batch(x)", x))
+
+    def keep_on_device(self, images: np.ndarray) -> None:
+        """Copy the training images, uint8 [N, H, W, C], to each device; `fit` then takes their numbers, int32."""
+        images = self._images.array("keep_on_device(images)", images)
+        with self.distribute_strategy.scope():
+            self._images_on_device = tf.Variable(images, trainable=False)
+
+    def _is_told_by_the_step(self, x):
+        """Whether what is wrong with images to train on can be told only when the step is traced."""
+        return isinstance(x, tf.distribute.DistributedDataset) or self._images_on_device is not None
+
+    def images_of(self, data) -> tf.Tensor:
+        """Return the uint8 images of what `train_step` takes."""
+        data = inputs.only_images("a batch to train on", data)
+        if self._images_on_device is None:
+            return data
+        if not tf.as_dtype(data.dtype).is_integer or data.dtype == tf.uint8:
+            raise UserError(
+                f"a batch to train on: {tf.as_dtype(data.dtype).name}; expected int32, numbers of the images that "
+                "keep_on_device has"
+            )
+        return tf.gather(self._images_on_device, data)
+
+    def numbered(self, data) -> dict[str, tf.Tensor]:
+        """Return a batch to evaluate, of images alone or numbered, as `data.evaluation_batches` has it."""
+        if isinstance(data, tuple) and len(data) == 1:
+            data = data[0]
+        if not inputs.is_numbered(data):
+            data = inputs.number(inputs.only_images("a batch", data))
+        self._images.kind("a batch", data["images"].dtype, data["images"].shape)
+        return data
+
+    def numbered_set(self, images) -> dict[str, tf.Tensor]:
+        """Return images that a call of the model takes for the whole set, numbered; `UserError` if they are none."""
+        if tf.executing_eagerly():
+            images = self._images.array("FlowGAN", images)
+        self._images.kind("FlowGAN", images.dtype, images.shape)
+        return inputs.number(images)
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        """Make a step on what `fit` takes batches of; see `make_step`."""
+        images = self.images_of(data)
+        self._images.kind("a batch to train on", images.dtype, images.shape, self._images_per_example)
+        return (self._traced_step or self.make_step)(images)
+
+    def trace_step(self, batch_size: int) -> None:
+        """Trace the training step ahead of `fit`, whose own function then holds a call of it.
+
+        For one replica: several synchronise, which tf.distribute forbids inside a nested function.
+        """
+        shape = (batch_size, *self._images_per_example, *self.generator.image_shape)
+        self._traced_step = tf.function(self.make_step, autograph=False)
+        self._traced_step.get_concrete_function(tf.TensorSpec(shape, tf.uint8))
+
+    def make_train_function(self, force: bool = False) -> Callable | None:
+        """As `keras.Model` does; see `distribution.step_function`."""
+        if not has_several_processes(self.distribute_strategy):
+            return super().make_train_function(force)
+        if self.train_function is None or force:
+            self.train_function = distribution.step_function(
+                self.distribute_strategy, self.train_step, self.jit_compile
+            )
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Callable | None:
+        """As `make_train_function`."""
+        if not has_several_processes(self.distribute_strategy):
+            return super().make_test_function(force)
+        if self.test_function is None or force:
+            self.test_function = distribution.step_function(self.distribute_strategy, self.test_step, self.jit_compile)
+        return self.test_function

@@ -1,0 +1,339 @@
+"""FlowGAN: a generator and a critic trained together."""
+
+import keras
+import tensorflow as tf
+
+from flow_gan import keras_internals, objectives
+from flow_gan.config.generator import BATCH_NORM_UPDATES
+from flow_gan.config.objective import CRITIC_BATCHES
+from flow_gan.draws import Draws, StepDraws
+from flow_gan.errors import UserError, check_choice, check_number
+from flow_gan.generators.base import Generator
+from flow_gan.image_model import ImageModel
+from flow_gan.mean_and_error import MeanAndStandardError
+from flow_gan.networks.critics import build_critic
+from flow_gan.networks.normalization import moving_average_updates
+from flow_gan.networks.precision import default_keras_settings
+from flow_gan.networks.replicas import mean_over_replicas, num_replicas
+from flow_gan.objectives import Objective
+
+
+class FlowGAN(ImageModel):
+    """A flow generator G trained by maximum likelihood, against a critic D, or by both (paper, Eq. 7).
+
+        MLE     n_critic = 0                  minimise NLL
+        ADV     n_critic > 0, like_reg = 0    minimise V(G, D)
+        hybrid  n_critic > 0, like_reg > 0    minimise V(G, D) / like_reg + NLL
+
+    A generator without a likelihood, such as `DCGAN`, can be trained by ADV alone.
+
+    `fit`, `evaluate`, `predict` and a call take uint8 images [N, H, W, C] of grey levels 0 to `levels` - 1, as an array
+    or a tf.data.Dataset of batches (or of dicts with "image", as tensorflow_datasets has them; nothing else in them is
+    used). Anything else is a `UserError`. Dequantised images, floats in [0, 1], are the generator's: see its
+    `log_prob`.
+
+    A training step dequantises its batch, makes `n_critic` critic updates and one generator update. All of its random
+    draws derive from `seed`, the step, the critic run and the example's place in the global batch. Outside of training
+    the noise derives from `seed` and the image's place in the whole set.
+
+    Args:
+      generator: a `Generator`.
+      critic: Keras model from images to logits [batch, 1], built or not; None for MLE.
+      divergence: one of `objectives.DIVERGENCES`.
+      like_reg: float >= 0, lambda.
+      n_critic: int >= 0, critic updates per generator update.
+      gradient_penalty: float >= 0, weight of the penalty; only "wgan" has one.
+      gradient_penalty_norm: "image", or "column" as the release; see `objectives.gradient_penalty`.
+      batch_norm_updates: what moves the generator's moving averages in a training step. "objective": every
+        pass that the objective needs, once (MLE the data pass, ADV the sampling pass, hybrid both).
+        "released": the sampling pass once per critic run and once for the generator, in MLE too, and the
+        data pass where the likelihood is in the objective.
+      critic_batches: "shared" uses one batch and one z for all updates of a step, as the release does, so
+        that G(z) is computed once. "fresh" draws new ones for each (Gulrajani et al. 2017): `fit` then takes
+        batches [batch, n_critic, H, W, C], and the likelihood uses the last of them.
+      levels: int from 2 to 256, grey levels of the images.
+      horizontal_flip: bool, flip each training image left to right with probability 1/2, anew for each update.
+      nll_interval: int >= 1. In ADV, where the NLL is no part of the objective, the steps whose number (from 1) it
+        divides compute it to be watched; it is a tenth of a step's time.
+      seed: int.
+      **kwargs: of `keras.Model`.
+
+    Raises:
+      UserError: an argument outside its range, or a combination without an objective.
+
+    Example:
+      >>> import flow_gan, keras, numpy as np
+      >>> generator = flow_gan.NICE((8, 8, 1), hidden_units=16, num_hidden_layers=1)
+      >>> critic = flow_gan.critics.two_convolutions((8, 8, 1), filters=4, dense_units=8)
+      >>> model = flow_gan.FlowGAN(generator, critic, like_reg=1.0, n_critic=2)
+      >>> adam = lambda: keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)
+      >>> model.compile(adam(), adam())
+      >>> images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8)
+      >>> history = model.fit(images, batch_size=10, epochs=1, verbose=0)
+      >>> model.num_steps
+      2
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        critic: keras.Model | None = None,
+        divergence: str = "wgan",
+        like_reg: float = 1.0,
+        n_critic: int = 5,
+        gradient_penalty: float = 10.0,
+        gradient_penalty_norm: str = "image",
+        batch_norm_updates: str = "objective",
+        critic_batches: str = "shared",
+        levels: int = 256,
+        horizontal_flip: bool = False,
+        nll_interval: int = 1,
+        seed: int = 0,
+        **kwargs,
+    ):
+        if not isinstance(generator, Generator):
+            raise UserError(f"generator={generator!r}; expected a NICE, RealNVP or DCGAN")
+        objective = Objective(divergence, like_reg, n_critic, gradient_penalty, gradient_penalty_norm)
+        check_choice("batch_norm_updates", batch_norm_updates, BATCH_NORM_UPDATES)
+        check_choice("critic_batches", critic_batches, CRITIC_BATCHES)
+        check_number("levels", levels, 2, 256)
+        check_number("nll_interval", nll_interval, 1)
+        check_number("seed", seed, 0)
+        if n_critic > 0 and critic is None:
+            raise UserError(f"n_critic={n_critic} needs a critic; pass one, or n_critic=0 for MLE")
+        if not generator.has_likelihood and objective.has_likelihood:
+            raise UserError(
+                f"n_critic={n_critic} and like_reg={like_reg}, but {type(generator).__name__} has no likelihood; "
+                "expected n_critic > 0 and like_reg=0 (ADV)"
+            )
+        is_fresh = n_critic > 0 and critic_batches == "fresh"
+        super().__init__(generator, levels, (n_critic,) if is_fresh else (), **kwargs)
+        self.critic = critic if n_critic else None
+        if self.critic is not None:
+            build_critic(self.critic, generator.image_shape)
+        self.objective = objective
+        self.draws = Draws(generator, seed, levels, n_critic, horizontal_flip)
+        self.batch_norm_updates = batch_norm_updates
+        self.critic_batches = critic_batches
+        self.nll_interval = nll_interval
+        self.step = self.add_weight(
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="step",
+        )
+        self.nll_metric = MeanAndStandardError(name="nll")
+        self.built = True
+
+    @property
+    def num_steps(self) -> int:
+        """Number of training steps made."""
+        return int(self.step.value.numpy())
+
+    def compile(
+        self,
+        optimizer,
+        critic_optimizer=None,
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool = False,
+        **others,
+    ) -> None:
+        """Set the optimizers.
+
+        Args:
+          optimizer: Keras optimizer of the generator, its name, or its configuration.
+          critic_optimizer: likewise of the critic; it makes `n_critic` updates per step. None for MLE.
+          run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`. Other arguments are a `UserError`.
+        """
+        for name, value in others.items():
+            raise UserError(
+                f"compile({name}={value!r}) has no use: the losses follow from divergence, like_reg and n_critic of "
+                "FlowGAN, the metrics are theirs and the NLL; expected optimizer and critic_optimizer"
+            )
+        if self.critic is not None and critic_optimizer is None:
+            raise UserError("critic_optimizer=None; a model with a critic needs an optimizer for it")
+        if self.critic is not None and critic_optimizer is optimizer and not isinstance(optimizer, (str, dict)):
+            raise UserError(
+                "critic_optimizer is the optimizer of the generator; expected another one, with its own state"
+            )
+        with self.distribute_strategy.scope():
+            optimizer = _optimizer("optimizer", optimizer)
+            if self.critic is not None:
+                critic_optimizer = _optimizer("critic_optimizer", critic_optimizer)
+        super().compile(
+            optimizer=optimizer,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
+        self.critic_optimizer = critic_optimizer if self.critic is not None else None
+        self._traced_step = None
+        with self.distribute_strategy.scope():
+            # Slots made here rather than inside the first step save a second trace of it.
+            _prepare(self.optimizer, self.generator.trainable_variables)
+            if self.critic is not None:
+                _prepare(self.critic_optimizer, self.critic.trainable_variables)
+
+    def call(self, images, training: bool = False) -> tf.Tensor:
+        """Return log p(x), [N], of uint8 images [N, H, W, C], dequantised as `predict` does the whole set `images`."""
+        self.generator.require_likelihood("log p(x)")
+        return self._log_prob(self.numbered_set(images), training)
+
+    def make_step(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Make `n_critic` critic updates and one generator update; see the class.
+
+        Args:
+          images: uint8 [batch, H, W, C], or [batch, n_critic, H, W, C] with critic_batches="fresh".
+
+        Returns:
+          Scalars of this step, averaged over replicas, from before each update: `nll` (nats per image; in ADV
+          that of the evaluation mode, since it is no part of the objective, and NaN between the steps of
+          `nll_interval`; none without a likelihood), the losses, the norms of the whole gradients, and the learning
+          rate.
+        """
+        objective, n_critic = self.objective, self.objective.n_critic
+        fresh = bool(self._images_per_example)
+        batches = tf.unstack(images, axis=1) if fresh else [images] * max(n_critic, 1)
+        draws = self.draws.of_step(self.step, batches[0])
+        critic_update = self._critic_updater()
+        released = self.batch_norm_updates == "released"
+        logs = {}
+        if fresh:
+            for run, batch in enumerate(batches):
+                fake = self._generate(draws.latent(run), int(released))
+                logs = critic_update(draws, tf.constant(run), batch, fake)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in self.generator.trainable_variables])
+            adversarial = nll = None
+            if n_critic:
+                # One G(z) for all updates of a step; the critic's see it as a constant.
+                updates = 1 + n_critic if released and not fresh else 1
+                fake = self._generate(draws.latent(n_critic if fresh else 0), updates)
+                if not fresh:
+                    with tape.stop_recording():
+                        for run, batch in enumerate(batches):
+                            logs = critic_update(draws, tf.constant(run), batch, fake)
+                logits = self._logits(fake, updates=0)
+                adversarial = objectives.generator_loss(objective.divergence, logits)
+                logs = logs | {"generator_loss": adversarial}
+            elif released:
+                with tape.stop_recording():
+                    self._generate(draws.latent(), 1)
+            if objective.has_likelihood:
+                nll = self._nll(draws.likelihood_images(batches[-1]), training=True)
+            loss = objectives.generator_objective(adversarial, nll, objective.like_reg)
+        gradients = tape.gradient(loss, self.generator.trainable_variables)
+        if nll is None and self.generator.has_likelihood:
+            nll = tf.cond(
+                tf.equal((self.step + 1) % self.nll_interval, 0),
+                lambda: self._nll(draws.likelihood_images(batches[-1]), training=False),
+                lambda: tf.constant(float("nan"), self.compute_dtype),
+            )
+        if nll is not None:
+            logs["nll"] = nll
+        logs["learning_rate"] = self.optimizer.learning_rate
+        logs["generator_gradient_norm"] = _apply(self.optimizer, gradients, self.generator.trainable_variables)
+        with tf.control_dependencies([images]):
+            # Not where the batch could not be had.
+            self.step.assign_add(1)
+        names = sorted(logs)
+        values = mean_over_replicas(tf.stack([tf.cast(logs[name], self.compute_dtype) for name in names]))
+        return dict(zip(names, tf.unstack(values), strict=True))
+
+    def _generate(self, z, updates):
+        with moving_average_updates(updates):
+            return self.generator.decode(z, training=True)
+
+    def _logits(self, images, updates=1):
+        # Those of Keras's own layers, which nothing here uses, move with every pass.
+        with moving_average_updates(updates):
+            return tf.cast(self.critic(images, training=True), self.compute_dtype)
+
+    def _nll(self, images, training):
+        return -tf.reduce_mean(self.generator.log_prob(images, training))
+
+    def _critic_updater(self):
+        """Return the function that makes one critic update, for all critic runs of a step."""
+        if num_replicas() > 1:
+            # The updates synchronise, which tf.distribute forbids inside a nested function.
+            return self.critic_update
+        # One trace for all runs starts training seconds sooner.
+        return tf.function(self.critic_update, autograph=False)
+
+    def critic_update(
+        self, draws: StepDraws, run: tf.Tensor, images: tf.Tensor, fake: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Make the critic update number `run` on uint8 images and generated images; return its logs."""
+        objective = self.objective
+        real = draws.critic_images(images, run)
+        fake = tf.stop_gradient(fake)
+        with tf.GradientTape() as tape:
+            # Not as one batch: that saves 1 to 6 % of the update, but the gradients of the last bias would cancel but
+            # for their rounding, which Adam would take for a direction.
+            real_loss, fake_loss = objectives.critic_loss(objective.divergence, self._logits(real), self._logits(fake))
+            loss = real_loss + fake_loss
+            logs = {"critic_loss_real": real_loss, "critic_loss_fake": fake_loss}
+            if objective.has_penalty:
+                penalty = objectives.gradient_penalty(
+                    lambda x: self._logits(x, updates=0),
+                    objectives.interpolate(real, fake, draws.interpolation(run)),
+                    objective.gradient_penalty_norm,
+                )
+                loss += objective.gradient_penalty * penalty
+                logs["gradient_penalty"] = penalty
+        gradients = tape.gradient(loss, self.critic.trainable_variables)
+        norm = _apply(self.critic_optimizer, gradients, self.critic.trainable_variables)
+        return logs | {"critic_loss": loss, "critic_gradient_norm": norm}
+
+    def test_step(self, data) -> dict[str, tf.Tensor]:
+        """Add a batch to the mean NLL, in nats per image, in evaluation mode.
+
+        Args:
+          data: from `data.evaluation_batches`: a dict of "images" uint8 [batch, H, W, C], "index" [batch]
+            (consecutive numbers of the images in their split), "split" [batch] and "weight" [batch] (0 for
+            padding). Or the images alone: they are then numbered within the batch.
+        """
+        data = self.numbered(data)
+        self.nll_metric.update_state(-self._log_prob(data), data["weight"])
+        return self.nll_metric.result()
+
+    def predict_step(self, data) -> tf.Tensor:
+        """Return log p(x), [batch], in evaluation mode; `data` as in `test_step`."""
+        return self._log_prob(self.numbered(data))
+
+    def _log_prob(self, batch, training=False):
+        return self.generator.log_prob(self.draws.evaluation_images(batch), training)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics that `evaluate` resets."""
+        return [self.nll_metric]
+
+
+def _optimizer(name, value):
+    try:
+        # Of one that is made here the learning rate is float32.
+        with default_keras_settings():
+            return keras.optimizers.get(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{name}={value!r}; expected a Keras optimizer, its name such as 'adam', or its configuration"
+        ) from error
+
+
+def _prepare(optimizer, variables):
+    optimizer.build(variables)
+    # A step averages its gradients over replicas itself, since it logs the norm of the whole gradient.
+    keras_internals.take_averaged_gradients(optimizer)
+    keras_internals.finalize_own_variables(optimizer, variables)
+
+
+def _apply(optimizer, gradients, variables):
+    """Average gradients over replicas, apply them, return their global norm."""
+    gradients = mean_over_replicas(gradients)
+    optimizer.apply(gradients, variables)
+    return tf.linalg.global_norm(gradients)
