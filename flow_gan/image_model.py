@@ -14,10 +14,10 @@ from flow_gan.networks.replicas import has_several_processes
 
 
 class ImageModel(BuiltModel, keras.Model):
-    """A generator with a training step of its own, trained and evaluated on grey levels.
+    """A Keras model that is trained and evaluated on grey levels, around a generator; `FlowGAN` says in what forms.
 
     Images are checked and, to be evaluated, numbered, since the noise is keyed by their place in the whole set. A
-    subclass defines `make_step`, and `test_step` and `predict_step` with `numbered`.
+    subclass defines `make_step`, `test_step` and `predict_step`.
 
     Args:
       generator: `Generator`.

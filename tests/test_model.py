@@ -279,6 +279,23 @@ def test_step_is_traced_once():
     assert len(evaluations) == 1
 
 
+def test_a_step_traced_ahead_is_that_of_fit(monkeypatch):
+    """It is traced no second time, does the same, and is forgotten where other optimizers are set."""
+    expected = fit(make_model(n_critic=0), 2)
+    model = make_model(n_critic=0)
+    traces = []
+    make_step = model.make_step
+    monkeypatch.setattr(model, "make_step", lambda images: traces.append(1) or make_step(images))
+    model.trace_step(10)
+    assert len(traces) == 1
+    steps = fit(model, 2)
+    assert len(traces) == 1
+    np.testing.assert_equal(steps, expected)
+    model.compile(Adam(1e-3))
+    fit(model, 1)
+    assert len(traces) == 2
+
+
 def test_evaluation_is_exact_and_independent_of_the_batch_size():
     model = make_model("float64")
     images = images_of(23)
