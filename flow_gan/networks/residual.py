@@ -39,8 +39,10 @@ class ResidualNetwork(keras.layers.Layer):
         batch_norm="none": as "moving", without the norms
 
     The first norm in and the first norm of each block have no scale and no shift. The weights of all blocks are
-    stacked: convolutions and moving averages two per block, scales and shifts one per block. So few large weights
-    rather than many small ones start faster, and an optimizer step takes fewer operations.
+    stacked: convolutions and moving averages two per block, scales and shifts one per block. As Keras layers (block,
+    weight-normalised convolution and norm, 1,100 variables in place of 170) the preset for CIFAR-10, 8 blocks of 64
+    filters, took 33.5 s of CPU instead of 21.5 to the end of the first step, and as long for each later one (batch 16,
+    MLE, AMD EPYC with AVX-512); and the stacked weights are those that checkpoints have.
 
     Args:
       channels: int, of the input, the shift and the log-scale.
