@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.metadata
 import json
-import math
 import time
 
 import numpy as np
@@ -188,21 +187,12 @@ def measure(run, name):
         "config": dataclasses.asdict(run.config),
     }
     try:
-        write_json(run.path(name, "json"), _finite(about | result))
+        write_json(run.path(name, "json"), about | result)
     except UserError:
         # What took long is not lost with the disk.
         print(text)
         raise
     return text
-
-
-def _finite(value):
-    """Return `value` with null in place of floats that are not finite, which JSON does not know."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _nll(run):

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from flow_gan import keras_internals
+from flow_gan.config import Config
 from flow_gan.errors import UserError, brief
 from flow_gan.networks.activations import LeakyReLU
 from flow_gan.networks.convolution import Conv2D
@@ -200,3 +201,12 @@ def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None
 
 # By the values of `--critic`.
 CRITICS = {"mnist": two_convolutions, "dcgan": dcgan}
+
+
+def make_critic(config: Config, image_shape: tuple[int, int, int]) -> Critic:
+    """Return the critic of a configuration for images (H, W, C), with initial weights.
+
+    A new critic is a function in `CRITICS` with these arguments, and its choice in `config.objective`.
+    """
+    make = CRITICS[config.critic]
+    return make(image_shape, config.f_div, filters=config.df_dim, seed=config.seed, precision=config.precision)
