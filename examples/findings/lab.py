@@ -14,9 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from flow_gan import data, training
 from flow_gan.config import Config
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.modes.completed import open_run
-from flow_gan.modes.evaluate import Run, measure
-from flow_gan.modes.reproduction.settings import SCALES, flow_settings
+from flow_gan.measurement.measure import Run, measure
+from flow_gan.measurement.run import open_run
+from flow_gan.reproduction.settings import SCALES, flow_settings
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 

@@ -6,8 +6,8 @@ import math
 from flow_gan import training
 from flow_gan.config import Config, changeable
 from flow_gan.errors import UserError
-from flow_gan.modes.completed import open_run
-from flow_gan.modes.evaluate import Run, cannot_have, check_metrics, measure, score_label, score_name
+from flow_gan.measurement.measure import Run, cannot_have, check_metrics, measure, score_label, score_name
+from flow_gan.measurement.run import open_run
 from flow_gan.report import figures, paper, tables
 from flow_gan.report.values import difference, over_images
 from flow_gan.training.run_folder import check_free, check_writable, new_folder, read_data, write_whole

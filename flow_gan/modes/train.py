@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from flow_gan import data, training
-from flow_gan.modes.evaluate import Run, make_scorer, measure, score_label
+from flow_gan.measurement.measure import Run, make_scorer, measure, score_label
 from flow_gan.training.run_config import run_config
 
 

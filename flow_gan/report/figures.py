@@ -116,7 +116,7 @@ def trade_off(path, points, unit, score):
 
     Args:
       path: file to write.
-      points: [(name, NLL, score)] from ADV to MLE, finite `orderings.Value`s.
+      points: [(name, NLL, score)] from ADV to MLE, finite `claims.Value`s.
       unit: str, of the NLL.
       score: str, name of the score.
     """

@@ -8,14 +8,14 @@ import math
 import pathlib
 from xml.etree import ElementTree
 
-from flow_gan.report import orderings
+from flow_gan.report import claims
 
 _STYLE = (pathlib.Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _MIME = {".svg": "image/svg+xml", ".png": "image/png"}
-_SYMBOLS = {orderings.HOLDS: "✓", orderings.FAILS: "✗", orderings.UNDECIDED: "≈", orderings.UNKNOWN: "?"}
+_SYMBOLS = {claims.HOLDS: "✓", claims.FAILS: "✗", claims.UNDECIDED: "≈", claims.UNKNOWN: "?"}
 _CLASSES = {
-    **{orderings.HOLDS: "holds", orderings.FAILS: "fails"},
-    **{orderings.UNDECIDED: "undecided", orderings.UNKNOWN: "unknown"},
+    **{claims.HOLDS: "holds", claims.FAILS: "fails"},
+    **{claims.UNDECIDED: "undecided", claims.UNKNOWN: "unknown"},
 }
 
 
@@ -105,7 +105,7 @@ class Section:
       paper: str, what the paper shows.
       differs: list of str, what is otherwise here.
       parts: list of `Picture` and `Table`.
-      verdicts: list of `orderings.Verdict`.
+      verdicts: list of `claims.Verdict`.
       checks: list of str, what the honesty of the numbers rests on.
     """
 
@@ -231,7 +231,7 @@ def _short(section):
 
 
 def _status(verdict):
-    is_of_weights = verdict.status in (orderings.HOLDS, orderings.FAILS) and not verdict.is_clear
+    is_of_weights = verdict.status in (claims.HOLDS, claims.FAILS) and not verdict.is_clear
     return f"{_SYMBOLS[verdict.status]} {verdict.status}{', of these weights' if is_of_weights else ''}"
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import evaluation, random, training
 from flow_gan.main import main
-from flow_gan.modes.evaluate import Run, make_judge, measure
+from flow_gan.measurement.measure import Run, make_judge, measure
 from flow_gan.training import saved_step
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder

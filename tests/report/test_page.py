@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from flow_gan.report import orderings, page
+from flow_gan.report import claims, page
 from flow_gan.report.page import Cell, Page, Picture, Section, Table
 
 VOID = {"meta", "img", "br", "link"}
@@ -66,10 +66,10 @@ def made_up(tmp_path):
     rows = [["MLE & co", Cell(-1.234, 0.5), Cell(2, is_marked=True)], ["<b>", Cell(None), Cell(math.inf)]]
     table = Table("table-1", "Table 1: of <things>", ["Objective", "NLL", "Score"], rows, ["A note."])
     verdicts = [
-        orderings.Verdict("a < b", orderings.HOLDS, "1 < 2", is_clear=True),
-        orderings.Verdict("b < c", orderings.FAILS, "3 > 2"),
-        orderings.Verdict("d < e", orderings.UNDECIDED, "4 < 5"),
-        orderings.Verdict("c < d", orderings.UNKNOWN, "no d"),
+        claims.Verdict("a < b", claims.HOLDS, "1 < 2", is_clear=True),
+        claims.Verdict("b < c", claims.FAILS, "3 > 2"),
+        claims.Verdict("d < e", claims.UNDECIDED, "4 < 5"),
+        claims.Verdict("c < d", claims.UNKNOWN, "no d"),
     ]
     figure = Picture("picture-1", picture, "What the picture shows, for a test.", "Caption")
     section = Section(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from flow_gan.report.orderings import (
+from flow_gan.report.claims import (
     FAILS,
     HOLDS,
     UNDECIDED,

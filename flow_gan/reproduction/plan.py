@@ -7,7 +7,7 @@ import pathlib
 
 from flow_gan import config as config_module
 from flow_gan.errors import UserError
-from flow_gan.modes.reproduction import settings
+from flow_gan.reproduction import settings
 from flow_gan.training import saved_step
 
 # The models of the paper's tables and figures.

@@ -15,11 +15,11 @@ from flow_gan import config as config_module
 from flow_gan import data, training
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.main import main
-from flow_gan.modes.evaluate import result_path
-from flow_gan.modes.reproduce import reproduce
-from flow_gan.modes.reproduction.journal import Journal
-from flow_gan.modes.reproduction.plan import ABLATIONS, make_plan
-from flow_gan.modes.reproduction.settings import (
+from flow_gan.measurement.measure import result_path
+from flow_gan.reproduction.journal import Journal
+from flow_gan.reproduction.plan import ABLATIONS, make_plan
+from flow_gan.reproduction.reproduce import reproduce
+from flow_gan.reproduction.settings import (
     IMAGE_WISE_LAMBDA,
     PAPER_LAMBDA,
     SCALES,
@@ -27,14 +27,14 @@ from flow_gan.modes.reproduction.settings import (
     implicit_settings,
 )
 from flow_gan.training.run_folder import write_json
-from tests.modes.made_up import ABSURD
 from tests.modes.test_modes import judge
-from tests.modes.test_reproduction_report import check_report
+from tests.reproduction.made_up import ABSURD
+from tests.reproduction.test_report import check_report
 from tests.test_main import assert_refused
 from tests.test_project import ROOT
 
 # The package has the function of the same name.
-MODULE = importlib.import_module("flow_gan.modes.reproduce")
+MODULE = importlib.import_module("flow_gan.reproduction.reproduce")
 
 
 # To see that everything works, on data whose validation takes as long as dozens of steps.
@@ -225,7 +225,7 @@ def stand_ins(monkeypatch):
     monkeypatch.setattr(MODULE, "measure", found.measure)
     # Which takes half a second where TensorFlow is loaded, and there is nothing to free.
     monkeypatch.setattr(MODULE, "_free_memory", lambda: None)
-    monkeypatch.setattr("flow_gan.modes.reproduction.report.write", lambda *_: found.done.append(("report",)) or "page")
+    monkeypatch.setattr("flow_gan.reproduction.report.write", lambda *_: found.done.append(("report",)) or "page")
     return found
 
 

@@ -6,15 +6,15 @@ import json
 import pytest
 
 from flow_gan import config as config_module
-from flow_gan.modes.reproduction import report
-from flow_gan.modes.reproduction.journal import Journal
-from flow_gan.modes.reproduction.plan import make_plan
-from flow_gan.modes.reproduction.sections.context import Context, ascending_over_seeds
 from flow_gan.report import paper
-from flow_gan.report.orderings import FAILS, HOLDS, UNDECIDED, UNKNOWN
+from flow_gan.report.claims import FAILS, HOLDS, UNDECIDED, UNKNOWN
 from flow_gan.report.values import Value
-from tests.modes import made_up
+from flow_gan.reproduction import report
+from flow_gan.reproduction.journal import Journal
+from flow_gan.reproduction.plan import make_plan
+from flow_gan.reproduction.sections.context import Context, ascending_over_seeds
 from tests.report.test_page import check_html
+from tests.reproduction import made_up
 
 
 def check_report(path):

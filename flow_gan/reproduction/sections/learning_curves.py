@@ -1,68 +1,30 @@
-"""Figures 1, 2 and 5: samples, and the course of training."""
+"""Figures 2 and 5: likelihood and sample quality during training."""
 
 import dataclasses
 import math
 
 import numpy as np
-import PIL.Image
 
 from flow_gan import training
-from flow_gan.modes.evaluate import result_path, score_name
-from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.modes.reproduction.sections.context import (
+from flow_gan.measurement.measure import score_name
+from flow_gan.report import claims, figures
+from flow_gan.report.claims import ascending
+from flow_gan.report.page import Picture, Section, Table
+from flow_gan.report.values import Value, difference, over_splits
+from flow_gan.reproduction.plan import FLOWS, IMPLICIT
+from flow_gan.reproduction.sections.context import (
     COLOURS,
     NAMES,
-    ascending_over_seeds,
     cell,
     checks_of_nll,
     checks_of_scores,
     digits,
     first_seed_alone,
 )
-from flow_gan.report import figures, orderings
-from flow_gan.report.orderings import ascending
-from flow_gan.report.page import Picture, Section, Table
-from flow_gan.report.values import Value, difference, over_splits
-
-
-def samples(context):
-    """Figure 1."""
-    grids = {}
-    for role in (*FLOWS, *IMPLICIT):
-        run = context.findings.run(role, "pictures")
-        if run and run.result("pictures"):
-            path = result_path(run.folder, run.configured("pictures"), "samples", "png")
-            grids[context.roles[role]] = np.asarray(PIL.Image.open(path))
-    parts = []
-    if grids:
-        path = context.draw("figure-1", lambda p: figures.sample_panels(p, grids), vector=False)
-        parts.append(
-            Picture(
-                "picture-1",
-                path,
-                f"Grids of 100 samples each of the models {', '.join(grids)} trained on {context.dataset.name}.",
-                "Samples at the weights of the best score, the first 100 draws, nothing selected. DCGAN is ours to "
-                "compare.",
-            )
-        )
-    return Section(
-        ["figure-1"],
-        "Figure 1: samples",
-        "at the weights of the best score ADV's samples are better than MLE's, by the score and to the eye (3.3).",
-        first_seed_alone(context),
-        parts,
-        [_adv_scores_higher(context)],
-        checks_of_scores(context, (*FLOWS, *IMPLICIT)),
-    )
-
-
-def _adv_scores_higher(context):
-    values = [(NAMES[role], context.scores(role)) for role in ("mle", "adv")]
-    return ascending_over_seeds(f"ADV has a higher best {context.score} than MLE", values)
 
 
 @dataclasses.dataclass(frozen=True)
-class Course:
+class LearningCurve:
     """What the validations of a training have found, in evaluation mode and with the same images and noise each time.
 
     Attributes:
@@ -137,10 +99,10 @@ def _mean(values):
 
 def likelihood_curves(context):
     """Figure 2."""
-    findings = context.findings
-    runs = {role: findings.run(role, "nll") for role in FLOWS}
+    results = context.results
+    runs = {role: results.run(role, "nll") for role in FLOWS}
     curves = {role: run.curve(context.convert) for role, run in runs.items() if run}
-    courses = {role: Course.of_curve(curve) for role, curve in curves.items()}
+    found = {role: LearningCurve.of_curve(curve) for role, curve in curves.items()}
     parts = []
     if curves:
         panels = {NAMES[role]: curve for role, curve in curves.items()}
@@ -153,13 +115,13 @@ def likelihood_curves(context):
                 path,
                 "Curves of training and validation NLL over generator updates for MLE, ADV and the hybrid, with the "
                 "critic's loss on a second axis.",
-                f"Seed {findings.plan.seeds[0]}. NLL at each validation, in evaluation mode, of {watched['train']:,} "
+                f"Seed {results.plan.seeds[0]}. NLL at each validation, in evaluation mode, of {watched['train']:,} "
                 f"training images, always the same (red), and of all {watched['validation']:,} validation images "
                 "(blue); the critic's loss without its penalty (green) is of each step, on the right axis."
                 + (f" Log scale: {', '.join(wide)}." if wide else ""),
             )
         )
-    parts.append(_final_table(context, courses))
+    parts.append(_final_table(context, found))
     return Section(
         ["figure-2"],
         "Figure 2: likelihood during training",
@@ -168,25 +130,25 @@ def likelihood_curves(context):
         "WGAN loss settles and tells nothing of it (Section 3.3).",
         first_seed_alone(context),
         parts,
-        _course_verdicts(*(courses.get(role, Course()) for role in ("mle", "adv"))),
+        _verdicts_on_curves(*(found.get(role, LearningCurve()) for role in ("mle", "adv"))),
         checks_of_nll(context, FLOWS),
     )
 
 
-def _course_verdicts(mle, adv):
+def _verdicts_on_curves(mle, adv):
     distance = _mean([_size(_difference(value, mle.end)) for value in adv.validation])
     pairs = zip(adv.critic_losses, adv.validation, strict=True)
     known = [(loss, value.number) for loss, value in pairs if math.isfinite(loss) and value.is_known]
     return [
         ascending("At the end of training ADV's validation NLL is above MLE's", [("MLE", mle.end), ("ADV", adv.end)]),
         _rises("ADV's validation NLL rises during training", adv.steps, adv.validation),
-        orderings.at_most(
+        claims.at_most(
             "Under ADV train and validation NLL track each other: to a tenth of the distance to MLE, on average",
             _mean([_size(gap) for gap in adv.gaps]),
             _size(distance, 0.1),
             "difference of the two",
         ),
-        orderings.uncorrelated(
+        claims.uncorrelated(
             "Under ADV the critic's loss tells little of the NLL: |rank correlation| of 0.5 at most",
             *(zip(*known, strict=True) if known else ([], [])),
         ),
@@ -195,19 +157,19 @@ def _course_verdicts(mle, adv):
 
 
 def _rises(claim, steps, values):
-    return orderings.trend(claim, steps, [value.number for value in values])
+    return claims.trend(claim, steps, [value.number for value in values])
 
 
-def _final_table(context, courses):
+def _final_table(context, found):
     rows = []
-    for role, course in courses.items():
-        known = [value for value in course.validation if value.is_known]
+    for role, curve in found.items():
+        known = [value for value in curve.validation if value.is_known]
         values = [
             min(known, key=lambda value: value.number, default=Value()),
-            course.end,
-            course.train[-1] if course.train else Value(),
-            course.gaps[-1] if course.gaps else Value(),
-            _mean(course.gaps),
+            curve.end,
+            curve.train[-1] if curve.train else Value(),
+            curve.gaps[-1] if curve.gaps else Value(),
+            _mean(curve.gaps),
         ]
         rows.append([NAMES[role], *(cell(value, digits(context)) for value in values)])
     header = ["Objective", "Lowest validation NLL", "Validation NLL at the end", "Train NLL at the end"]
@@ -221,8 +183,8 @@ def _final_table(context, courses):
 
 def score_curves(context):
     """Figure 5."""
-    findings, name = context.findings, score_name(context.dataset)
-    runs = {role: findings.run(role) for role in (*FLOWS, *IMPLICIT)}
+    results, name = context.results, score_name(context.dataset)
+    runs = {role: results.run(role) for role in (*FLOWS, *IMPLICIT)}
     found = {role: run.scores(name) for role, run in runs.items() if run}
     found = {role: curve for role, curve in found.items() if curve}
     curves = {context.roles[role]: curve for role, curve in found.items()}
@@ -236,10 +198,10 @@ def score_curves(context):
                 "picture-5",
                 path,
                 f"{context.score} of samples over generator updates for {', '.join(curves)}.",
-                f"Seed {findings.plan.seeds[0]}, up to {points} scores of a training; bars: deviation over splits.",
+                f"Seed {results.plan.seeds[0]}, up to {points} scores of a training; bars: deviation over splits.",
             )
         )
-    splits = findings.plan.scale.evaluation["score_splits"]
+    splits = results.plan.scale.evaluation["score_splits"]
     ends = {role: over_splits(curve["score"][-1], curve["std"][-1], splits) for role, curve in found.items()}
     values = [(NAMES[role], ends.get(role, Value())) for role in ("mle", "adv")]
     verdicts = [ascending(f"ADV's {context.score} is above MLE's at the end of training, too", values)]

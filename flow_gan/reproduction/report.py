@@ -8,13 +8,13 @@ import platform
 import psutil
 import tensorflow as tf
 
-from flow_gan.modes.reproduction.findings import Findings
-from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.modes.reproduction.sections import SECTIONS, Context
-from flow_gan.modes.reproduction.sections.context import cell, differences, digits
 from flow_gan.report import page
 from flow_gan.report.page import Cell, Page, Table
 from flow_gan.report.values import Value
+from flow_gan.reproduction.plan import FLOWS, IMPLICIT
+from flow_gan.reproduction.results import Results
+from flow_gan.reproduction.sections import SECTIONS, Context
+from flow_gan.reproduction.sections.context import cell, differences, digits
 from flow_gan.training.run_folder import write_json, write_whole
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn", "matplotlib")
@@ -34,7 +34,7 @@ def write(plan, journal, dataset):
     """
     folder = journal.folder / "report"
     folder.mkdir(exist_ok=True)
-    context = Context(Findings(plan, journal, dataset.digest), dataset, folder)
+    context = Context(Results(plan, journal, dataset.digest), dataset, folder)
     sections = [make(context) for make in SECTIONS]
     config = plan.config
     seeds = ", ".join(map(str, plan.seeds))
@@ -72,7 +72,7 @@ def _lead(plan, dataset):
 
 def _terms(context):
     """Return [(term, what it means here)]."""
-    several = len(context.findings.plan.seeds) > 1
+    several = len(context.results.plan.seeds) > 1
     return [
         (
             "MLE, ADV, hybrid",
@@ -115,7 +115,7 @@ def _terms(context):
 
 def _seeds(context):
     """The numbers of each seed, where there are several."""
-    plan = context.findings.plan
+    plan = context.results.plan
     if len(plan.seeds) == 1:
         return []
     rows = []
@@ -191,7 +191,7 @@ def _machine(context):
         ["Python", platform.python_version()],
         *([package, importlib.metadata.version(package)] for package in _PACKAGES),
     ]
-    versions = context.findings.versions()
+    versions = context.results.versions()
     notes = ["Of the process that wrote this page."]
     if len(versions) > 1:
         texts = (", ".join(f"{name} {version}" for name, version in each.items()) for each in versions)

@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from flow_gan import evaluation
-from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.modes.reproduction.sections.context import COLOURS, NAMES, first_seed_alone
-from flow_gan.report import figures, orderings, paper
-from flow_gan.report.orderings import ascending
+from flow_gan.report import claims, figures, paper
+from flow_gan.report.claims import ascending
 from flow_gan.report.page import Cell, Picture, Section, Table
 from flow_gan.report.values import Value
+from flow_gan.reproduction.plan import FLOWS, IMPLICIT
+from flow_gan.reproduction.sections.context import COLOURS, NAMES, first_seed_alone
 
 # Resamples of z for the error of a distance of two distributions, each of which is sorted.
 _DISTANCES = 200
@@ -18,8 +18,8 @@ _DISTANCES = 200
 
 def jacobians(context):
     """Figures 4 and 8."""
-    findings = context.findings
-    spectra = {role: findings.result(role, "jacobian") for role in (*FLOWS, *IMPLICIT)}
+    results = context.results
+    spectra = {role: results.result(role, "jacobian") for role in (*FLOWS, *IMPLICIT)}
     known = {role: result for role, result in spectra.items() if result}
     parts, checks, rows = [], [], []
     if known:
@@ -110,14 +110,14 @@ def _summary(result, name):
 def _nearer(spectra):
     claim = "The hybrid's distribution of singular values is nearer to MLE's than ADV's is"
     if not all(spectra[role] for role in FLOWS):
-        return orderings.Verdict(claim, orderings.UNKNOWN, "a spectrum is missing")
+        return claims.Verdict(claim, claims.UNKNOWN, "a spectrum is missing")
     reference = np.array(spectra["mle"]["singular_values"])
 
     def distance(role):
         own = np.array(spectra[role]["singular_values"])
-        resamples = evaluation.resampled(orderings.largest_distance, own, reference, times=_DISTANCES)
+        resamples = evaluation.resampled(claims.largest_distance, own, reference, times=_DISTANCES)
         return Value(
-            orderings.largest_distance(own, reference), parts=len(own), over="z", resamples=tuple(resamples.tolist())
+            claims.largest_distance(own, reference), parts=len(own), over="z", resamples=tuple(resamples.tolist())
         )
 
     return ascending(claim, [(f"distance of {NAMES[role]}", distance(role)) for role in ("hybrid", "adv")], 3)

@@ -5,7 +5,7 @@ import json
 
 from flow_gan import training
 from flow_gan.errors import UserError
-from flow_gan.modes.evaluate import stored_result
+from flow_gan.measurement.measure import stored_result
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 

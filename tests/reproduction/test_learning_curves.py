@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from flow_gan.modes.reproduction.sections import course as course_module
-from flow_gan.modes.reproduction.sections.course import Course
-from flow_gan.report.orderings import FAILS, HOLDS, UNDECIDED, UNKNOWN
+from flow_gan.report.claims import FAILS, HOLDS, UNDECIDED, UNKNOWN
 from flow_gan.report.values import Value
-from tests.modes.test_reproduction_report import rows, text_of, undrawn, write
+from flow_gan.reproduction.sections import learning_curves
+from flow_gan.reproduction.sections.learning_curves import LearningCurve
+from tests.reproduction.test_report import rows, text_of, undrawn, write
 
 __all__ = ["undrawn"]  # A fixture.
 
@@ -22,14 +22,14 @@ DIVERGES = "MLE's train NLL diverges from its validation NLL: the gap rises"
 def course(train, validation, critic_losses=None, error=0.5):
     steps = list(range(10, 10 * len(train) + 1, 10))
     losses = critic_losses or [math.nan] * len(train)
-    return Course(steps, *([Value(v, error) for v in nlls] for nlls in (train, validation)), losses)
+    return LearningCurve(steps, *([Value(v, error) for v in nlls] for nlls in (train, validation)), losses)
 
 
 MLE = course([-80.0, -84.0, -88.0, -92.0, -96.0], [-80.0, -82.0, -84.0, -85.0, -86.0])
 
 
 def verdicts(mle, adv):
-    return {verdict.claim: verdict for verdict in course_module._course_verdicts(mle, adv)}
+    return {verdict.claim: verdict for verdict in learning_curves._verdicts_on_curves(mle, adv)}
 
 
 @pytest.mark.parametrize("dataset, unit", [("digits", 1.0), ("cifar10", 1 / (192 * math.log(2)))])
@@ -63,9 +63,9 @@ def test_the_page_s_numbers_are_the_validations(tmp_path, undrawn, monkeypatch, 
 def test_critic_s_losses_are_means_over_the_steps_since_the_validation_before():
     nlls = {f"{split}_{what}": [1.0, 2.0, 3.0] for split in ("train", "validation") for what in ("nll", "error")}
     critic = {"critic_step": list(range(1, 9)), "critic_loss": [1.0, 3.0, 5.0, None, 8.0, None, None, 9.0]}
-    found = Course.of_curve({"step": [2, 5, 7], **nlls, **critic})
+    found = LearningCurve.of_curve({"step": [2, 5, 7], **nlls, **critic})
     assert found.critic_losses[:2] == [2.0, 6.5] and math.isnan(found.critic_losses[2])
-    assert all(map(math.isnan, Course.of_curve({"step": [2, 5, 7], **nlls}).critic_losses))
+    assert all(map(math.isnan, LearningCurve.of_curve({"step": [2, 5, 7], **nlls}).critic_losses))
 
 
 def test_training_images_as_bad_as_others():
@@ -98,16 +98,16 @@ def test_numbers_that_are_missing(missing):
     """A run of which no training images were measured, or whose NLL overflowed, is not judged by what is not there."""
     validation = [11.0 + 10 * i for i in range(40)]
     measured = course([1.0] * 40, validation, list(np.random.default_rng(0).permutation(40)))
-    adv = Course(measured.steps, [missing] * 40, measured.validation, measured.critic_losses)
+    adv = LearningCurve(measured.steps, [missing] * 40, measured.validation, measured.critic_losses)
     found = verdicts(MLE, adv)
     assert found[TRACK].status == UNKNOWN
     assert {found[claim].status for claim in (VALIDATION, CRITIC)} == {HOLDS}
-    assert {verdict.status for verdict in verdicts(Course(), Course()).values()} == {UNKNOWN}
+    assert {verdict.status for verdict in verdicts(LearningCurve(), LearningCurve()).values()} == {UNKNOWN}
 
 
 def test_errors_that_a_verdict_takes():
     """That of the mean gap is no smaller than each one's: the images are the same at each validation."""
-    assert course_module._mean([Value(1.0, 0.5), Value(), Value(3.0, 0.7)]) == Value(2.0, 0.6)
-    assert course_module._mean([Value(1.0, 0.5), Value(3.0)]) == Value(2.0)
-    assert course_module._difference(Value(5.0, 0.3), Value(2.0, 0.4)) == Value(3.0, 0.5)
-    assert course_module._size(Value(-5.0, 0.4), 0.5) == Value(2.5, 0.2)
+    assert learning_curves._mean([Value(1.0, 0.5), Value(), Value(3.0, 0.7)]) == Value(2.0, 0.6)
+    assert learning_curves._mean([Value(1.0, 0.5), Value(3.0)]) == Value(2.0)
+    assert learning_curves._difference(Value(5.0, 0.3), Value(2.0, 0.4)) == Value(3.0, 0.5)
+    assert learning_curves._size(Value(-5.0, 0.4), 0.5) == Value(2.5, 0.2)

@@ -1,10 +1,10 @@
 """The numbers of a reproduction, by role and measure, from what its runs have stored."""
 
-from flow_gan.modes.completed import open_run
+from flow_gan.measurement.run import open_run
 from flow_gan.report.values import Value
 
 
-class Findings:
+class Results:
     """What is stored of a plan's trainings.
 
     Args:

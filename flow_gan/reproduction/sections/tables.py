@@ -1,7 +1,11 @@
 """Tables 1 to 3."""
 
-from flow_gan.modes.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.modes.reproduction.sections.context import (
+from flow_gan.report import claims, paper
+from flow_gan.report.claims import ascending
+from flow_gan.report.page import Cell, Section, Table
+from flow_gan.report.values import Value, over_images
+from flow_gan.reproduction.plan import FLOWS, IMPLICIT
+from flow_gan.reproduction.sections.context import (
     NAMES,
     ascending_over_seeds,
     cell,
@@ -10,10 +14,6 @@ from flow_gan.modes.reproduction.sections.context import (
     digits,
     first_seed_alone,
 )
-from flow_gan.report import orderings, paper
-from flow_gan.report.orderings import ascending
-from flow_gan.report.page import Cell, Section, Table
-from flow_gan.report.values import Value, over_images
 
 
 def objectives(context):
@@ -30,7 +30,7 @@ def objectives(context):
     rows.append(["Real test images", context.ceiling_cell(), "–", Cell(), Cell()])
     label = context.score
     header = ["Objective", f"Best {label}", f"Test NLL ({context.unit})", f"Paper: {label}", "Paper: test NLL"]
-    seeds = context.findings.plan.seeds
+    seeds = context.results.plan.seeds
     notes = [
         "Score at the weights of the highest score in training, NLL at those of the lowest validation NLL, as in the "
         "paper.",
@@ -65,12 +65,12 @@ def objectives(context):
 
 def estimators(context):
     """Table 3."""
-    found = {role: _estimates(context.findings.result(role, "ais")) for role in FLOWS}
+    found = {role: _estimates(context.results.result(role, "ais")) for role in FLOWS}
     rows, checks = [], []
     for role in FLOWS:
-        result = context.findings.result(role, "ais")
+        result = context.results.result(role, "ais")
         parts = [result["nll"], result, result["kde"]] if result else [None] * 3
-        failed = context.findings.failure(role)
+        failed = context.results.failure(role)
         marks = [bool(failed or (part and part["warnings"])) for part in parts]
         stated = [Cell(value) for value in paper.TABLE_3[role]]
         numbers = [cell(value, 2, mark) for value, mark in zip(found[role], marks, strict=True)]
@@ -91,8 +91,8 @@ def estimators(context):
         ranked("Exact NLL: MLE < Hybrid < ADV", exact, ("mle", "hybrid", "adv")),
         ranked("AIS: ADV < Hybrid < MLE", ais, ("adv", "hybrid", "mle")),
         ranked("KDE: Hybrid < MLE < ADV", kde, ("hybrid", "mle", "adv")),
-        orderings.same_ranking("AIS does not rank the models as the exact NLL does", names, ais, exact, differ=True),
-        orderings.same_ranking("KDE does not rank the models as the exact NLL does", names, kde, exact, differ=True),
+        claims.same_ranking("AIS does not rank the models as the exact NLL does", names, ais, exact, differ=True),
+        claims.same_ranking("KDE does not rank the models as the exact NLL does", names, kde, exact, differ=True),
     ]
     header = ["Objective", "Exact", "AIS", "KDE", "Paper: exact", "Paper: AIS", "Paper: KDE"]
     table = Table(

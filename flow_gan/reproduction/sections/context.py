@@ -4,12 +4,12 @@ import dataclasses
 import itertools
 import pathlib
 
-from flow_gan.modes.evaluate import score_label, score_name
-from flow_gan.modes.reproduction import settings
-from flow_gan.modes.reproduction.plan import FLOWS
-from flow_gan.report.orderings import UNKNOWN, ascending
+from flow_gan.measurement.measure import score_label, score_name
+from flow_gan.report.claims import UNKNOWN, ascending
 from flow_gan.report.page import Cell
 from flow_gan.report.values import over_images, over_seeds, over_splits
+from flow_gan.reproduction import settings
+from flow_gan.reproduction.plan import FLOWS
 
 # Sentences on single runs, above which one on all of them stands for them.
 _MANY = 4
@@ -23,12 +23,12 @@ class Context:
     """What all sections are made from.
 
     Attributes:
-      findings: `findings.Findings`.
+      results: `results.Results`.
       dataset: `data.Dataset`.
       folder: path into which figures are drawn.
     """
 
-    findings: object
+    results: object
     dataset: object
     folder: pathlib.Path
 
@@ -64,7 +64,7 @@ class Context:
     @property
     def roles(self):
         """{role: name for people} of the models of tables and figures."""
-        hybrid = f"Hybrid (λ = {self.findings.plan.training('hybrid').config.like_reg:g})"
+        hybrid = f"Hybrid (λ = {self.results.plan.training('hybrid').config.like_reg:g})"
         return NAMES | {"hybrid": hybrid}
 
     def nlls(self, role, checkpoint=None, metric="nll"):
@@ -74,7 +74,7 @@ class Context:
         def pick(result):
             return over_images(result[name], result[f"{name}_standard_error"], result["nats_per_image"], self.convert)
 
-        return self.findings.values(role, metric, pick, checkpoint)
+        return self.results.values(role, metric, pick, checkpoint)
 
     def nll(self, role, checkpoint=None, metric="nll"):
         """Return the `Value` of a role's test NLL in `unit`."""
@@ -82,7 +82,7 @@ class Context:
 
     def nll_cell(self, role, checkpoint=None, metric="nll"):
         """Return its `Cell`, marked where something stands against it."""
-        marked = bool(self.findings.warnings(role, metric, checkpoint))
+        marked = bool(self.results.warnings(role, metric, checkpoint))
         return cell(self.nll(role, checkpoint, metric), digits(self), marked)
 
     def scores(self, role, checkpoint=None):
@@ -92,7 +92,7 @@ class Context:
         def pick(result):
             return over_splits(result[name], result[f"{name}_std"], result["splits"])
 
-        return self.findings.values(role, "scores", pick, checkpoint)
+        return self.results.values(role, "scores", pick, checkpoint)
 
     def scored(self, role, checkpoint=None):
         """Return the `Value` of a role's sample score."""
@@ -100,21 +100,21 @@ class Context:
 
     def score_cell(self, role, checkpoint=None):
         """Return its `Cell`, marked where something stands against it."""
-        marked = bool(self.findings.warnings(role, "scores", checkpoint))
+        marked = bool(self.results.warnings(role, "scores", checkpoint))
         return cell(self.scored(role, checkpoint), 2, marked)
 
     def ceiling_cell(self):
         """Return the `Cell` of the score of real test images by the same classifier, empty if none is stored."""
         name = score_name(self.dataset)
         for role in NAMES:
-            result = self.findings.result(role, "scores")
+            result = self.results.result(role, "scores")
             if result and "test_images" in result:
                 return Cell(result["test_images"][name], result["test_images"][f"{name}_std"], 2)
         return Cell()
 
     def first_seed_warnings(self, role, metric):
         """Return what stands against a measure that is of the first seed alone, sentences."""
-        return self.findings.warnings(role, metric, seeds=self.findings.plan.seeds[:1])
+        return self.results.warnings(role, metric, seeds=self.results.plan.seeds[:1])
 
     def draw(self, stem, draw, vector=True):
         """Draw a figure as PNG and SVG; return the path of what the page embeds."""
@@ -152,13 +152,13 @@ def digits(context):
 
 def checks_of_nll(context, roles, checkpoint=None):
     """Return what the exact NLLs of roles rest on: a sentence for each, or of many one, and one for each warning."""
-    findings = context.findings
+    results = context.results
     lines, warnings, checked = [], [], []
     for role in roles:
-        for seed in findings.plan.seeds:
-            name = f"{context.roles.get(role) or findings.plan.training(role, seed).name}, seed {seed}"
-            warnings += [f"(!) {name}: {why}" for why in findings.warnings(role, "nll", checkpoint, [seed])]
-            result = findings.result(role, "nll", checkpoint, seed)
+        for seed in results.plan.seeds:
+            name = f"{context.roles.get(role) or results.plan.training(role, seed).name}, seed {seed}"
+            warnings += [f"(!) {name}: {why}" for why in results.warnings(role, "nll", checkpoint, [seed])]
+            result = results.result(role, "nll", checkpoint, seed)
             if result is None:
                 warnings.append(f"{name}: no NLL")
                 continue
@@ -187,19 +187,19 @@ def _checked(results):
 
 def marks(context, roles, metric, what, checkpoint=None):
     """Return what stands against a measure of roles but that their training failed, sentences; `what` names it."""
-    findings = context.findings
+    results = context.results
     return [
-        f"(!) {findings.plan.training(role, seed).title}, {what}: {warning}"
+        f"(!) {results.plan.training(role, seed).title}, {what}: {warning}"
         for role in roles
-        for seed in findings.plan.seeds
-        for warning in findings.warnings(role, metric, checkpoint, [seed])
-        if warning != findings.failure(role, seed)
+        for seed in results.plan.seeds
+        for warning in results.warnings(role, metric, checkpoint, [seed])
+        if warning != results.failure(role, seed)
     ]
 
 
 def checks_of_scores(context, roles):
     """Return what the scores of roles rest on, sentences."""
-    results = [context.findings.result(role, "scores") for role in roles]
+    results = [context.results.result(role, "scores") for role in roles]
     results = [result for result in results if result]
     against = marks(context, roles, "scores", context.score)
     if not results:
@@ -216,7 +216,7 @@ def checks_of_scores(context, roles):
 
 def steps_text(context):
     """Return how long the models were trained, beside the paper, a sentence."""
-    plan = context.findings.plan
+    plan = context.results.plan
     steps = {role: plan.training(role).config.max_steps for role in FLOWS}
     full = {"mnist": 250_000, "cifar10": 210_900}[context.paper_dataset]
     counts = ", ".join(f"{NAMES[role]} {count:,}" for role, count in steps.items())
@@ -225,7 +225,7 @@ def steps_text(context):
 
 def differences(context):
     """Return what is otherwise than in the paper for all figures and tables, sentences."""
-    plan = context.findings.plan
+    plan = context.results.plan
     lines = [steps_text(context)]
     if plan.config.dataset == "digits":
         lines.append("scikit-learn's 8×8 digits with 17 grey levels stand for MNIST, so no number compares in size.")
@@ -269,5 +269,5 @@ def differences(context):
 
 def first_seed_alone(context):
     """Return, where there are several seeds, that a section is of the first alone: a list of one sentence, or none."""
-    seeds = context.findings.plan.seeds
+    seeds = context.results.plan.seeds
     return [f"Of seed {seeds[0]} alone."] if len(seeds) > 1 else []

@@ -5,18 +5,18 @@ import math
 import numpy as np
 import PIL.Image
 
-from flow_gan.modes.completed import converted_error
-from flow_gan.modes.evaluate import result_path
-from flow_gan.modes.reproduction.sections.context import cell, digits, first_seed_alone
-from flow_gan.report import figures, orderings
+from flow_gan.measurement.measure import result_path
+from flow_gan.measurement.run import converted_error
+from flow_gan.report import claims, figures
 from flow_gan.report.page import Cell, Picture, Section, Table
 from flow_gan.report.values import Value, over_splits
+from flow_gan.reproduction.sections.context import cell, digits, first_seed_alone
 
 
 def mixture(context):
     """Figures 3 and 6."""
-    findings = context.findings
-    run, sweep = findings.run("adv", "gmm"), findings.result("adv", "gmm")
+    results = context.results
+    run, sweep = results.run("adv", "gmm"), results.result("adv", "gmm")
     parts, checks = [], [f"(!) {warning}" for warning in context.first_seed_warnings("adv", "gmm")]
     if sweep:
         nll = _in_unit(context, sweep["run_validation_nll"], sweep["run_validation_standard_error"])
@@ -49,7 +49,7 @@ def mixture(context):
             f"{sweep['num_available'][0]} validation images.",
         )
     claim = "Some mixture of Gaussians on the training images has both a lower NLL and a higher score than ADV"
-    verdict = orderings.some(claim, _against(sweep, nll=True), "bandwidths")
+    verdict = claims.some(claim, _against(sweep, nll=True), "bandwidths")
     return Section(
         ["figure-6", "figure-3"],
         "Figures 3 and 6: a Gaussian mixture against ADV",
@@ -108,7 +108,7 @@ def _table(context, sweep, nll, is_marked):
 
 def mixture_samples(context):
     """Figure 7."""
-    run, sweep = context.findings.run("adv", "gmm"), context.findings.result("adv", "gmm")
+    run, sweep = context.results.run("adv", "gmm"), context.results.result("adv", "gmm")
     grids = {}
     if sweep:
         shown = {"best": sweep["best_bandwidth"]}
@@ -138,5 +138,5 @@ def mixture_samples(context):
         "for small bandwidths (0.07 on CIFAR-10) its samples are of high quality, since they are training images.",
         first_seed_alone(context),
         parts,
-        [orderings.some(claim, _against(sweep, nll=False), "bandwidths")],
+        [claims.some(claim, _against(sweep, nll=False), "bandwidths")],
     )

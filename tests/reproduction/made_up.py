@@ -8,9 +8,9 @@ import numpy as np
 
 from flow_gan import data
 from flow_gan.evaluation import JacobianSpectrum
-from flow_gan.modes.completed import open_run
-from flow_gan.modes.evaluate import result_path
-from flow_gan.modes.reproduction.settings import ROLES, Scale
+from flow_gan.measurement.measure import result_path
+from flow_gan.measurement.run import open_run
+from flow_gan.reproduction.settings import ROLES, Scale
 from flow_gan.training.run_folder import write_json
 
 # Trainings of three steps of tiny models, each measured by next to nothing.

@@ -1,0 +1,1 @@
+"""Finished runs and what is measured of them."""
