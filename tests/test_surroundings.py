@@ -231,7 +231,7 @@ def test_what_was_measured_is_printed_where_it_cannot_be_stored(finished, monkey
     def full(path, value):
         raise flow_gan.UserError(f"{path} cannot be written: No space left on device")
 
-    monkeypatch.setattr(importlib.import_module("flow_gan.measurement.measure"), "write_json", full)
+    monkeypatch.setattr(importlib.import_module("flow_gan.measurement.measuring"), "write_json", full)
     assert main(["--mode=evaluate", f"--run_dir={finished}", "--num_examples=1"]) == 2
     said = capsys.readouterr()
     assert "nll-test-best.json cannot be written: No space left" in said.err

@@ -2,7 +2,7 @@
 
 from examples.findings import pictures, tables
 from examples.findings.lab import Trial
-from flow_gan.report.page import Table
+from flow_gan.report.tables import Table
 
 # The release's for MNIST, and the one for colour images, with layer norms, at three widths: (critic, df_dim).
 CRITICS = (("mnist", 64), ("dcgan", 8), ("dcgan", 16), ("dcgan", 32))

@@ -2,7 +2,7 @@
 
 from examples.findings import critics, pictures, tables
 from examples.findings.lab import SCORES_REESTIMATED, Trial
-from flow_gan.report.page import Table
+from flow_gan.report.tables import Table
 
 STEPS = (1, 3, 10, 30, 100, 300)
 LAMBDAS = (1e-4, 1e-3, 1e-2, 1e-1)

@@ -4,7 +4,7 @@ import dataclasses
 
 from examples.findings import pictures, repair, tables, warm_start
 from flow_gan.evaluation.nll_terms import TERMS
-from flow_gan.report.page import Table
+from flow_gan.report.tables import Table
 from flow_gan.report.values import Value, over_seeds
 
 _METRIC = "nll_terms"

@@ -2,7 +2,7 @@
 
 from examples.findings import pictures, tables
 from examples.findings.lab import HYBRID_LAMBDA, Trial
-from flow_gan.report.page import Cell, Table
+from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value, over_seeds
 
 

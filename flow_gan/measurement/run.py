@@ -1,36 +1,81 @@
-"""A run that exists, with what is stored of it."""
+"""A finished run: what it recorded, what is stored of it, and, once its model is loaded, what is measured."""
 
 import dataclasses
 import json
+import pathlib
+from collections.abc import Callable
 
-from flow_gan import training
+import numpy as np
+
+from flow_gan import data, evaluation, training
+from flow_gan.config import Config
 from flow_gan.errors import UserError
-from flow_gan.measurement.measure import stored_result
+from flow_gan.flow_gan import FlowGAN
+from flow_gan.generators.base import Generator
+from flow_gan.measurement import registry
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 
-# Measures that Tables 1 and 2 take from the weights of the lowest NLL; all others from those of the highest score.
-_OF_BEST_NLL = ("nll",)
-
 
 @dataclasses.dataclass(frozen=True)
-class CompletedRun:
+class FinishedRun:
     """A run with what is stored of it.
 
     Attributes:
-      name: str, its folder's name.
-      config: its `config.Config`, with the settings of the evaluation.
+      config: its configuration, with the settings of the evaluation; `checkpoint` names the weights of `model`.
       folder: its `RunFolder`.
-      data_digest: str, of the data as they are now, whose results alone count; None: all count.
+      dataset: the data as they are now. Stored results of other data do not count; where it is None all do.
+      model: its `FlowGAN`, None where nothing is measured.
     """
 
-    name: str
-    config: object
+    config: Config
     folder: RunFolder
-    data_digest: str | None = None
+    dataset: data.Dataset | None = None
+    model: FlowGAN | None = None
 
-    def read_records(self):
-        """Return what it recorded, metrics.jsonl, a list of dicts; read anew each time, since it may be long.
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.path.name
+
+    def loaded(self, metric: str, checkpoint: str | None = None) -> "FinishedRun":
+        """Return it with the model of the weights that a metric is of, see `checkpoint`."""
+        config = self.configured(metric, checkpoint)
+        model, folder = training.load_model(config, self.dataset.levels)
+        return dataclasses.replace(self, config=config, folder=folder, model=model)
+
+    # What is stored.
+
+    def checkpoint(self, metric: str) -> str:
+        """Return the name of the weights that a metric is of.
+
+        The NLL of Tables 1 and 2 is of the lowest validation NLL, all else of the highest score in training. Without
+        scores that is the lowest NLL again; for a critic's objective alone, whose progress the NLL does not show, the
+        latest.
+        """
+        is_of_best_nll = registry.find(metric).is_of_best_nll
+        if not is_of_best_nll and self._has("best_score"):
+            return "best_score"
+        follows_nll = is_of_best_nll or self.config.objective != "adv"
+        return "best" if follows_nll and self._has("best") else "latest"
+
+    def _has(self, checkpoint):
+        return training.saved_step(self.folder.checkpoints, checkpoint) is not None
+
+    def configured(self, metric: str, checkpoint: str | None = None) -> Config:
+        """Return the configuration with which a metric is measured of the weights called `checkpoint`.
+
+        If it is None, of those of `checkpoint(metric)`.
+        """
+        return dataclasses.replace(self.config, checkpoint=checkpoint or self.checkpoint(metric))
+
+    def result(self, metric: str, checkpoint: str | None = None) -> dict | None:
+        """Return the stored result of a metric, None if there is none of these settings, weights and data."""
+        digest = None if self.dataset is None else self.dataset.digest
+        return stored_result(self.folder, self.configured(metric, checkpoint), metric, digest)
+
+    def read_records(self) -> list[dict]:
+        """Return what it recorded, metrics.jsonl; read anew each time, since it may be long.
 
         Raises:
           UserError: it cannot be read.
@@ -40,33 +85,7 @@ class CompletedRun:
         except (OSError, ValueError) as error:
             raise UserError(f"the run {self.folder.path} has no readable metrics.jsonl ({error})") from error
 
-    def checkpoint(self, metric):
-        """Return the name of the weights that a measure is of.
-
-        The NLL of Tables 1 and 2 is of the lowest validation NLL, all else of the highest score in training. Without
-        scores that is the lowest NLL again; for a critic's objective alone, which the NLL does not tell the course of,
-        the latest.
-        """
-        if metric not in _OF_BEST_NLL and self._has("best_score"):
-            return "best_score"
-        follows_nll = metric in _OF_BEST_NLL or self.config.objective != "adv"
-        return "best" if follows_nll and self._has("best") else "latest"
-
-    def _has(self, checkpoint):
-        return training.saved_step(self.folder.checkpoints, checkpoint) is not None
-
-    def configured(self, metric, checkpoint=None):
-        """Return the configuration with which a measure of the weights called `checkpoint` is made.
-
-        If it is None, that of `checkpoint(metric)`.
-        """
-        return dataclasses.replace(self.config, checkpoint=checkpoint or self.checkpoint(metric))
-
-    def result(self, metric, checkpoint=None):
-        """Return the stored result of a measure, a dict, or None if there is none of these settings, weights, data."""
-        return stored_result(self.folder, self.configured(metric, checkpoint), metric, self.data_digest)
-
-    def curve(self, unit):
+    def curve(self, unit: Callable[[float], float]) -> dict[str, list]:
         """Return what `figures.learning_curves` draws; `unit` is a function from nats.
 
         The NLLs are those of the watched images at each validation, in evaluation mode, with their standard errors as
@@ -86,7 +105,7 @@ class CompletedRun:
             curve["critic_loss"] = [None if None in losses else sum(losses) for _, *losses in parts]
         return curve
 
-    def scores(self, name):
+    def scores(self, name: str) -> dict[str, list] | None:
         """Return what `figures.score_curves` draws of the scores in training, None where there were none."""
         records = [record for record in self.read_records() if name in record]
         if not records:
@@ -97,27 +116,76 @@ class CompletedRun:
             "std": [record[f"{name}_std"] for record in records],
         }
 
+    # What a metric measures, with the model.
+
+    @property
+    def generator(self) -> Generator:
+        """The model's generator."""
+        return self.model.generator
+
+    def images(self, split: str, count: int | None = None) -> np.ndarray:
+        """Return the first `count` (or `--num_examples`) images of a split, dequantised as for its NLL."""
+        return evaluation.dequantized_images(self.model, self.dataset, split, count or self.config.num_examples)
+
+    def samples(self, count: int) -> np.ndarray:
+        """Return `count` samples, float [count, H, W, C]."""
+        return evaluation.Sampler(self.generator, self.config.batch_size).draw(count, self.config.seed)
+
+    def path(self, name: str, suffix: str) -> pathlib.Path:
+        """Return the path of a result's file."""
+        return result_path(self.folder, self.config, name, suffix)
+
+    def save_grid(self, name: str, rows: np.ndarray) -> pathlib.Path:
+        """Write images [rows, columns, H, W, C] as a PNG file; return its path."""
+        rows = np.asarray(rows)
+        path = self.path(name, "png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data.save_png(path, data.image_grid(rows.reshape(-1, *rows.shape[2:]), columns=rows.shape[1]))
+        return path
+
 
 def _converted(nats, unit):
     return None if nats is None else unit(nats)
 
 
-def converted_error(nats, unit):
+def converted_error(nats: float | None, unit: Callable[[float], float]) -> float | None:
     """Return the error of an NLL in another unit, None where it is none; `unit` is an affine function from nats."""
     return None if nats is None else unit(nats) - unit(0.0)
 
 
-def open_run(folder, settings, data_digest=None):
-    """Return the `CompletedRun` of a folder.
+def open_run(folder: str | pathlib.Path, settings: dict, dataset: data.Dataset | None = None) -> FinishedRun:
+    """Return the `FinishedRun` of a folder, without its model.
 
     Args:
       folder: path of the run.
       settings: {setting: value} with which it is measured.
-      data_digest: see `CompletedRun`.
+      dataset: see `FinishedRun`.
 
     Raises:
       UserError: the folder is no run.
     """
     config = run_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
-    place = RunFolder(folder, config)
-    return CompletedRun(place.path.name, config, place, data_digest)
+    return FinishedRun(config, RunFolder(folder, config), dataset)
+
+
+def result_path(folder: RunFolder, config: Config, name: str, suffix: str = "json") -> pathlib.Path:
+    """Return where a run keeps a result: evaluation/<name>-<split>-<checkpoint>.<suffix>."""
+    return folder.evaluation / f"{name}-{config.split}-{config.checkpoint}.{suffix}"
+
+
+def stored_result(folder: RunFolder, config: Config, metric: str, data_digest: str | None = None) -> dict | None:
+    """Return the stored result of a metric if it is of these settings, weights and data; otherwise None.
+
+    Data are the same if one of the two digests is not known.
+    """
+    try:
+        stored = json.loads(result_path(folder, config, metric).read_text(encoding="utf-8"))
+        config_then = stored["config"]
+        same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
+        settings = "precision", *registry.find(metric).settings
+        # Without the key it is of an earlier version, which measured in other ways.
+        same = same and (None in (data_digest, stored["data_digest"]) or stored["data_digest"] == data_digest)
+        same = same and all(config_then[setting] == getattr(config, setting) for setting in settings)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return stored if same else None

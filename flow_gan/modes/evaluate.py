@@ -1,7 +1,7 @@
 """--mode=evaluate: measures of a finished run, printed, stored as JSON and drawn."""
 
 from flow_gan import training
-from flow_gan.measurement.measure import Run, check_metrics, measure
+from flow_gan.measurement import FinishedRun, check_metrics, measure
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder, check_writable
 
@@ -10,7 +10,7 @@ def run(given: dict) -> None:
     """Measure a run by each of `--metrics`; print, store and draw the results.
 
     Raises:
-      UserError: a measure that the model or the data cannot have, or more images than there are; nothing is measured
+      UserError: a metric that the model or the data cannot have, or more images than there are; nothing is measured
         then.
     """
     config = run_config(given)
@@ -19,7 +19,7 @@ def run(given: dict) -> None:
     check_metrics(config, names, dataset)
     check_writable(RunFolder(config.run_dir, config))
     model, folder = training.load_model(config, dataset.levels)
-    measured = Run(config, dataset, model, folder)
+    measured = FinishedRun(config, folder, dataset, model)
     for name in names:
         print(f"{name}, {config.split} images, checkpoint {config.checkpoint} (step {model.num_steps})")
         print(measure(measured, name))

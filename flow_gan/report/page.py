@@ -4,78 +4,21 @@ import base64
 import csv
 import dataclasses
 import io
-import math
 import pathlib
 from xml.etree import ElementTree
 
 from flow_gan.report import claims
+from flow_gan.report.tables import Cell, Table
 
 _STYLE = (pathlib.Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 _SYMBOLS = {claims.HOLDS: "✓", claims.FAILS: "✗", claims.UNDECIDED: "≈", claims.UNKNOWN: "?"}
 _CLASSES = {
-    **{claims.HOLDS: "holds", claims.FAILS: "fails"},
-    **{claims.UNDECIDED: "undecided", claims.UNKNOWN: "unknown"},
+    claims.HOLDS: "holds",
+    claims.FAILS: "fails",
+    claims.UNDECIDED: "undecided",
+    claims.UNKNOWN: "unknown",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """A number in a table.
-
-    Attributes:
-      number: float, or None where there is none.
-      error: float or None.
-      digits: int, decimals.
-      is_marked: bool, a warning belongs to it.
-    """
-
-    number: float | None = None
-    error: float | None = None
-    digits: int = 2
-    is_marked: bool = False
-
-    def __str__(self):
-        if self.number is None:
-            return "–"
-        if not math.isfinite(self.number):
-            return "not finite"
-        text = f"{self.number:.{self.digits}f}"
-        if self.error is not None and math.isfinite(self.error):
-            text += f" ± {self.error:.{self.digits}f}"
-        text = text.replace("-", "\N{MINUS SIGN}")
-        return f"{text} (!)" if self.is_marked else text
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-      key: str, such as "table-1", unique on the page.
-      title: str.
-      header: list of str.
-      rows: list of lists of `Cell` or str, as long as the header.
-      notes: list of str, below it.
-    """
-
-    key: str
-    title: str
-    header: list
-    rows: list
-    notes: list = dataclasses.field(default_factory=list)
-
-    def to_dict(self):
-        """Return it as JSON takes it, numbers as {"value", "error", "warned"}."""
-
-        def plain(cell):
-            if not isinstance(cell, Cell):
-                return cell
-            numbers = [v if v is not None and math.isfinite(v) else None for v in (cell.number, cell.error)]
-            return dict(zip(("value", "error"), numbers, strict=True)) | {"warned": cell.is_marked}
-
-        rows = [dict(zip(self.header, map(plain, row), strict=True)) for row in self.rows]
-        return {"title": self.title, "rows": rows, "notes": self.notes}
 
 
 @dataclasses.dataclass(frozen=True)

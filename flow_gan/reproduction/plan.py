@@ -7,6 +7,7 @@ import pathlib
 
 from flow_gan import config as config_module
 from flow_gan.errors import UserError
+from flow_gan.measurement import cannot_have, registry
 from flow_gan.reproduction import settings
 from flow_gan.training import saved_step
 
@@ -93,7 +94,7 @@ class Measurement:
     Attributes:
       training: `Training`.
       metric: str, one of `config.METRICS`.
-      checkpoint: "latest", or "chosen": those that the paper's tables take, see `CompletedRun.checkpoint`.
+      checkpoint: "latest", or "chosen": those that the paper's tables take, see `FinishedRun.checkpoint`.
       settings: {setting: value} of the evaluation.
     """
 
@@ -255,13 +256,13 @@ def _stages(config, scale, roles, seeds, lambdas):
     """Yield the measuring stages: what all trainings have, then what those of the first seed have."""
     light = {}
     sweep = ("sweep_mle", "sweep_adv", *map(lambda_role, lambdas), *ABLATIONS)
+    of_every_model = [name for name, metric in registry.all_metrics().items() if metric.is_of_every_model]
     for seed in seeds:
-        for role in FLOWS:
-            light.setdefault(roles[role, seed], []).extend([("nll", "chosen"), ("scores", "chosen")])
-        for role in IMPLICIT:
-            light.setdefault(roles[role, seed], []).append(("scores", "chosen"))
-        for role in sweep:
-            light.setdefault(roles[role, seed], []).extend([("nll", "latest"), ("scores", "latest")])
+        for role in (*FLOWS, *IMPLICIT, *sweep):
+            training = roles[role, seed]
+            checkpoint = "latest" if role in sweep else "chosen"
+            metrics = [name for name in of_every_model if not cannot_have(training.config, name)]
+            light.setdefault(training, []).extend((name, checkpoint) for name in metrics)
         for role in ("adv_plain", "adv_column", "adv_released"):
             light[roles[role, seed]].append(("nll_reestimated", "latest"))
     for training, measures in light.items():

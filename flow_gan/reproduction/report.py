@@ -9,7 +9,8 @@ import psutil
 import tensorflow as tf
 
 from flow_gan.report import page
-from flow_gan.report.page import Cell, Page, Table
+from flow_gan.report.page import Page
+from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.results import Results
@@ -34,7 +35,7 @@ def write(plan, journal, dataset):
     """
     folder = journal.folder / "report"
     folder.mkdir(exist_ok=True)
-    context = Context(Results(plan, journal, dataset.digest), dataset, folder)
+    context = Context(Results(plan, journal, dataset), dataset, folder)
     sections = [make(context) for make in SECTIONS]
     config = plan.config
     seeds = ", ".join(map(str, plan.seeds))

@@ -13,8 +13,7 @@ import keras
 from flow_gan import training
 from flow_gan.config import changeable
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.measurement.measure import Run, check_metrics, make_scorer, measure
-from flow_gan.measurement.run import open_run
+from flow_gan.measurement import Scorer, check_metrics, measure, open_run
 from flow_gan.reproduction import report
 from flow_gan.reproduction.journal import Journal
 from flow_gan.reproduction.plan import make_plan
@@ -148,7 +147,7 @@ class _Reproduction:
         elif folder.exists() and set(os.listdir(folder)) <= _BEGUN:
             shutil.rmtree(folder)
         try:
-            training.train(config, make_scorer)
+            training.train(config, Scorer)
         except NotFiniteError as error:
             print(f"{stage.title}: {error}")
             self._journal.fail(stage.key, error.known)
@@ -176,20 +175,20 @@ class _Reproduction:
 
     def _open(self, measurement):
         settings = {name: value for name, value in measurement.settings.items() if value is not None}
-        return open_run(measurement.training.folder, settings, self._dataset.digest)
+        return open_run(measurement.training.folder, settings, self._dataset)
 
     def _measure(self, stage):
-        loaded, model, folder = None, None, None
+        key, loaded = None, None
         for measurement, run, checkpoint in self._missing(stage):
-            config = run.configured(measurement.metric, checkpoint)
-            if loaded != (measurement.training.key, checkpoint):
-                model, folder = training.load_model(config, self._dataset.levels)
-                loaded = measurement.training.key, checkpoint
-            print(f"{measurement.training.title}: {measurement.metric}, checkpoint {checkpoint}", flush=True)
+            metric = measurement.metric
+            if key != (measurement.training.key, checkpoint):
+                loaded = run.loaded(metric, checkpoint)
+                key = measurement.training.key, checkpoint
+            print(f"{measurement.training.title}: {metric}, checkpoint {checkpoint}", flush=True)
             try:
-                print(measure(Run(config, self._dataset, model, folder), measurement.metric))
+                print(measure(dataclasses.replace(loaded, config=run.configured(metric, checkpoint)), metric))
             except NotFiniteError as error:
-                print(f"{measurement.metric}: {error}")
+                print(f"{metric}: {error}")
                 self._journal.fail(measurement.failure_key(checkpoint), error.known)
 
 

@@ -1,6 +1,6 @@
 """The numbers of a reproduction, by role and measure, from what its runs have stored."""
 
-from flow_gan.measurement.run import open_run
+from flow_gan.measurement import open_run
 from flow_gan.report.values import Value
 
 
@@ -10,12 +10,12 @@ class Results:
     Args:
       plan: `plan.Plan`.
       journal: `journal.Journal`.
-      data_digest: str, of the data, whose results alone count; None: all count.
+      dataset: `data.Dataset`, whose results alone count; None: all count.
     """
 
-    def __init__(self, plan, journal, data_digest=None):
+    def __init__(self, plan, journal, dataset=None):
         self.plan = plan
-        self._data_digest = data_digest
+        self._dataset = dataset
         self._journal = journal
         measurements = [measurement for stage in plan.stages for measurement in stage.measurements]
         self._measurements = {(m.training.key, m.metric): m for m in measurements}
@@ -26,7 +26,7 @@ class Results:
         return self._journal.failure(self.plan.training(role, seed).key)
 
     def run(self, role, metric="scores", seed=None):
-        """Return the `CompletedRun` of a role with the settings of a measure, None if its training left no weights."""
+        """Return the `FinishedRun` of a role with the settings of a measure, None if its training left no weights."""
         training = self.plan.training(role, seed)
         if self._journal.failure(training.key) is not None and not training.has_weights:
             return None
@@ -35,7 +35,7 @@ class Results:
         key = training.key, tuple(sorted(settings.items(), key=str))
         if key not in self._runs:
             given = {name: value for name, value in settings.items() if value is not None}
-            self._runs[key] = open_run(training.folder, given, self._data_digest)
+            self._runs[key] = open_run(training.folder, given, self._dataset)
         return self._runs[key]
 
     def result(self, role, metric, checkpoint=None, seed=None):

@@ -11,7 +11,8 @@ import re
 import pytest
 
 from flow_gan.report import claims, page
-from flow_gan.report.page import Cell, Page, Picture, Section, Table
+from flow_gan.report.page import Page, Picture, Section
+from flow_gan.report.tables import Cell, Table
 
 VOID = {"meta", "img", "br", "link"}
 

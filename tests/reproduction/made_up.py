@@ -8,8 +8,7 @@ import numpy as np
 
 from flow_gan import data
 from flow_gan.evaluation import JacobianSpectrum
-from flow_gan.measurement.measure import result_path
-from flow_gan.measurement.run import open_run
+from flow_gan.measurement import open_run, result_path
 from flow_gan.reproduction.settings import ROLES, Scale
 from flow_gan.training.run_folder import write_json
 

@@ -13,9 +13,10 @@ import pytest
 
 from flow_gan import config as config_module
 from flow_gan import data, training
+from flow_gan.config import mode
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.main import main
-from flow_gan.measurement.measure import result_path
+from flow_gan.measurement import result_path
 from flow_gan.reproduction.journal import Journal
 from flow_gan.reproduction.plan import ABLATIONS, make_plan
 from flow_gan.reproduction.reproduce import reproduce
@@ -47,8 +48,8 @@ def configured(**settings):
 
 def test_every_scale_is_there():
     assert {dataset: tuple(scales) for dataset, scales in SCALES.items()} == {
-        dataset: tuple(s for s in config_module.SCALES if (dataset, s) != ("digits", "overnight"))
-        for dataset in config_module.REPRODUCED_DATASETS
+        dataset: tuple(s for s in mode.SCALES if (dataset, s) != ("digits", "overnight"))
+        for dataset in mode.REPRODUCED_DATASETS
     }
 
 

@@ -1,7 +1,8 @@
 """What the paper does not have: ADV with the batch norm and the penalty of the release exchanged."""
 
 from flow_gan.report.claims import ascending
-from flow_gan.report.page import Cell, Section, Table
+from flow_gan.report.page import Section
+from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.plan import ABLATIONS
 from flow_gan.reproduction.sections.context import checks_of_nll, marks

@@ -4,12 +4,16 @@ import dataclasses
 import itertools
 import pathlib
 
-from flow_gan.measurement.measure import score_label, score_name
+from flow_gan.data import Dataset
+from flow_gan.metrics import nll, scores
+from flow_gan.report import paper
 from flow_gan.report.claims import UNKNOWN, ascending
-from flow_gan.report.page import Cell
-from flow_gan.report.values import over_images, over_seeds, over_splits
+from flow_gan.report.model_tables import Column
+from flow_gan.report.tables import Cell
+from flow_gan.report.values import Value, over_seeds
 from flow_gan.reproduction import settings
 from flow_gan.reproduction.plan import FLOWS
+from flow_gan.reproduction.results import Results
 
 # Sentences on single runs, above which one on all of them stands for them.
 _MANY = 4
@@ -28,89 +32,85 @@ class Context:
       folder: path into which figures are drawn.
     """
 
-    results: object
-    dataset: object
+    results: Results
+    dataset: Dataset
     folder: pathlib.Path
 
     @property
-    def is_grey(self):
+    def is_grey(self) -> bool:
         """Whether the images are grey: they stand for the paper's MNIST, others for its CIFAR-10."""
-        return self.dataset.image_shape[-1] == 1
+        return paper.is_grey(self.dataset)
 
     @property
-    def paper_dataset(self):
+    def paper_dataset(self) -> str:
         """The paper's data set to compare with."""
         return "mnist" if self.is_grey else "cifar10"
 
     @property
-    def paper_name(self):
+    def paper_name(self) -> str:
         """The same for people."""
         return {"mnist": "MNIST", "cifar10": "CIFAR-10"}[self.paper_dataset]
 
     @property
-    def unit(self):
+    def unit(self) -> str:
         """The unit of an NLL."""
-        return "nats" if self.is_grey else "bits/dim"
+        return paper.nll_unit(self.dataset)
 
-    def convert(self, nats):
+    def convert(self, nats: float) -> float:
         """Return nats in `unit`."""
         return nats if self.is_grey else self.dataset.bits_per_dim(nats)
 
     @property
-    def score(self):
+    def score(self) -> str:
         """Name of the score for people."""
-        return score_label(self.dataset)
+        return paper.score_label(self.dataset)
 
     @property
-    def roles(self):
+    def roles(self) -> dict[str, str]:
         """{role: name for people} of the models of tables and figures."""
         hybrid = f"Hybrid (λ = {self.results.plan.training('hybrid').config.like_reg:g})"
         return NAMES | {"hybrid": hybrid}
 
-    def nlls(self, role, checkpoint=None, metric="nll"):
+    def values(self, role: str, metric: str, column: Column, checkpoint: str | None = None) -> list[Value]:
+        """Return what a column of a metric shows of a role, a `Value` for each seed."""
+        return self.results.values(role, metric, column.value, checkpoint)
+
+    def column_cell(self, role: str, metric: str, column: Column, checkpoint: str | None = None) -> Cell:
+        """Return the `Cell` of these over the seeds, marked where something stands against it."""
+        marked = bool(self.results.warnings(role, metric, checkpoint))
+        return cell(over_seeds(self.values(role, metric, column, checkpoint)), column.digits, marked)
+
+    @property
+    def _nll_column(self):
+        return on_page(nll.columns(self.dataset)[0])
+
+    def nlls(self, role: str, checkpoint: str | None = None, metric: str = "nll") -> list[Value]:
         """Return a role's test NLLs in `unit` with their standard errors, a `Value` for each seed."""
-        name = "nats" if self.is_grey else "bits_per_dim"
+        return self.values(role, metric, self._nll_column, checkpoint)
 
-        def pick(result):
-            return over_images(result[name], result[f"{name}_standard_error"], result["nats_per_image"], self.convert)
-
-        return self.results.values(role, metric, pick, checkpoint)
-
-    def nll(self, role, checkpoint=None, metric="nll"):
+    def nll(self, role: str, checkpoint: str | None = None, metric: str = "nll") -> Value:
         """Return the `Value` of a role's test NLL in `unit`."""
         return over_seeds(self.nlls(role, checkpoint, metric))
 
-    def nll_cell(self, role, checkpoint=None, metric="nll"):
+    def nll_cell(self, role: str, checkpoint: str | None = None, metric: str = "nll") -> Cell:
         """Return its `Cell`, marked where something stands against it."""
-        marked = bool(self.results.warnings(role, metric, checkpoint))
-        return cell(self.nll(role, checkpoint, metric), digits(self), marked)
+        return self.column_cell(role, metric, self._nll_column, checkpoint)
 
-    def scores(self, role, checkpoint=None):
+    @property
+    def _score_column(self):
+        return on_page(scores.columns(self.dataset)[0])
+
+    def scores(self, role: str, checkpoint: str | None = None) -> list[Value]:
         """Return a role's sample scores, means over the splits with their deviation, a `Value` for each seed."""
-        name = score_name(self.dataset)
+        return self.values(role, "scores", self._score_column, checkpoint)
 
-        def pick(result):
-            return over_splits(result[name], result[f"{name}_std"], result["splits"])
-
-        return self.results.values(role, "scores", pick, checkpoint)
-
-    def scored(self, role, checkpoint=None):
+    def scored(self, role: str, checkpoint: str | None = None) -> Value:
         """Return the `Value` of a role's sample score."""
         return over_seeds(self.scores(role, checkpoint))
 
-    def score_cell(self, role, checkpoint=None):
+    def score_cell(self, role: str, checkpoint: str | None = None) -> Cell:
         """Return its `Cell`, marked where something stands against it."""
-        marked = bool(self.results.warnings(role, "scores", checkpoint))
-        return cell(self.scored(role, checkpoint), 2, marked)
-
-    def ceiling_cell(self):
-        """Return the `Cell` of the score of real test images by the same classifier, empty if none is stored."""
-        name = score_name(self.dataset)
-        for role in NAMES:
-            result = self.results.result(role, "scores")
-            if result and "test_images" in result:
-                return Cell(result["test_images"][name], result["test_images"][f"{name}_std"], 2)
-        return Cell()
+        return self.column_cell(role, "scores", self._score_column, checkpoint)
 
     def first_seed_warnings(self, role, metric):
         """Return what stands against a measure that is of the first seed alone, sentences."""
@@ -122,6 +122,11 @@ class Context:
         for path in paths:
             draw(path)
         return paths[1 if vector else 0]
+
+
+def on_page(column: Column) -> Column:
+    """Return a column as the page has it, a decimal shorter: the paper's numbers have two."""
+    return dataclasses.replace(column, digits=max(column.digits - 1, 2))
 
 
 def ascending_over_seeds(claim, models, decimals=2):
@@ -238,10 +243,10 @@ def differences(context):
         lines.append(
             "Rates, schedules and critics are those that train well in hours of two cores, not the original commands'."
         )
-    paper, ours = settings.PAPER_LAMBDA[plan.config.dataset], plan.training("hybrid").config.like_reg
-    if ours != paper:
+    stated, ours = settings.PAPER_LAMBDA[plan.config.dataset], plan.training("hybrid").config.like_reg
+    if ours != stated:
         lines.append(
-            f"The hybrid has λ = {ours:g} for the paper's {paper:g}. The release's column-wise penalty allows the "
+            f"The hybrid has λ = {ours:g} for the paper's {stated:g}. The release's column-wise penalty allows the "
             "critic a gradient of norm √(width × channels) on an image, the penalty on the whole gradient one of norm "
             "1, so that by the release's penalty this is the paper's λ. The trade-off has both."
         )

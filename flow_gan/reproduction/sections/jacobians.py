@@ -7,7 +7,8 @@ import numpy as np
 from flow_gan import evaluation
 from flow_gan.report import claims, figures, paper
 from flow_gan.report.claims import ascending
-from flow_gan.report.page import Cell, Picture, Section, Table
+from flow_gan.report.page import Picture, Section
+from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import COLOURS, NAMES, first_seed_alone

@@ -6,10 +6,10 @@ import math
 import numpy as np
 
 from flow_gan import training
-from flow_gan.measurement.measure import score_name
-from flow_gan.report import claims, figures
+from flow_gan.report import claims, figures, paper
 from flow_gan.report.claims import ascending
-from flow_gan.report.page import Picture, Section, Table
+from flow_gan.report.page import Picture, Section
+from flow_gan.report.tables import Table
 from flow_gan.report.values import Value, difference, over_splits
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import (
@@ -42,7 +42,7 @@ class LearningCurve:
 
     @classmethod
     def of_curve(cls, curve):
-        """Return that of what `CompletedRun.curve` returns."""
+        """Return that of what `FinishedRun.curve` returns."""
         values = [
             [Value(*pair) for pair in zip(curve[f"{split}_nll"], curve[f"{split}_error"], strict=True)]
             for split in ("train", "validation")
@@ -183,7 +183,7 @@ def _final_table(context, found):
 
 def score_curves(context):
     """Figure 5."""
-    results, name = context.results, score_name(context.dataset)
+    results, name = context.results, paper.score_name(context.dataset)
     runs = {role: results.run(role) for role in (*FLOWS, *IMPLICIT)}
     found = {role: run.scores(name) for role, run in runs.items() if run}
     found = {role: curve for role, curve in found.items() if curve}

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import PIL.Image
 
-from flow_gan.measurement.measure import result_path
+from flow_gan.measurement import result_path
 from flow_gan.measurement.run import converted_error
 from flow_gan.report import claims, figures
-from flow_gan.report.page import Cell, Picture, Section, Table
+from flow_gan.report.page import Picture, Section
+from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value, over_splits
 from flow_gan.reproduction.sections.context import cell, digits, first_seed_alone
 

@@ -3,7 +3,7 @@
 import numpy as np
 import PIL.Image
 
-from flow_gan.measurement.measure import result_path
+from flow_gan.measurement import result_path
 from flow_gan.report import figures
 from flow_gan.report.page import Picture, Section
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT

@@ -1,9 +1,14 @@
 """Tables 1 to 3."""
 
+import dataclasses
+
+from flow_gan.measurement import cannot_have, registry
+from flow_gan.metrics import ais
 from flow_gan.report import claims, paper
 from flow_gan.report.claims import ascending
-from flow_gan.report.page import Cell, Section, Table
-from flow_gan.report.values import Value, over_images
+from flow_gan.report.model_tables import ESTIMATORS, NOTHING, OBJECTIVES, Row, columns_of, model_table, real_images
+from flow_gan.report.page import Section
+from flow_gan.report.tables import Cell
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import (
     NAMES,
@@ -13,34 +18,15 @@ from flow_gan.reproduction.sections.context import (
     checks_of_scores,
     digits,
     first_seed_alone,
+    on_page,
 )
 
 
 def objectives(context):
     """Tables 1 and 2."""
-    grey = context.is_grey
-    published = paper.TABLE_1 if grey else paper.TABLE_2
-    number = 1 if grey else 2
-    rows = []
-    for role in (*FLOWS, *IMPLICIT):
-        has_nll = role in FLOWS
-        stated = [Cell(value) for value in published[role]] if has_nll else [Cell(), Cell()]
-        nll = context.nll_cell(role) if has_nll else "none"
-        rows.append([context.roles[role], context.score_cell(role), nll, *stated])
-    rows.append(["Real test images", context.ceiling_cell(), "–", Cell(), Cell()])
-    label = context.score
-    header = ["Objective", f"Best {label}", f"Test NLL ({context.unit})", f"Paper: {label}", "Paper: test NLL"]
-    seeds = context.results.plan.seeds
-    notes = [
-        "Score at the weights of the highest score in training, NLL at those of the lowest validation NLL, as in the "
-        "paper.",
-        f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}."
-        if len(seeds) > 1
-        else "± of a score: standard deviation over its splits; of an NLL: standard error over test images.",
-    ]
-    table = Table(
-        f"table-{number}", f"Table {number}: best score and test NLL, {context.dataset.name}", header, rows, notes
-    )
+    grey, label = context.is_grey, context.score
+    number = paper.objectives_number(context.dataset)
+    table = _objectives_table(context, f"table-{number}", f"Table {number}")
     order = ("mle", "adv", "hybrid") if grey else ("mle", "hybrid", "adv")
     scores = [(NAMES[role], context.scores(role)) for role in order]
     better = ("hybrid", "mle", "adv") if grey else ("mle", "hybrid", "adv")
@@ -63,25 +49,67 @@ def objectives(context):
     )
 
 
+def _objectives_table(context, key, name):
+    results = context.results
+    metrics = registry.all_metrics()
+
+    def stored(metric):
+        found = (results.result(role, metric) for role in (*FLOWS, *IMPLICIT))
+        return [result for result in found if result]
+
+    of_metrics = {
+        name: tuple(map(on_page, metric.columns(context.dataset, "test"))) for name, metric in metrics.items()
+    }
+    columns = columns_of(OBJECTIVES, of_metrics, stored)
+
+    def cells(role):
+        def of(part):
+            metric, column = next(iter(part.items()))
+            if cannot_have(results.plan.training(role).config, metric):
+                return "none", NOTHING
+            return context.column_cell(role, metric, column), NOTHING
+
+        return of
+
+    rows = [
+        Row(about=[context.roles[role]], cells=cells(role), objective=role if role in FLOWS else None)
+        for role in (*FLOWS, *IMPLICIT)
+    ]
+    seeds = results.plan.seeds
+    table = model_table(
+        key=key,
+        title=f"{name}: best score and test NLL, {context.dataset.name}",
+        lead=["Objective"],
+        columns=columns,
+        rows=[*rows, real_images(["Real test images"], columns, stored)],
+        notes=[
+            "Score at the weights of the highest score in training, NLL at those of the lowest validation NLL, as in "
+            "the paper.",
+            f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}."
+            if len(seeds) > 1
+            else "± of a score: standard deviation over its splits; of an NLL: standard error over test images.",
+        ],
+    )
+    # All scores of this table are of the weights that the score has chosen.
+    return dataclasses.replace(table, header=[f"Best {h}" if h == context.score else h for h in table.header])
+
+
 def estimators(context):
     """Table 3."""
-    found = {role: _estimates(context.results.result(role, "ais")) for role in FLOWS}
+    columns = columns_of(ESTIMATORS, {"ais": ais.columns(context.dataset)}, lambda metric: [])
+    found = {role: _estimates(context, role) for role in FLOWS}
     rows, checks = [], []
     for role in FLOWS:
         result = context.results.result(role, "ais")
-        parts = [result["nll"], result, result["kde"]] if result else [None] * 3
         failed = context.results.failure(role)
-        marks = [bool(failed or (part and part["warnings"])) for part in parts]
-        stated = [Cell(value) for value in paper.TABLE_3[role]]
-        numbers = [cell(value, 2, mark) for value, mark in zip(found[role], marks, strict=True)]
-        rows.append([context.roles[role], *numbers, *stated])
+        rows.append(Row(about=[context.roles[role]], cells=_cells(result, bool(failed)), objective=role))
         if result:
             checks.append(_about_ais(NAMES[role], result))
-            for name, part in zip(("exact", "KDE"), parts[::2], strict=True):
+            for name, part in {"exact": result["nll"], "KDE": result["kde"]}.items():
                 checks += [f"(!) {NAMES[role]}, {name}: {warning}" for warning in part["warnings"]]
         checks += [f"(!) {NAMES[role]}, AIS: {warning}" for warning in context.first_seed_warnings(role, "ais")]
     names = [NAMES[role] for role in FLOWS]
-    exact, ais, kde = ([found[role][i] for role in FLOWS] for i in range(3))
+    exact, annealed, window = ([found[role][i] for role in FLOWS] for i in range(3))
 
     def ranked(claim, values, order):
         by_name = dict(zip(FLOWS, values, strict=True))
@@ -89,18 +117,18 @@ def estimators(context):
 
     verdicts = [
         ranked("Exact NLL: MLE < Hybrid < ADV", exact, ("mle", "hybrid", "adv")),
-        ranked("AIS: ADV < Hybrid < MLE", ais, ("adv", "hybrid", "mle")),
-        ranked("KDE: Hybrid < MLE < ADV", kde, ("hybrid", "mle", "adv")),
-        claims.same_ranking("AIS does not rank the models as the exact NLL does", names, ais, exact, differ=True),
-        claims.same_ranking("KDE does not rank the models as the exact NLL does", names, kde, exact, differ=True),
+        ranked("AIS: ADV < Hybrid < MLE", annealed, ("adv", "hybrid", "mle")),
+        ranked("KDE: Hybrid < MLE < ADV", window, ("hybrid", "mle", "adv")),
+        claims.same_ranking("AIS does not rank the models as the exact NLL does", names, annealed, exact, differ=True),
+        claims.same_ranking("KDE does not rank the models as the exact NLL does", names, window, exact, differ=True),
     ]
-    header = ["Objective", "Exact", "AIS", "KDE", "Paper: exact", "Paper: AIS", "Paper: KDE"]
-    table = Table(
-        "estimators",
-        "Table 3: estimates of the NLL (nats)",
-        header,
-        rows,
-        ["Of the same images and weights, those of the best score. The paper's are of MNIST."],
+    table = model_table(
+        key="estimators",
+        title="Table 3: estimates of the NLL (nats)",
+        lead=["Objective"],
+        columns=columns,
+        rows=rows,
+        notes=["Of the same images and weights, those of the best score. The paper's are of MNIST."],
     )
     return Section(
         ["table-3"],
@@ -123,13 +151,18 @@ def _about_ais(name, result):
     )
 
 
-def _estimates(result):
-    if result is None:
-        return [Value()] * 3
-    nll, kde = result["nll"], result["kde"]
-    ais = [None if log_prob is None else -log_prob for log_prob in result["log_prob"]]
-    return [
-        over_images(nll["nats"], nll["nats_standard_error"], nll["nats_per_image"]),
-        over_images(result["nats"], result["nats_standard_error"], ais),
-        over_images(kde["best_test_nll"], kde["best_test_standard_error"], kde["best_test_nll_per_image"]),
-    ]
+def _estimates(context, role):
+    """Return the `Value`s of exact NLL, AIS and KDE."""
+    result = context.results.result(role, "ais")
+    return [column.value(result) for column in ais.columns(context.dataset)]
+
+
+def _cells(result, has_failed):
+    """Return the function from a column to its cell of a stored result of AIS."""
+
+    def of(part):
+        column = part["ais"]
+        warnings = column.found(result)["warnings"] if result else []
+        return cell(column.value(result), column.digits, has_failed or bool(warnings)), NOTHING
+
+    return of

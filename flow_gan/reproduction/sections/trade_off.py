@@ -1,7 +1,8 @@
 """What the paper does not have: the trade-off between likelihood and sample quality over lambda."""
 
 from flow_gan.report import claims, figures
-from flow_gan.report.page import Picture, Section, Table
+from flow_gan.report.page import Picture, Section
+from flow_gan.report.tables import Table
 from flow_gan.reproduction.plan import lambda_role
 from flow_gan.reproduction.sections.context import checks_of_nll, marks
 
