@@ -165,7 +165,7 @@ def open_run(folder: str | pathlib.Path, settings: dict, dataset: data.Dataset |
       UserError: the folder is no run.
     """
     config = run_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
-    return FinishedRun(config, RunFolder(folder, config), dataset)
+    return FinishedRun(config=config, folder=RunFolder(folder, config), dataset=dataset)
 
 
 def result_path(folder: RunFolder, config: Config, name: str, suffix: str = "json") -> pathlib.Path:

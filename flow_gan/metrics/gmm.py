@@ -95,7 +95,7 @@ def measure(run: FinishedRun) -> AgainstMixture:
     """Return the mixture on the training images against the run, both on validation images."""
     config, dataset = run.config, run.dataset
     mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)
-    found = AgainstMixture(mixture, kde.search_bandwidth(run, mixture), paper.score_name(dataset))
+    found = AgainstMixture(mixture=mixture, search=kde.search_bandwidth(run, mixture), score=paper.score_name(dataset))
     if config.has_likelihood:
         nll = evaluation.evaluate_nll(
             run.model, dataset, "validation", config.batch_size, num_examples=config.num_examples

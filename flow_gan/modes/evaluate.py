@@ -19,7 +19,7 @@ def run(given: dict) -> None:
     check_metrics(config, names, dataset)
     check_writable(RunFolder(config.run_dir, config))
     model, folder = training.load_model(config, dataset.levels)
-    measured = FinishedRun(config, folder, dataset, model)
+    measured = FinishedRun(config=config, folder=folder, dataset=dataset, model=model)
     for name in names:
         print(f"{name}, {config.split} images, checkpoint {config.checkpoint} (step {model.num_steps})")
         print(measure(measured, name))

@@ -48,5 +48,7 @@ def run(given: dict) -> None:
 def _measured(outcome, config, checkpoint, metric):
     """Return the text, indented, of a measure on test images; the model has the weights of the checkpoint."""
     finished = dataclasses.replace(config, checkpoint=checkpoint, split="test")
-    text = measure(FinishedRun(finished, outcome.folder, outcome.dataset, outcome.model), metric)
+    text = measure(
+        FinishedRun(config=finished, folder=outcome.folder, dataset=outcome.dataset, model=outcome.model), metric
+    )
     return text.replace("\n", "\n" + 21 * " ")

@@ -38,7 +38,12 @@ class Verdict:
 
 def _decide(claim, holds, fails, detail, values):
     status = HOLDS if holds else FAILS if fails else UNDECIDED
-    return Verdict(claim, status, detail, status != UNDECIDED and all(value.over == "seeds" for value in values))
+    return Verdict(
+        claim=claim,
+        status=status,
+        detail=detail,
+        is_clear=status != UNDECIDED and all(value.over == "seeds" for value in values),
+    )
 
 
 def ascending(claim: str, values: list, digits: int = 2) -> Verdict:
@@ -53,7 +58,7 @@ def ascending(claim: str, values: list, digits: int = 2) -> Verdict:
     """
     missing = [name for name, value in values if not value.is_known]
     if missing:
-        return Verdict(claim, UNKNOWN, f"no finite number of {', '.join(missing)}")
+        return Verdict(claim=claim, status=UNKNOWN, detail=f"no finite number of {', '.join(missing)}")
     steps = [(f"{b} − {a}", difference(high, low)) for (a, low), (b, high) in itertools.pairwise(values)]
     fails = any(difference(high, low).is_below() for (_, low), (_, high) in itertools.combinations(values, 2))
     ranked = sorted(values, key=lambda item: item[1].number)
@@ -76,7 +81,7 @@ def same_ranking(claim: str, names: list, values: list, reference: list, differ:
     """
     missing = [name for name, *pair in zip(names, values, reference, strict=True) if not all(v.is_known for v in pair)]
     if missing:
-        return Verdict(claim, UNKNOWN, f"no finite number of {', '.join(missing)}")
+        return Verdict(claim=claim, status=UNKNOWN, detail=f"no finite number of {', '.join(missing)}")
     ranks = [[names[i] for i in np.argsort([v.number for v in part])] for part in (values, reference)]
     signs = [
         [_sign(difference(part[i], part[j])) for part in (values, reference)]
@@ -114,7 +119,7 @@ def trend(claim: str, steps: list, values: list, falls: bool = False, least: flo
         (s, v, name) for s, v, name in zip(steps, values, names, strict=True) if v is not None and math.isfinite(v)
     ]
     if len(known) < 3:
-        return Verdict(claim, UNKNOWN, f"{len(known)} points, at least 3 are needed")
+        return Verdict(claim=claim, status=UNKNOWN, detail=f"{len(known)} points, at least 3 are needed")
     x, y, _ = zip(*known, strict=True)
     correlation, p_value = rank_correlation(x, y), rank_correlation_p_value(x, y)
     towards = -correlation if falls else correlation
@@ -134,7 +139,7 @@ def uncorrelated(claim: str, x: list, y: list, limit: float = 0.5) -> Verdict:
     It holds where the whole 95 % interval of the correlation lies within +-limit, and fails where all of it is outside.
     """
     if len(x) < 3:
-        return Verdict(claim, UNKNOWN, f"{len(x)} points, at least 3 are needed")
+        return Verdict(claim=claim, status=UNKNOWN, detail=f"{len(x)} points, at least 3 are needed")
     correlation = rank_correlation(x, y)
     low, high = rank_correlation_interval(correlation, len(x))
     detail = (
@@ -180,7 +185,7 @@ def rank_correlation_interval(correlation: float, count: int) -> tuple[float, fl
 def at_most(claim: str, value: Value, limit: Value, what: str) -> Verdict:
     """Return the `Verdict` on whether a number is at most a limit; `what` names it in the detail."""
     if not (value.is_known and limit.is_known):
-        return Verdict(claim, UNKNOWN, f"no finite {what}")
+        return Verdict(claim=claim, status=UNKNOWN, detail=f"no finite {what}")
     step = difference(limit, value)
     detail = f"{what} {value.number:.3g}, limit {limit.number:.3g}; limit − {what} = {step}"
     exact = step.margin() == 0
@@ -200,7 +205,7 @@ def some(claim: str, candidates: dict | None, what: str) -> Verdict:
       what: str, what the candidates are.
     """
     if not candidates:
-        return Verdict(claim, UNKNOWN, f"{what}: not measured")
+        return Verdict(claim=claim, status=UNKNOWN, detail=f"{what}: not measured")
     steps = {name: [difference(*pair) for pair in pairs] for name, pairs in candidates.items()}
     level = LEVEL / len(steps)
     better = [name for name, parts in steps.items() if all(part.number > 0 for part in parts)]

@@ -21,7 +21,7 @@ _CLASSES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Picture:
     """A figure that has been drawn.
 
@@ -38,7 +38,7 @@ class Picture:
     caption: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
     """One of the paper's figures or tables, or what belongs to it, beside ours.
 
@@ -61,7 +61,7 @@ class Section:
     checks: list = dataclasses.field(default_factory=list)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Page:
     """The report.
 

@@ -41,7 +41,7 @@ class Cell:
         return text + (" (!)" if self.is_marked else "") + (f", {self.note}" if self.note else "")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Table:
     """A table.
 

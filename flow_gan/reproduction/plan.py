@@ -22,14 +22,17 @@ ABLATIONS = {
     "adv_no_norm": {"batch_norm": False},
 }
 _TITLES = {
-    **{"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"},
-    **{"sweep_mle": "MLE, end of the trade-off", "sweep_adv": "ADV, end of the trade-off"},
-    **{
-        "adv_plain": "ADV, to compare the ablations with",
-        "adv_column": "ADV, column-wise penalty",
-        "adv_released": "ADV as released (column-wise, averages x 6)",
-    },
-    **{"adv_no_norm": "ADV without batch norm"},
+    "mle": "MLE",
+    "adv": "ADV",
+    "hybrid": "Hybrid",
+    "dcgan_wgan": "DCGAN, WGAN",
+    "dcgan_ce": "DCGAN, JS",
+    "sweep_mle": "MLE, end of the trade-off",
+    "sweep_adv": "ADV, end of the trade-off",
+    "adv_plain": "ADV, to compare the ablations with",
+    "adv_column": "ADV, column-wise penalty",
+    "adv_released": "ADV as released (column-wise, averages x 6)",
+    "adv_no_norm": "ADV without batch norm",
 }
 # What the command line hands on to every training.
 _HANDED_ON = ("data_dir", "strategy", "gpu_nr", "data_on_device", "precision", "deterministic_ops", "jit_compile")
@@ -50,7 +53,7 @@ _METRIC_SECONDS = {
 _OTHER_METRIC_SECONDS = {"digits": 2, "mnist": 10, "cifar10": 30}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Training:
     """One training.
 
@@ -87,7 +90,7 @@ class Training:
         return bool(saved_step(self.folder / "checkpoints", "latest"))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One measure of a training.
 
@@ -109,7 +112,7 @@ class Measurement:
         return f"{self.training.key}/{self.metric}/{checkpoint}/{settings}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class MeasuringStage:
     """Measures that are made together.
 
@@ -130,7 +133,7 @@ class MeasuringStage:
         return f"measure-{_digest(named)}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
     """All of a reproduction.
 
@@ -182,7 +185,15 @@ def make_plan(config, folder, scale=None):
             roles[role, seed] = trainings.setdefault(training.key.split("-")[-1], training)
     lambdas = tuple(_lambdas(config.dataset, scale))
     made = tuple(trainings.values())
-    return Plan(config, scale, seeds, lambdas, roles, made, tuple(_stages(config, scale, roles, seeds, lambdas)))
+    return Plan(
+        config=config,
+        scale=scale,
+        seeds=seeds,
+        lambdas=lambdas,
+        roles=roles,
+        trainings=made,
+        stages=tuple(_stages(config, scale, roles, seeds, lambdas)),
+    )
 
 
 def _hybrid_lambda(dataset, scale):
@@ -236,7 +247,7 @@ def _training(config, folder, scale, role, own, steps, seed):
         title += f", lambda {trained.like_reg:g}"
     kind = role if role in IMPLICIT else trained.objective
     seconds = _START_SECONDS[config.dataset] + steps * _STEP_SECONDS[config.dataset][kind]
-    return Training(role, title, trained, seconds)
+    return Training(role=role, name=title, config=trained, seconds=seconds)
 
 
 def _identity(config):
@@ -279,8 +290,12 @@ def _stages(config, scale, roles, seeds, lambdas):
 def _stage(config, scale, title, measures):
     shared = {name: getattr(config, name) for name in _CLASSIFIER} | scale.evaluation
     measurements = tuple(
-        Measurement(training, metric, checkpoint, shared | scale.of_metric.get(metric, {}))
+        Measurement(
+            training=training, metric=metric, checkpoint=checkpoint, settings=shared | scale.of_metric.get(metric, {})
+        )
         for training, metric, checkpoint in measures
     )
     known, other = _METRIC_SECONDS[config.dataset], _OTHER_METRIC_SECONDS[config.dataset]
-    return MeasuringStage(title, measurements, sum(known.get(m.metric, other) for m in measurements))
+    return MeasuringStage(
+        title=title, measurements=measurements, seconds=sum(known.get(m.metric, other) for m in measurements)
+    )

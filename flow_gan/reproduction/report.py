@@ -20,8 +20,15 @@ from flow_gan.training.run_folder import write_json, write_whole
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn", "matplotlib")
 _SHOWN = {
-    **{"n_critic": "Critic updates", "like_reg": "λ", "max_steps": "Steps", "batch_size": "Batch"},
-    **{"learning_rate": "Rate", "lr_schedule": "Schedule", "beta1": "β₁", "critic": "Critic", "df_dim": "Its filters"},
+    "n_critic": "Critic updates",
+    "like_reg": "λ",
+    "max_steps": "Steps",
+    "batch_size": "Batch",
+    "learning_rate": "Rate",
+    "lr_schedule": "Schedule",
+    "beta1": "β₁",
+    "critic": "Critic",
+    "df_dim": "Its filters",
 }
 
 
@@ -35,19 +42,25 @@ def write(plan, journal, dataset):
     """
     folder = journal.folder / "report"
     folder.mkdir(exist_ok=True)
-    context = Context(Results(plan, journal, dataset), dataset, folder)
+    context = Context(results=Results(plan, journal, dataset), dataset=dataset, folder=folder)
     sections = [make(context) for make in SECTIONS]
     config = plan.config
     seeds = ", ".join(map(str, plan.seeds))
     result = Page(
-        "Flow-GAN, reproduced",
-        f"Grover, Dhar, Ermon (AAAI 2018) on {dataset.name}, scale {config.scale}, "
+        title="Flow-GAN, reproduced",
+        subtitle=f"Grover, Dhar, Ermon (AAAI 2018) on {dataset.name}, scale {config.scale}, "
         f"{'seed' if len(plan.seeds) == 1 else 'seeds'} {seeds}",
-        _lead(plan, dataset),
-        _terms(context),
-        differences(context),
-        sections,
-        [*_seeds(context), _trainings(plan, journal), _stages(plan, journal), _evaluation(plan), _machine(context)],
+        lead=_lead(plan, dataset),
+        terms=_terms(context),
+        differs=differences(context),
+        sections=sections,
+        appendix=[
+            *_seeds(context),
+            _trainings(plan, journal),
+            _stages(plan, journal),
+            _evaluation(plan),
+            _machine(context),
+        ],
     )
     write_whole(folder / "index.html", page.to_html(result))
     write_whole(folder / "tables.csv", page.to_csv(result.tables))
@@ -129,7 +142,7 @@ def _seeds(context):
             rows.append([name, str(seed), weights, cell(nll, digits(context)), cell(score)])
     header = ["Training", "Seed", "Weights", f"Test NLL ({context.unit})", context.score]
     notes = ["± of an NLL: standard error over images; of a score: deviation over its splits."]
-    return [Table("seeds", "Each seed", header, rows, notes)]
+    return [Table(key="seeds", title="Each seed", header=header, rows=rows, notes=notes)]
 
 
 def _trainings(plan, journal):
@@ -143,7 +156,7 @@ def _trainings(plan, journal):
             [training.title, source, *values, Cell(journal.seconds(training.key), None, 0), training.key, outcome]
         )
     header = ["Training", "Starts from", *_SHOWN.values(), "Seconds", "Folder in trainings/", "Outcome"]
-    return Table("trainings", "Trainings", header, rows)
+    return Table(key="trainings", title="Trainings", header=header, rows=rows)
 
 
 def _shown(config, name):
@@ -164,7 +177,7 @@ def _stages(plan, journal):
         "Wall time of all processes that worked on it, without the time to start them and without the last stage of "
         "one that was killed outright."
     ]
-    return Table("stages", "Wall time of each stage", ["Stage", "Seconds"], rows, notes)
+    return Table(key="stages", title="Wall time of each stage", header=["Stage", "Seconds"], rows=rows, notes=notes)
 
 
 def _evaluation(plan):
@@ -178,7 +191,7 @@ def _evaluation(plan):
         rows += [[f"{name}, of {objective}", str(value)] for name, value in own.items()]
     if plan.scale.implicit:
         rows += [[f"{name}, of DCGANs", str(value)] for name, value in plan.scale.implicit.items()]
-    return Table("settings", f"What scale {plan.config.scale} sets", ["Setting", "Value"], rows)
+    return Table(key="settings", title=f"What scale {plan.config.scale} sets", header=["Setting", "Value"], rows=rows)
 
 
 def _machine(context):
@@ -197,7 +210,7 @@ def _machine(context):
     if len(versions) > 1:
         texts = (", ".join(f"{name} {version}" for name, version in each.items()) for each in versions)
         notes.append("Results were made with different versions: " + "; ".join(texts))
-    return Table("machine", "Machine and versions", ["What", "Value"], rows, notes)
+    return Table(key="machine", title="Machine and versions", header=["What", "Value"], rows=rows, notes=notes)
 
 
 def _processor():

@@ -1,83 +1,59 @@
-"""What a reproduction trains and measures: the settings of the paper's models on each data set, and the scales.
-
-The values are those of the presets in `runs/`, which an installed package does not have beside it; a test compares
-them.
-"""
+"""What a reproduction trains and measures: the presets of the paper's models, and what the scales have instead."""
 
 import dataclasses
+import functools
+
+from flow_gan import config
+
+_FLOW_PRESETS = {"digits": "digits_nice", "mnist": "mnist_nice", "cifar10": "cifar10_real_nvp"}
+# What of a preset is no part of a model's recipe: how long it is trained is the scale's affair, sizes are the data's.
+_NOT_OF_THE_RECIPE = ("epoch", "max_steps", "eval_every", "input_height", "input_width", "c_dim")
+# Of CIFAR-10's DCGANs there are no presets. They are MNIST's with the other critic, and their flows' prior and batch.
+_DCGAN_ON_CIFAR10 = {"dataset": "cifar10", "prior": "gaussian", "critic": "dcgan", "batch_size": 64}
+
+
+@functools.cache
+def _recipe(preset):
+    return {name: value for name, value in config.preset(preset).items() if name not in _NOT_OF_THE_RECIPE}
+
+
+def flow_settings(dataset: str, objective: str, like_reg: float | None = None) -> dict:
+    """Return {setting: value} of a flow: its preset, of the hybrid that with the paper's lambda.
+
+    Args:
+      dataset: "digits", "mnist" or "cifar10".
+      objective: "mle", "adv" or "hybrid".
+      like_reg: lambda of a hybrid; the paper's if None.
+    """
+    own = _recipe(f"{_FLOW_PRESETS[dataset]}_{'hybrid_paper' if objective == 'hybrid' else objective}")
+    if own["model_type"] == "real_nvp":
+        # The original command of MLE has no moving averages, so that its NLL is none per image.
+        own = own | {"batch_norm_adaptive": 1}
+    if objective == "hybrid" and like_reg is not None:
+        own = own | {"like_reg": like_reg}
+    return dict(own)
+
+
+def implicit_settings(dataset: str, kind: str) -> dict:
+    """Return {setting: value} of a DCGAN, "dcgan_wgan" or "dcgan_ce", whose z has as many entries as x."""
+    if dataset == "cifar10":
+        return _recipe(f"mnist_{kind}") | _DCGAN_ON_CIFAR10
+    return dict(_recipe(f"{dataset}_{kind}"))
+
 
 # The lambda of the paper's Tables 1 and 2. The digits are taken for a small MNIST.
-PAPER_LAMBDA = {"digits": 0.1, "mnist": 0.1, "cifar10": 1.0}
+PAPER_LAMBDA = {dataset: flow_settings(dataset, "hybrid")["like_reg"] for dataset in _FLOW_PRESETS}
 # The same over sqrt(width * channels). The release's column-wise penalty allows the critic a gradient of that norm on
 # an image, the penalty on the whole gradient one of norm 1. If the paper's numbers are the release's, these are its
 # lambdas.
 IMAGE_WISE_LAMBDA = {"digits": 0.035, "mnist": 0.019, "cifar10": 0.1}
 # What has a number of steps of its own.
 ROLES = ("mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep", "ablation")
-# The trade-off between MLE, which is lambda without end, and ADV, which is lambda 0.
+# The trade-off between MLE, which is an infinite lambda, and ADV, which is lambda 0.
 LAMBDAS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 
-_MLE, _ADV = {"n_critic": 0, "like_reg": 1.0}, {"n_critic": 5, "like_reg": 0.0}
-_PENALTY = {"f_div": "wgan", "reg": 10.0}
 
-_NICE = {"model_type": "nice", "prior": "logistic", "alpha": 1e-7, "beta1": 0.5, "batch_size": 100}
-_REAL_NVP = {
-    **{"model_type": "real_nvp", "prior": "gaussian", "alpha": 1e-7, "batch_norm_adaptive": 1},
-    **{"scales": 2, "no_of_layers": 8, "filters": 64, "batch_size": 64},
-}
-_FLOW = {
-    "digits": _NICE | {"no_of_layers": 1, "hidden_layers": 384, "learning_rate": 1e-3, "lr_decay": 0.997},
-    "mnist": _NICE | {"no_of_layers": 5, "hidden_layers": 1000, "learning_rate": 1e-4, "lr_decay": 1.0},
-    "cifar10": _REAL_NVP,
-}
-# The release's critic for grey images begins with one filter of stride 2, and so sees one value for four pixels: ADV
-# learns next to nothing against it. That for colour images begins with `df_dim` filters.
-_CRITICS = {"digits": {"critic": "dcgan", "df_dim": 16}, "mnist": {"df_dim": 64}, "cifar10": {"df_dim": 64}}
-# The original commands for CIFAR-10 train each objective at rates of its own.
-_RATES = {
-    "cifar10": {
-        "mle": {"learning_rate": 1e-3, "beta1": 0.9, "lr_decay": 0.999995},
-        "adv": {"learning_rate": 1e-4, "beta1": 0.5, "lr_decay": 1.0},
-        "hybrid": {"learning_rate": 1e-3, "beta1": 0.5, "lr_decay": 0.99999},
-    }
-}
-_DCGAN = {"model_type": "dcgan", "like_reg": 0.0, "lr_decay": 1.0, "beta1": 0.5}
-_DCGAN_MNIST = {"filters": 64, "critic": "mnist", "df_dim": 64, "learning_rate": 2e-4, "batch_size": 100}
-_DCGAN_CIFAR10 = _DCGAN_MNIST | {"critic": "dcgan", "batch_size": 64}
-_IMPLICIT = {
-    "digits": {
-        "dcgan_wgan": {"filters": 128, "critic": "dcgan", "df_dim": 16, "learning_rate": 5e-4, "batch_size": 100},
-        "dcgan_ce": {"filters": 128, "critic": "mnist", "df_dim": 32, "learning_rate": 2e-4, "batch_size": 100},
-    },
-    "mnist": {"dcgan_wgan": _DCGAN_MNIST, "dcgan_ce": _DCGAN_MNIST},
-    "cifar10": {"dcgan_wgan": _DCGAN_CIFAR10, "dcgan_ce": _DCGAN_CIFAR10},
-}
-_DIVERGENCE = {"dcgan_wgan": {"n_critic": 5, **_PENALTY}, "dcgan_ce": {"n_critic": 1, "f_div": "ce"}}
-
-
-def flow_settings(dataset, objective, like_reg=None):
-    """Return the settings of a flow, a dict.
-
-    Args:
-      dataset: "digits", "mnist" or "cifar10".
-      objective: "mle", "adv" or "hybrid".
-      like_reg: float, lambda of a hybrid; the paper's if None.
-    """
-    own = {"mle": _MLE, "adv": _ADV, "hybrid": {"n_critic": 5}}[objective]
-    if objective != "mle":
-        own = own | _CRITICS[dataset]
-    if objective == "hybrid":
-        own = own | {"like_reg": PAPER_LAMBDA[dataset] if like_reg is None else like_reg}
-    return {"dataset": dataset} | _FLOW[dataset] | _PENALTY | _RATES.get(dataset, {}).get(objective, {}) | own
-
-
-def implicit_settings(dataset, kind):
-    """Return the settings of a DCGAN, `kind` "dcgan_wgan" or "dcgan_ce", whose z has as many entries as x."""
-    prior = {"prior": _FLOW[dataset]["prior"]}
-    return {"dataset": dataset} | _DCGAN | prior | _IMPLICIT[dataset][kind] | _DIVERGENCE[kind]
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Scale:
     """How much of everything.
 
@@ -98,24 +74,34 @@ class Scale:
       warm_start: bool, the hybrid and the trade-off start from the MLE flow of the lowest validation NLL.
     """
 
-    steps: dict
+    steps: dict[str, int]
     num_seeds: int
     eval_every: int
     score_every: int
     evaluation: dict
-    of_metric: dict = dataclasses.field(default_factory=dict)
+    of_metric: dict[str, dict] = dataclasses.field(default_factory=dict)
     flow: dict = dataclasses.field(default_factory=dict)
-    of_objective: dict = dataclasses.field(default_factory=dict)
+    of_objective: dict[str, dict] = dataclasses.field(default_factory=dict)
     implicit: dict = dataclasses.field(default_factory=dict)
     hybrid_lambda: float | None = None
     warm_start: bool = False
 
 
-def _measures(scores, images, chains, temperatures, draws):
+def _measures(*, samples: int, images: int, chains: int, temperatures: int, draws: int) -> dict:
     return {
-        **{"score_samples": scores, "score_splits": 10, "kde_samples": scores, "jacobian_draws": draws},
-        **{"ais_images": images, "ais_chains": chains, "ais_temperatures": temperatures},
+        "score_samples": samples,
+        "score_splits": 10,
+        "kde_samples": samples,
+        "jacobian_draws": draws,
+        "ais_images": images,
+        "ais_chains": chains,
+        "ais_temperatures": temperatures,
     }
+
+
+def _steps(most: int | None = None, **of_roles: int) -> dict:
+    """Return {role: generator updates}: `most` for those that are not named."""
+    return {role: of_roles.get(role, most) for role in ROLES}
 
 
 _FEW = {"gmm": {"num_examples": 500}, "ais": {"num_examples": 500}}
@@ -130,14 +116,14 @@ _SHORT_DIGITS = {
     "hybrid": {"learning_rate": 2e-4, "lr_decay": 1.0, "ema_decay": 0.99},
 }
 _ANNEALED = {"lr_schedule": "cosine", "warmup_steps": 50}
-_MNIST_ADVERSARIAL = {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16, **_ANNEALED}
+_MNIST_ADVERSARIAL = _ANNEALED | {"learning_rate": 2e-4, "critic": "dcgan", "df_dim": 16}
 _SHORT_MNIST = {
-    "mle": {"learning_rate": 3e-4, "log_scale_rate": 10.0, **_ANNEALED, "warmup_steps": 100},
+    "mle": _ANNEALED | {"learning_rate": 3e-4, "log_scale_rate": 10.0, "warmup_steps": 100},
     "adv": _MNIST_ADVERSARIAL,
     "hybrid": _MNIST_ADVERSARIAL | {"log_scale_rate": 10.0, "ema_decay": 0.995},
 }
 _SHORT_CIFAR10 = {
-    objective: {"learning_rate": rate, "beta1": 0.5, "log_scale_rate": factor, **_ANNEALED}
+    objective: _ANNEALED | {"learning_rate": rate, "beta1": 0.5, "log_scale_rate": factor}
     for objective, rate, factor in (("mle", 1e-2, 3.0), ("adv", 1e-3, 1.0), ("hybrid", 1e-3, 10.0))
 }
 
@@ -150,120 +136,113 @@ _RECIPES = {
 SCALES = {
     "digits": {
         "tiny": Scale(
-            steps=dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "sweep", "ablation"), 600) | {"dcgan_ce": 900},
+            steps=_steps(600, dcgan_ce=900),
             num_seeds=1,
             eval_every=30,
             score_every=5,
-            evaluation=_measures(2000, 10, 4, 300, 64),
+            evaluation=_measures(samples=2000, images=10, chains=4, temperatures=300, draws=64),
             **_RECIPES["digits"],
         ),
         "small": Scale(
-            steps=dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "sweep", "ablation"), 1200) | {"dcgan_ce": 1800},
+            steps=_steps(1200, dcgan_ce=1800),
             num_seeds=3,
             eval_every=60,
             score_every=10,
-            evaluation=_measures(5000, 50, 4, 1000, 64),
+            evaluation=_measures(samples=5000, images=50, chains=4, temperatures=1000, draws=64),
             **_RECIPES["digits"],
         ),
         "full": Scale(
-            steps=dict.fromkeys(("mle", "adv", "hybrid", "dcgan_wgan", "sweep", "ablation"), 10_000)
-            | {"dcgan_ce": 15_000},
+            steps=_steps(10_000, dcgan_ce=15_000),
             num_seeds=3,
             eval_every=250,
             score_every=60,
-            evaluation=_measures(10_000, 250, 8, 3000, 64),
+            evaluation=_measures(samples=10_000, images=250, chains=8, temperatures=3000, draws=64),
             flow={"lr_decay": 0.9998},
         ),
     },
     "mnist": {
         "tiny": Scale(
-            steps=dict.fromkeys(ROLES, 100),
+            steps=_steps(100),
             num_seeds=1,
             eval_every=25,
             score_every=1,
-            evaluation=_measures(2000, 10, 2, 50, 2),
+            evaluation=_measures(samples=2000, images=10, chains=2, temperatures=50, draws=2),
             of_metric=_FEW,
         ),
         "small": Scale(
-            steps={
-                **{"mle": 6000, "adv": 4000, "hybrid": 1500, "dcgan_wgan": 500, "dcgan_ce": 500},
-                **{"sweep": 300, "ablation": 1000},
-            },
+            steps=_steps(mle=6000, adv=4000, hybrid=1500, dcgan_wgan=500, dcgan_ce=500, sweep=300, ablation=1000),
             num_seeds=1,
             eval_every=75,
             score_every=1,
-            evaluation=_measures(5000, 20, 4, 400, 8),
+            evaluation=_measures(samples=5000, images=20, chains=4, temperatures=400, draws=8),
             of_metric=_FEW,
             **_RECIPES["mnist"],
         ),
         "overnight": Scale(
-            steps={
-                **{"mle": 10_000, "adv": 12_000, "hybrid": 5000, "dcgan_wgan": 4000, "dcgan_ce": 4000},
-                **{"sweep": 1500, "ablation": 2500},
-            },
+            steps=_steps(
+                mle=10_000, adv=12_000, hybrid=5000, dcgan_wgan=4000, dcgan_ce=4000, sweep=1500, ablation=2500
+            ),
             num_seeds=1,
             eval_every=200,
             score_every=1,
-            evaluation=_measures(10_000, 250, 2, 300, 16),
+            evaluation=_measures(samples=10_000, images=250, chains=2, temperatures=300, draws=16),
             **_RECIPES["mnist"],
         ),
         "full": Scale(
-            steps=dict.fromkeys(("mle", "adv", "hybrid", "sweep", "ablation"), 250_000)
-            | dict.fromkeys(("dcgan_wgan", "dcgan_ce"), 25_000),
+            steps=_steps(250_000, dcgan_wgan=25_000, dcgan_ce=25_000),
             num_seeds=1,
             eval_every=2500,
             score_every=10,
-            evaluation=_measures(10_000, 1000, 16, 10_000, 64),
+            evaluation=_measures(samples=10_000, images=1000, chains=16, temperatures=10_000, draws=64),
         ),
     },
     "cifar10": {
         "tiny": Scale(
-            steps=dict.fromkeys(ROLES, 40),
+            steps=_steps(40),
             num_seeds=1,
             eval_every=20,
             score_every=1,
-            evaluation=_measures(1000, 2, 2, 20, 1),
+            evaluation=_measures(samples=1000, images=2, chains=2, temperatures=20, draws=1),
             of_metric={metric: {"num_examples": 200} for metric in ("nll", "nll_reestimated", "gmm", "ais")},
             flow=_SMALL_REAL_NVP,
             implicit=_SMALL_DCGAN,
         ),
         "small": Scale(
-            steps={
-                **{"mle": 3000, "adv": 1800, "hybrid": 1000, "dcgan_wgan": 600, "dcgan_ce": 600},
-                **{"sweep": 150, "ablation": 300},
-            },
+            steps=_steps(mle=3000, adv=1800, hybrid=1000, dcgan_wgan=600, dcgan_ce=600, sweep=150, ablation=300),
             num_seeds=1,
             eval_every=50,
             score_every=1,
-            evaluation=_measures(2000, 5, 2, 100, 2),
+            evaluation=_measures(samples=2000, images=5, chains=2, temperatures=100, draws=2),
             of_metric=_FEW,
             flow=_SMALL_REAL_NVP,
             implicit=_SMALL_DCGAN,
             **_RECIPES["cifar10"],
         ),
         "overnight": Scale(
-            steps={
-                **{"mle": 15_000, "adv": 6000, "hybrid": 2500, "dcgan_wgan": 4000, "dcgan_ce": 4000},
-                **{"sweep": 400, "ablation": 800},
-            },
+            steps=_steps(mle=15_000, adv=6000, hybrid=2500, dcgan_wgan=4000, dcgan_ce=4000, sweep=400, ablation=800),
             num_seeds=1,
             eval_every=125,
             score_every=1,
-            evaluation=_measures(5000, 20, 2, 200, 4),
+            evaluation=_measures(samples=5000, images=20, chains=2, temperatures=200, draws=4),
             of_metric=_FEW,
             flow=_LARGER_REAL_NVP,
             implicit=_SMALL_DCGAN,
             **_RECIPES["cifar10"],
         ),
         "full": Scale(
-            steps={
-                **{"mle": 210_900, "adv": 210_900, "hybrid": 351_500, "dcgan_wgan": 70_300, "dcgan_ce": 70_300},
-                **{"sweep": 210_900, "ablation": 210_900},
-            },
+            steps=_steps(
+                mle=210_900,
+                adv=210_900,
+                hybrid=351_500,
+                dcgan_wgan=70_300,
+                dcgan_ce=70_300,
+                sweep=210_900,
+                ablation=210_900,
+            ),
             num_seeds=1,
             eval_every=7030,
             score_every=10,
-            evaluation=_measures(50_000, 100, 16, 10_000, 64),
+            evaluation=_measures(samples=50_000, images=100, chains=16, temperatures=10_000, draws=64),
         ),
     },
 }

@@ -32,7 +32,6 @@ from tests.modes.test_modes import judge
 from tests.reproduction.made_up import ABSURD
 from tests.reproduction.test_report import check_report
 from tests.test_main import assert_refused
-from tests.test_project import ROOT
 
 # The package has the function of the same name.
 MODULE = importlib.import_module("flow_gan.reproduction.reproduce")
@@ -40,6 +39,9 @@ MODULE = importlib.import_module("flow_gan.reproduction.reproduce")
 
 # To see that everything works, on data whose validation takes as long as dozens of steps.
 COARSE = (("mnist", "tiny"), ("cifar10", "tiny"))
+
+
+TRAINING_KEYS = json.loads((pathlib.Path(__file__).parent / "training_keys.json").read_text(encoding="utf-8"))
 
 
 def configured(**settings):
@@ -79,6 +81,14 @@ def test_plan(dataset, scale):
     metrics = {m.metric for stage in plan.stages for m in stage.measurements}
     assert metrics == {"nll", "nll_reestimated", "scores", "gmm", "ais", "jacobian", "pictures"}
     assert len({stage.key for stage in plan.stages}) == len(plan.stages)
+
+
+@pytest.mark.parametrize("which", TRAINING_KEYS)
+def test_a_reproduction_that_is_under_way_finds_its_trainings(which):
+    """Their folders' names are those of before: each ends in a digest of the training's settings."""
+    dataset, scale = which.split()
+    plan = make_plan(configured(dataset=dataset, scale=scale), "folder")
+    assert [training_.key for training_ in plan.trainings] == TRAINING_KEYS[which]
 
 
 def test_warm_starts(tmp_path, stand_ins):
@@ -168,8 +178,7 @@ SAME = (
     ],
 )
 def test_settings_are_the_presets(preset, own):
-    given, _ = config_module.parse([f"--flagfile={ROOT / 'runs' / f'{preset}.flags'}"])
-    preset, own = config_module.Config(**given), config_module.Config(**own)
+    preset, own = config_module.Config(**config_module.preset(preset)), config_module.Config(**own)
     assert {name: getattr(own, name) for name in SAME} == {name: getattr(preset, name) for name in SAME}
 
 

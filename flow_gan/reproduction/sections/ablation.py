@@ -53,15 +53,15 @@ def ablation(context):
         ),
     ]
     return Section(
-        ["ablation-section"],
-        "Ablation: batch norm and penalty of the release",
-        "ADV's bad likelihood comes from an ill-conditioned Jacobian (Section 5.1). The paper says nothing of two "
-        "things in its release that might add to it: batch norm's moving averages are filled from the sampling path, "
-        "and the gradient penalty takes its norm column by column.",
-        [],
-        [Table("ablation", "ADV with parts exchanged", header, rows, notes)],
-        verdicts,
-        checks_of_nll(context, (*names, "sweep_mle"), "latest")
+        keys=["ablation-section"],
+        title="Ablation: batch norm and penalty of the release",
+        paper="ADV's bad likelihood comes from an ill-conditioned Jacobian (Section 5.1). The paper says nothing of "
+        "two things in its release that might add to it: batch norm's moving averages are filled from the sampling "
+        "path, and the gradient penalty takes its norm column by column.",
+        differs=[],
+        parts=[Table(key="ablation", title="ADV with parts exchanged", header=header, rows=rows, notes=notes)],
+        verdicts=verdicts,
+        checks=checks_of_nll(context, (*names, "sweep_mle"), "latest")
         + marks(context, again, "nll_reestimated", "moving averages re-estimated", "latest")
         + marks(context, (*names, "sweep_mle"), "scores", context.score, "latest"),
     )

@@ -30,10 +30,11 @@ def jacobians(context):
         path = context.draw("figure-4-and-8", lambda p: figures.singular_value_cdf(p, values, colours))
         parts.append(
             Picture(
-                "picture-4",
-                path,
-                f"Cumulative distributions of the singular values of dG/dz on a log axis for {', '.join(values)}.",
-                f"All singular values at {draws} samples z of the prior together (paper: 64).",
+                key="picture-4",
+                path=path,
+                alternative="Cumulative distributions of the singular values of dG/dz on a log axis for "
+                f"{', '.join(values)}.",
+                caption=f"All singular values at {draws} samples z of the prior together (paper: 64).",
             )
         )
     stated = paper.LOG_DETERMINANTS[context.paper_dataset]
@@ -65,7 +66,11 @@ def jacobians(context):
         "Spread: standard deviation of log₁₀ s, where s is not 0. Of a DCGAN the log-determinant is the sum of log s. "
         "±: standard error over z, by the bootstrap."
     ]
-    parts.append(Table("jacobian", "Singular values of the generator's Jacobian", header, rows, notes))
+    parts.append(
+        Table(
+            key="jacobian", title="Singular values of the generator's Jacobian", header=header, rows=rows, notes=notes
+        )
+    )
     determinants = [(NAMES[role], measured[role][0]) for role in ("adv", "hybrid", "mle")]
     verdicts = [
         ascending("Log-determinant: ADV < Hybrid < MLE", determinants),
@@ -78,15 +83,15 @@ def jacobians(context):
         values = [(NAMES[r], measured[r][3]) for r in (role, "mle")]
         verdicts.append(ascending(f"{NAMES[role]} has lower singular values than MLE (medians)", values, 6))
     return Section(
-        ["figure-4", "figure-8"],
-        "Figures 4 and 8: singular values of the Jacobian",
-        "MLE's singular values lie in a narrow range, ADV's are spread widely, the hybrid's match MLE's, and the "
+        keys=["figure-4", "figure-8"],
+        title="Figures 4 and 8: singular values of the Jacobian",
+        paper="MLE's singular values lie in a narrow range, ADV's are spread widely, the hybrid's match MLE's, and the "
         f"DCGANs' are shifted to lower values (Figure 4 on MNIST, Figure 8 on CIFAR-10). Here: on "
         f"{context.dataset.name}.",
-        first_seed_alone(context),
-        parts,
-        verdicts,
-        checks,
+        differs=first_seed_alone(context),
+        parts=parts,
+        verdicts=verdicts,
+        checks=checks,
     )
 
 

@@ -111,27 +111,27 @@ def likelihood_curves(context):
         watched = {split: len(images) for split, images in training.watched_images(context.dataset).items()}
         parts.append(
             Picture(
-                "picture-2",
-                path,
-                "Curves of training and validation NLL over generator updates for MLE, ADV and the hybrid, with the "
-                "critic's loss on a second axis.",
-                f"Seed {results.plan.seeds[0]}. NLL at each validation, in evaluation mode, of {watched['train']:,} "
-                f"training images, always the same (red), and of all {watched['validation']:,} validation images "
-                "(blue); the critic's loss without its penalty (green) is of each step, on the right axis."
-                + (f" Log scale: {', '.join(wide)}." if wide else ""),
+                key="picture-2",
+                path=path,
+                alternative="Curves of training and validation NLL over generator updates for MLE, ADV and the hybrid, "
+                "with the critic's loss on a second axis.",
+                caption=f"Seed {results.plan.seeds[0]}. NLL at each validation, in evaluation mode, of "
+                f"{watched['train']:,} training images, always the same (red), and of all {watched['validation']:,} "
+                "validation images (blue); the critic's loss without its penalty (green) is of each step, on the right "
+                "axis." + (f" Log scale: {', '.join(wide)}." if wide else ""),
             )
         )
     parts.append(_final_table(context, found))
     return Section(
-        ["figure-2"],
-        "Figure 2: likelihood during training",
-        "MLE reaches a low validation NLL after few updates, and its train NLL begins to diverge from it; under ADV "
-        "train and validation NLL track each other and rise, to values orders of magnitude worse than MLE's, while the "
-        "WGAN loss settles and tells nothing of it (Section 3.3).",
-        first_seed_alone(context),
-        parts,
-        _verdicts_on_curves(*(found.get(role, LearningCurve()) for role in ("mle", "adv"))),
-        checks_of_nll(context, FLOWS),
+        keys=["figure-2"],
+        title="Figure 2: likelihood during training",
+        paper="MLE reaches a low validation NLL after few updates, and its train NLL begins to diverge from it; under "
+        "ADV train and validation NLL track each other and rise, to values orders of magnitude worse than MLE's, while "
+        "the WGAN loss settles and tells nothing of it (Section 3.3).",
+        differs=first_seed_alone(context),
+        parts=parts,
+        verdicts=_verdicts_on_curves(*(found.get(role, LearningCurve()) for role in ("mle", "adv"))),
+        checks=checks_of_nll(context, FLOWS),
     )
 
 
@@ -178,7 +178,7 @@ def _final_table(context, found):
         "Held-out gap: validation NLL − train NLL of the fixed training images. Of the mean over all validations the "
         "error is no smaller, since the images are the same each time."
     ]
-    return Table("curve-ends", f"Ends of the curves ({context.unit})", header, rows, notes)
+    return Table(key="curve-ends", title=f"Ends of the curves ({context.unit})", header=header, rows=rows, notes=notes)
 
 
 def score_curves(context):
@@ -195,10 +195,11 @@ def score_curves(context):
         points = max(len(curve["step"]) for curve in curves.values())
         parts.append(
             Picture(
-                "picture-5",
-                path,
-                f"{context.score} of samples over generator updates for {', '.join(curves)}.",
-                f"Seed {results.plan.seeds[0]}, up to {points} scores of a training; bars: deviation over splits.",
+                key="picture-5",
+                path=path,
+                alternative=f"{context.score} of samples over generator updates for {', '.join(curves)}.",
+                caption=f"Seed {results.plan.seeds[0]}, up to {points} scores of a training; bars: deviation over "
+                "splits.",
             )
         )
     splits = results.plan.scale.evaluation["score_splits"]
@@ -206,11 +207,11 @@ def score_curves(context):
     values = [(NAMES[role], ends.get(role, Value())) for role in ("mle", "adv")]
     verdicts = [ascending(f"ADV's {context.score} is above MLE's at the end of training, too", values)]
     return Section(
-        ["figure-5"],
-        "Figure 5: sample quality during training",
-        "ADV significantly outperforms MLE with respect to the final score (Section 3.3; curves in Appendix B).",
-        first_seed_alone(context),
-        parts,
-        verdicts,
-        checks_of_scores(context, (*FLOWS, *IMPLICIT)),
+        keys=["figure-5"],
+        title="Figure 5: sample quality during training",
+        paper="ADV significantly outperforms MLE with respect to the final score (Section 3.3; curves in Appendix B).",
+        differs=first_seed_alone(context),
+        parts=parts,
+        verdicts=verdicts,
+        checks=checks_of_scores(context, (*FLOWS, *IMPLICIT)),
     )

@@ -31,16 +31,16 @@ def mixture(context):
         wins = sweep["bandwidths_that_win"]
         parts.append(
             Picture(
-                "picture-3",
-                context.draw("figure-3-and-6", draw),
-                "NLL and score of the Gaussian mixture over its bandwidth, with ADV's as dashed lines"
+                key="picture-3",
+                path=context.draw("figure-3-and-6", draw),
+                alternative="NLL and score of the Gaussian mixture over its bandwidth, with ADV's as dashed lines"
                 + (
                     f"; bandwidths {min(wins):.3g} to {max(wins):.3g}, where the mixture wins on both, are shaded."
                     if wins
                     else "; no bandwidth wins on both."
                 ),
-                f"ADV at its weights {run.checkpoint('gmm')}; NLLs of validation images. Shaded: the mixture has both "
-                "the lower NLL and the higher score.",
+                caption=f"ADV at its weights {run.checkpoint('gmm')}; NLLs of validation images. Shaded: the mixture "
+                "has both the lower NLL and the higher score.",
             )
         )
         parts.append(_table(context, sweep, nll, bool(checks)))
@@ -52,14 +52,14 @@ def mixture(context):
     claim = "Some mixture of Gaussians on the training images has both a lower NLL and a higher score than ADV"
     verdict = claims.some(claim, _against(sweep, nll=True), "bandwidths")
     return Section(
-        ["figure-6", "figure-3"],
-        "Figures 3 and 6: a Gaussian mixture against ADV",
-        "a mixture that memorises the training images outperforms ADV on both held-out likelihood and score over a "
-        "range of bandwidths (Figure 3 on CIFAR-10, Figure 6 on MNIST). Here: on " + context.dataset.name + ".",
-        first_seed_alone(context),
-        parts,
-        [verdict],
-        checks,
+        keys=["figure-6", "figure-3"],
+        title="Figures 3 and 6: a Gaussian mixture against ADV",
+        paper="a mixture that memorises the training images outperforms ADV on both held-out likelihood and score over "
+        "a range of bandwidths (Figure 3 on CIFAR-10, Figure 6 on MNIST). Here: on " + context.dataset.name + ".",
+        differs=first_seed_alone(context),
+        parts=parts,
+        verdicts=[verdict],
+        checks=checks,
     )
 
 
@@ -104,7 +104,7 @@ def _table(context, sweep, nll, is_marked):
         ["ADV", Cell(), cell(nll, decimals, is_marked), Cell(), Cell(sweep["run_score"])],
     ]
     header = ["Model", "Bandwidth σ", f"Validation NLL ({context.unit})", f"Test NLL ({context.unit})", context.score]
-    return Table("mixture", "The mixture and ADV", header, rows)
+    return Table(key="mixture", title="The mixture and ADV", header=header, rows=rows)
 
 
 def mixture_samples(context):
@@ -126,18 +126,19 @@ def mixture_samples(context):
         widths = ", ".join(name.split("\n")[0] for name in grids)
         parts.append(
             Picture(
-                "picture-7",
-                path,
-                f"Grids of 100 samples of the Gaussian mixture with {widths}.",
-                "Samples of the mixture: a training image and noise of one standard deviation σ.",
+                key="picture-7",
+                path=path,
+                alternative=f"Grids of 100 samples of the Gaussian mixture with {widths}.",
+                caption="Samples of the mixture: a training image and noise of one standard deviation σ.",
             )
         )
     claim = "A mixture with a score above ADV's has a bandwidth among those searched"
     return Section(
-        ["figure-7"],
-        "Figure 7: samples of the mixture",
-        "for small bandwidths (0.07 on CIFAR-10) its samples are of high quality, since they are training images.",
-        first_seed_alone(context),
-        parts,
-        [claims.some(claim, _against(sweep, nll=False), "bandwidths")],
+        keys=["figure-7"],
+        title="Figure 7: samples of the mixture",
+        paper="for small bandwidths (0.07 on CIFAR-10) its samples are of high quality, since they are training "
+        "images.",
+        differs=first_seed_alone(context),
+        parts=parts,
+        verdicts=[claims.some(claim, _against(sweep, nll=False), "bandwidths")],
     )

@@ -23,21 +23,23 @@ def samples(context):
         path = context.draw("figure-1", lambda p: figures.sample_panels(p, grids), vector=False)
         parts.append(
             Picture(
-                "picture-1",
-                path,
-                f"Grids of 100 samples each of the models {', '.join(grids)} trained on {context.dataset.name}.",
-                "Samples at the weights of the best score, the first 100 draws, nothing selected. DCGAN is ours to "
-                "compare.",
+                key="picture-1",
+                path=path,
+                alternative=f"Grids of 100 samples each of the models {', '.join(grids)} trained on "
+                f"{context.dataset.name}.",
+                caption="Samples at the weights of the best score, the first 100 draws, nothing selected. DCGAN is "
+                "ours to compare.",
             )
         )
     return Section(
-        ["figure-1"],
-        "Figure 1: samples",
-        "at the weights of the best score ADV's samples are better than MLE's, by the score and to the eye (3.3).",
-        first_seed_alone(context),
-        parts,
-        [_adv_scores_higher(context)],
-        checks_of_scores(context, (*FLOWS, *IMPLICIT)),
+        keys=["figure-1"],
+        title="Figure 1: samples",
+        paper="at the weights of the best score ADV's samples are better than MLE's, by the score and to the eye "
+        "(3.3).",
+        differs=first_seed_alone(context),
+        parts=parts,
+        verdicts=[_adv_scores_higher(context)],
+        checks=checks_of_scores(context, (*FLOWS, *IMPLICIT)),
     )
 
 

@@ -36,16 +36,16 @@ def objectives(context):
         ascending_over_seeds(f"Test NLL: {' < '.join(NAMES[role] for role in better)}", nlls, digits(context)),
     ]
     return Section(
-        [f"tables-{number}", f"table-{3 - number}"],
-        f"Table {number}: score and likelihood",
-        "on MNIST (Table 1) the hybrid has both the best score and the best likelihood; on CIFAR-10 (Table 2) it lies "
-        f"between ADV and MLE in both. Here: on {context.dataset.name}, beside the paper's {context.paper_name}. "
+        keys=[f"tables-{number}", f"table-{3 - number}"],
+        title=f"Table {number}: score and likelihood",
+        paper="on MNIST (Table 1) the hybrid has both the best score and the best likelihood; on CIFAR-10 (Table 2) it "
+        f"lies between ADV and MLE in both. Here: on {context.dataset.name}, beside the paper's {context.paper_name}. "
         f"Table {3 - number} is that of the other data set, for --dataset="
         f"{'cifar10' if grey else 'mnist'}.",
-        [],
-        [table],
-        verdicts,
-        checks_of_nll(context, FLOWS) + checks_of_scores(context, (*FLOWS, *IMPLICIT)),
+        differs=[],
+        parts=[table],
+        verdicts=verdicts,
+        checks=checks_of_nll(context, FLOWS) + checks_of_scores(context, (*FLOWS, *IMPLICIT)),
     )
 
 
@@ -131,13 +131,13 @@ def estimators(context):
         notes=["Of the same images and weights, those of the best score. The paper's are of MNIST."],
     )
     return Section(
-        ["table-3"],
-        "Table 3: AIS and KDE against the exact likelihood",
-        "AIS and KDE are far from the exact likelihood and rank the models in other orders (Section 5).",
-        first_seed_alone(context),
-        [table],
-        verdicts,
-        checks,
+        keys=["table-3"],
+        title="Table 3: AIS and KDE against the exact likelihood",
+        paper="AIS and KDE are far from the exact likelihood and rank the models in other orders (Section 5).",
+        differs=first_seed_alone(context),
+        parts=[table],
+        verdicts=verdicts,
+        checks=checks,
     )
 
 

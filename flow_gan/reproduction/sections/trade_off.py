@@ -21,11 +21,12 @@ def trade_off(context):
         path = context.draw("trade-off", lambda p: figures.trade_off(p, points, context.unit, context.score))
         parts.append(
             Picture(
-                "picture-trade-off",
-                path,
-                f"{context.score} against test NLL, a point for each lambda from ADV to MLE.",
-                f"Each point is one objective after {steps:,} updates, both numbers of the same weights; {over}. NLLs "
-                "are drawn above the lowest of all, on a scale that is linear near it and logarithmic beyond.",
+                key="picture-trade-off",
+                path=path,
+                alternative=f"{context.score} against test NLL, a point for each lambda from ADV to MLE.",
+                caption=f"Each point is one objective after {steps:,} updates, both numbers of the same weights; "
+                f"{over}. NLLs are drawn above the lowest of all, on a scale that is linear near it and logarithmic "
+                "beyond.",
             )
         )
     rows = [
@@ -34,17 +35,18 @@ def trade_off(context):
     header = ["Objective", f"Test NLL ({context.unit})", context.score]
     start = " from the MLE flow" if plan.scale.warm_start else ""
     notes = [f"After {steps:,} updates{start}, latest weights; {over}. The objective is V / λ + NLL."]
-    parts.append(Table("trade-off", "The trade-off over λ", header, rows, notes))
+    parts.append(Table(key="trade-off", title="The trade-off over λ", header=header, rows=rows, notes=notes))
     verdicts = [_best_of_both(plan.lambdas, nlls, scores)] if context.is_grey else _interpolation(context, nlls, scores)
     return Section(
-        ["trade-off-section"],
-        "Trade-off: likelihood against sample quality over λ",
-        "varying λ one interpolates between adversarial training (λ = 0) and MLE (very high λ): on CIFAR-10 the hybrid "
-        "lies between the two on both counts, on MNIST it outperforms both (Section 4). The paper draws no such curve.",
-        [],
-        parts,
-        verdicts,
-        checks_of_nll(context, roles.values(), "latest")
+        keys=["trade-off-section"],
+        title="Trade-off: likelihood against sample quality over λ",
+        paper="varying λ one interpolates between adversarial training (λ = 0) and MLE (very high λ): on CIFAR-10 the "
+        "hybrid lies between the two on both counts, on MNIST it outperforms both (Section 4). The paper draws no such "
+        "curve.",
+        differs=[],
+        parts=parts,
+        verdicts=verdicts,
+        checks=checks_of_nll(context, roles.values(), "latest")
         + marks(context, roles.values(), "scores", context.score, "latest"),
     )
 
