@@ -31,7 +31,7 @@ class Journal:
         written.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | pathlib.Path):
         check_tensorflow_path("--run_dir", folder)
         self.folder = pathlib.Path(folder)
         self._file = self.folder / _FILE
@@ -69,38 +69,38 @@ class Journal:
             "again, but not how long they took"
         )
 
-    def close(self):
+    def close(self) -> None:
         """Let other processes work in the folder."""
         release(self._lock)
 
-    def begin(self, config):
+    def begin(self, config: dict) -> None:
         """Record with which settings the reproduction runs, {setting: value}."""
         self._content["config"] = config
         self._write()
 
-    def is_done(self, key):
+    def is_done(self, key: str) -> bool:
         """Whether a stage has been finished."""
         return self._content["stages"].get(key, {}).get("done", False)
 
-    def seconds(self, key):
+    def seconds(self, key: str) -> float:
         """Return how long a stage took up to now, 0 if it never began."""
         return self._content["stages"].get(key, {}).get("seconds", 0.0)
 
-    def record(self, key, title, seconds, done):
+    def record(self, key: str, title: str, seconds: float, done: bool) -> None:
         """Add the seconds that were spent on a stage."""
         self._content["stages"][key] = {"title": title, "seconds": self.seconds(key) + seconds, "done": done}
         self._write()
 
-    def failure(self, key):
+    def failure(self, key: str) -> str | None:
         """Return why a training or a measure failed, a sentence, or None."""
         return self._content["failed"].get(key)
 
-    def fail(self, key, why):
+    def fail(self, key: str, why: str) -> None:
         """Record that a training or a measure failed, which it would again."""
         self._content["failed"][key] = why
         self._write()
 
-    def forget_failure(self, key):
+    def forget_failure(self, key: str) -> None:
         """Let a training that failed be tried again, with its measures."""
         failed = self._content["failed"]
         self._content["failed"] = {k: why for k, why in failed.items() if k != key and not k.startswith(f"{key}/")}
@@ -109,7 +109,7 @@ class Journal:
     def _write(self):
         write_json(self._file, self._content)
 
-    def command(self):
+    def command(self) -> str:
         """Return the command that goes on with it."""
         given = self._content["config"]
         flags = [f"--{name}={value}" for name, value in given.items() if name not in ("mode", "run_dir")]

@@ -6,6 +6,7 @@ import json
 import pathlib
 
 from flow_gan import config as config_module
+from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.measurement import cannot_have, registry
 from flow_gan.reproduction import settings
@@ -66,26 +67,26 @@ class Training:
 
     role: str
     name: str
-    config: object
+    config: Config
     seconds: float
 
     @property
-    def title(self):
+    def title(self) -> str:
         """The name with the seed, a str."""
         return f"{self.name}, seed {self.config.seed}"
 
     @property
-    def folder(self):
+    def folder(self) -> pathlib.Path:
         """The folder of the run, a path, whose name says by a digest which settings it has."""
         return pathlib.Path(self.config.run_dir)
 
     @property
-    def key(self):
+    def key(self) -> str:
         """What the journal calls it, a str."""
         return self.folder.name
 
     @property
-    def has_weights(self):
+    def has_weights(self) -> bool:
         """Whether weights of a training that failed are kept, which were good."""
         return bool(saved_step(self.folder / "checkpoints", "latest"))
 
@@ -106,7 +107,7 @@ class Measurement:
     checkpoint: str
     settings: dict
 
-    def failure_key(self, checkpoint):
+    def failure_key(self, checkpoint: str) -> str:
         """Return what the journal calls it when it failed at the weights called `checkpoint`, a str."""
         settings = _digest(sorted(self.settings.items()))
         return f"{self.training.key}/{self.metric}/{checkpoint}/{settings}"
@@ -123,11 +124,11 @@ class MeasuringStage:
     """
 
     title: str
-    measurements: tuple
+    measurements: tuple[Measurement, ...]
     seconds: float
 
     @property
-    def key(self):
+    def key(self) -> str:
         """What the journal calls it, a str."""
         named = [(m.training.key, m.metric, m.checkpoint, sorted(m.settings.items())) for m in self.measurements]
         return f"measure-{_digest(named)}"
@@ -147,20 +148,20 @@ class Plan:
       stages: tuple of `MeasuringStage`.
     """
 
-    config: object
+    config: Config
     scale: settings.Scale
-    seeds: tuple
-    lambdas: tuple
-    roles: dict
-    trainings: tuple
-    stages: tuple
+    seeds: tuple[int, ...]
+    lambdas: tuple[float, ...]
+    roles: dict[tuple[str, int], Training]
+    trainings: tuple[Training, ...]
+    stages: tuple[MeasuringStage, ...]
 
-    def training(self, role, seed=None):
+    def training(self, role: str, seed: int | None = None) -> Training:
         """Return the training with a role, of the first seed if none is given."""
         return self.roles[role, self.seeds[0] if seed is None else seed]
 
 
-def make_plan(config, folder, scale=None):
+def make_plan(config: Config, folder: str | pathlib.Path, scale: settings.Scale | None = None) -> Plan:
     """Return the `Plan` of a command line.
 
     Args:
@@ -204,7 +205,7 @@ def _lambdas(dataset, scale):
     return sorted({*settings.LAMBDAS, settings.PAPER_LAMBDA[dataset], _hybrid_lambda(dataset, scale)})
 
 
-def warm_started(dataset, scale):
+def warm_started(dataset: str, scale: settings.Scale) -> set[str]:
     """Return the roles that start from the MLE flow of their seed where the scale says so: hybrid and trade-off."""
     return {"hybrid", "sweep_mle", "sweep_adv", *map(lambda_role, _lambdas(dataset, scale))}
 
@@ -228,7 +229,7 @@ def _roles(dataset, scale):
         yield role, flow("adv") | change, scale.steps["ablation"]
 
 
-def lambda_role(value):
+def lambda_role(value: float) -> str:
     """Return the role of the trade-off's training with a lambda."""
     return f"lambda_{value:g}"
 

@@ -3,16 +3,19 @@
 import dataclasses
 import importlib.metadata
 import os
+import pathlib
 import platform
 
 import psutil
 import tensorflow as tf
 
+from flow_gan.data import Dataset
 from flow_gan.report import page
 from flow_gan.report.page import Page
 from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value
-from flow_gan.reproduction.plan import FLOWS, IMPLICIT
+from flow_gan.reproduction.journal import Journal
+from flow_gan.reproduction.plan import FLOWS, IMPLICIT, Plan
 from flow_gan.reproduction.results import Results
 from flow_gan.reproduction.sections import SECTIONS, Context
 from flow_gan.reproduction.sections.context import cell, differences, digits
@@ -32,7 +35,7 @@ _SHOWN = {
 }
 
 
-def write(plan, journal, dataset):
+def write(plan: Plan, journal: Journal, dataset: Dataset) -> pathlib.Path:
     """Draw all figures and write the tables and the page; return the path of index.html.
 
     Args:

@@ -11,12 +11,13 @@ import time
 import keras
 
 from flow_gan import training
-from flow_gan.config import changeable
+from flow_gan.config import Config, changeable
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.measurement import Scorer, check_metrics, measure, open_run
 from flow_gan.reproduction import report
 from flow_gan.reproduction.journal import Journal
 from flow_gan.reproduction.plan import make_plan
+from flow_gan.reproduction.settings import Scale
 from flow_gan.signals import StopSignals
 from flow_gan.training.run_folder import RunFolder
 
@@ -37,7 +38,7 @@ class ReproductionStopped(training.Stopped):
         self.signal = received
 
 
-def reproduce(config, given, scale=None):
+def reproduce(config: Config, given: dict, scale: Scale | None = None) -> pathlib.Path:
     """Train, measure and report what is not there yet.
 
     Args:
@@ -88,7 +89,7 @@ class _Reproduction:
         self._journal = journal
         self._dataset = dataset
 
-    def run(self):
+    def run(self) -> pathlib.Path:
         plan, journal = self._plan, self._journal
         for training_ in plan.trainings:
             if journal.failure(training_.key) is not None and not training_.folder.exists():

@@ -1,7 +1,12 @@
 """The numbers of a reproduction, by role and measure, from what its runs have stored."""
 
-from flow_gan.measurement import open_run
+from collections.abc import Callable, Sequence
+
+from flow_gan.data import Dataset
+from flow_gan.measurement import FinishedRun, open_run
 from flow_gan.report.values import Value
+from flow_gan.reproduction.journal import Journal
+from flow_gan.reproduction.plan import Plan
 
 
 class Results:
@@ -13,7 +18,7 @@ class Results:
       dataset: `data.Dataset`, whose results alone count; None: all count.
     """
 
-    def __init__(self, plan, journal, dataset=None):
+    def __init__(self, plan: Plan, journal: Journal, dataset: Dataset | None = None):
         self.plan = plan
         self._dataset = dataset
         self._journal = journal
@@ -21,11 +26,11 @@ class Results:
         self._measurements = {(m.training.key, m.metric): m for m in measurements}
         self._runs, self._results = {}, {}
 
-    def failure(self, role, seed=None):
+    def failure(self, role: str, seed: int | None = None) -> str | None:
         """Return why a training failed, a sentence, or None."""
         return self._journal.failure(self.plan.training(role, seed).key)
 
-    def run(self, role, metric="scores", seed=None):
+    def run(self, role: str, metric: str = "scores", seed: int | None = None) -> FinishedRun | None:
         """Return the `FinishedRun` of a role with the settings of a measure, None if its training left no weights."""
         training = self.plan.training(role, seed)
         if self._journal.failure(training.key) is not None and not training.has_weights:
@@ -38,7 +43,7 @@ class Results:
             self._runs[key] = open_run(training.folder, given, self._dataset)
         return self._runs[key]
 
-    def result(self, role, metric, checkpoint=None, seed=None):
+    def result(self, role: str, metric: str, checkpoint: str | None = None, seed: int | None = None) -> dict | None:
         """Return a stored result, a dict, or None; of the weights that the paper's tables take by default."""
         key = self.plan.training(role, seed).key, metric, checkpoint
         if key not in self._results:
@@ -46,7 +51,9 @@ class Results:
             self._results[key] = run and run.result(metric, checkpoint)
         return self._results[key]
 
-    def values(self, role, metric, pick, checkpoint=None):
+    def values(
+        self, role: str, metric: str, pick: Callable[[dict], Value], checkpoint: str | None = None
+    ) -> list[Value]:
         """Return a list of `Value`, one for each seed.
 
         Args:
@@ -56,7 +63,9 @@ class Results:
         results = [self.result(role, metric, checkpoint, seed) for seed in self.plan.seeds]
         return [pick(result) if result else Value() for result in results]
 
-    def warnings(self, role, metric, checkpoint=None, seeds=None):
+    def warnings(
+        self, role: str, metric: str, checkpoint: str | None = None, seeds: Sequence[int] | None = None
+    ) -> list[str]:
         """Return what stands against a measure, of all seeds if none are given: sentences, each once.
 
         They are the warnings of its results, and why a training or the measure itself failed.
@@ -72,7 +81,7 @@ class Results:
             found |= set(result.get("warnings", [])) if result else set()
         return sorted(found - {None})
 
-    def versions(self):
+    def versions(self) -> list[dict[str, str]]:
         """Return the versions of packages with which results were made, a list of dicts, each once."""
         found = []
         for role, seed in self.plan.roles:

@@ -52,7 +52,7 @@ class Monitor(keras.callbacks.Callback):
       tensorboard: `TensorBoardLog`.
       first_step, last_step: int, steps done before and after this fit.
       scorer: function from the generator to (score, {name: figure}), called every `score_interval` steps and after the
-        last one; None for no scores.
+        last one, with TensorBoard's `tags` of the figures, {name: tag}; None for no scores.
       score_interval: int.
       signals: `StopSignals`; never any if None.
     """
@@ -280,7 +280,7 @@ class Monitor(keras.callbacks.Callback):
                 score, figures = self._scorer(self.model.generator)
         except UserError as error:
             raise self._failure(self._step, f"samples cannot be scored ({error})") from error
-        self._tensorboard.scores(self._step, figures)
+        self._tensorboard.scores(self._step, {self._scorer.tags[name]: value for name, value in figures.items()})
         self._checkpoints.save_if_best_score(score)
         return figures
 

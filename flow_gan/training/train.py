@@ -28,7 +28,7 @@ def train(config, make_scorer=None):
     Args:
       config: `config.Config`.
       make_scorer: function from (configuration, data set) to the function from a generator to (score, {name: figure})
-        that `--score_every` needs.
+        that `--score_every` needs, whose `tags` are {name: TensorBoard's tag} of the figures.
 
     Returns:
       An `Outcome`, whose model has the weights of the lowest validation NLL, or the latest where there is none. None in

@@ -113,7 +113,7 @@ def test_the_command_line_lists_the_files_of_the_folder(tmp_path):
 
 
 def test_it_is_evaluated_stored_and_measured_again_when_stale(runs, brightness, capsys):
-    assert main(["--mode=evaluate", f"--run_dir={runs / 'mle'}", "--metrics=brightness", *FLAGS]) == 0
+    assert main(["--mode=evaluate", f"--run_dir={runs / 'one'}", "--metrics=brightness", *FLAGS]) == 0
     printed = capsys.readouterr().out
     stored = json.loads((runs / "one" / "evaluation" / "brightness-test-best.json").read_text(encoding="utf-8"))
     assert f"brightness {stored['mean']:.3f}\n" in printed and "brightness-test-best.png" in printed
@@ -138,7 +138,7 @@ def test_a_run_that_lacks_what_it_needs_cannot_have_it(brightness):
 
 
 def test_compare_has_its_column_and_remarks(runs, brightness, tmp_path, capsys):
-    command = ["--mode=compare", f"--run_dirs={runs / 'mle'},{runs / 'adv'}", f"--runs_dir={tmp_path}"]
+    command = ["--mode=compare", f"--run_dirs={runs / 'one'},{runs / 'two'}", f"--runs_dir={tmp_path}"]
     assert main([*command, "--num_examples=5"]) == 0
     assert "Brightness" not in capsys.readouterr().out
     assert main([*command, "--metrics=brightness", "--num_examples=5", *FLAGS]) == 0

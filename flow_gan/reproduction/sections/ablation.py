@@ -5,10 +5,10 @@ from flow_gan.report.page import Section
 from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.plan import ABLATIONS
-from flow_gan.reproduction.sections.context import checks_of_nll, marks
+from flow_gan.reproduction.sections.context import Context, checks_of_nll, marks
 
 
-def ablation(context):
+def ablation(context: Context) -> Section:
     """How much of ADV's bad likelihood is the batch norm or the penalty of the release."""
     names = {
         "adv_plain": "ADV, penalty on the whole gradient",

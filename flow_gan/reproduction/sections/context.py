@@ -3,11 +3,12 @@
 import dataclasses
 import itertools
 import pathlib
+from collections.abc import Callable, Collection
 
 from flow_gan.data import Dataset
 from flow_gan.metrics import nll, scores
 from flow_gan.report import paper
-from flow_gan.report.claims import UNKNOWN, ascending
+from flow_gan.report.claims import UNKNOWN, Verdict, ascending
 from flow_gan.report.model_tables import Column
 from flow_gan.report.tables import Cell
 from flow_gan.report.values import Value, over_seeds
@@ -112,11 +113,11 @@ class Context:
         """Return its `Cell`, marked where something stands against it."""
         return self.column_cell(role, "scores", self._score_column, checkpoint)
 
-    def first_seed_warnings(self, role, metric):
+    def first_seed_warnings(self, role: str, metric: str) -> list[str]:
         """Return what stands against a measure that is of the first seed alone, sentences."""
         return self.results.warnings(role, metric, seeds=self.results.plan.seeds[:1])
 
-    def draw(self, stem, draw, vector=True):
+    def draw(self, stem: str, draw: Callable[[pathlib.Path], object], vector: bool = True) -> pathlib.Path:
         """Draw a figure as PNG and SVG; return the path of what the page embeds."""
         paths = [self.folder / f"{stem}{suffix}" for suffix in (".png", ".svg")]
         for path in paths:
@@ -129,7 +130,7 @@ def on_page(column: Column) -> Column:
     return dataclasses.replace(column, digits=max(column.digits - 1, 2))
 
 
-def ascending_over_seeds(claim, models, decimals=2):
+def ascending_over_seeds(claim: str, models: list[tuple[str, list[Value]]], decimals: int = 2) -> Verdict:
     """Return the `Verdict` on the order of means over seeds, and in how many of the seeds it is the same.
 
     Args:
@@ -145,17 +146,17 @@ def ascending_over_seeds(claim, models, decimals=2):
     return dataclasses.replace(verdict, detail=f"{verdict.detail}; the claim holds in {held} of {len(of_seeds)} seeds")
 
 
-def cell(value, decimals=2, is_marked=False):
+def cell(value: Value, decimals: int = 2, is_marked: bool = False) -> Cell:
     """Return the `Cell` of a `Value`."""
     return Cell(value.number, value.error, decimals, is_marked)
 
 
-def digits(context):
+def digits(context: Context) -> int:
     """Return the decimals of an NLL in the data set's unit."""
     return 2 if context.is_grey else 3
 
 
-def checks_of_nll(context, roles, checkpoint=None):
+def checks_of_nll(context: Context, roles: Collection[str], checkpoint: str | None = None) -> list[str]:
     """Return what the exact NLLs of roles rest on: a sentence for each, or of many one, and one for each warning."""
     results = context.results
     lines, warnings, checked = [], [], []
@@ -190,7 +191,7 @@ def _checked(results):
     )
 
 
-def marks(context, roles, metric, what, checkpoint=None):
+def marks(context: Context, roles: Collection[str], metric: str, what: str, checkpoint: str | None = None) -> list[str]:
     """Return what stands against a measure of roles but that their training failed, sentences; `what` names it."""
     results = context.results
     return [
@@ -202,7 +203,7 @@ def marks(context, roles, metric, what, checkpoint=None):
     ]
 
 
-def checks_of_scores(context, roles):
+def checks_of_scores(context: Context, roles: Collection[str]) -> list[str]:
     """Return what the scores of roles rest on, sentences."""
     results = [context.results.result(role, "scores") for role in roles]
     results = [result for result in results if result]
@@ -219,7 +220,7 @@ def checks_of_scores(context, roles):
     ]
 
 
-def steps_text(context):
+def steps_text(context: Context) -> str:
     """Return how long the models were trained, beside the paper, a sentence."""
     plan = context.results.plan
     steps = {role: plan.training(role).config.max_steps for role in FLOWS}
@@ -228,7 +229,7 @@ def steps_text(context):
     return f"Generator updates: {counts}; the original commands for {context.paper_name} make {full:,} or more."
 
 
-def differences(context):
+def differences(context: Context) -> list[str]:
     """Return what is otherwise than in the paper for all figures and tables, sentences."""
     plan = context.results.plan
     lines = [steps_text(context)]
@@ -272,7 +273,7 @@ def differences(context):
     return lines
 
 
-def first_seed_alone(context):
+def first_seed_alone(context: Context) -> list[str]:
     """Return, where there are several seeds, that a section is of the first alone: a list of one sentence, or none."""
     seeds = context.results.plan.seeds
     return [f"Of seed {seeds[0]} alone."] if len(seeds) > 1 else []

@@ -11,13 +11,13 @@ from flow_gan.report.page import Picture, Section
 from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.reproduction.sections.context import COLOURS, NAMES, first_seed_alone
+from flow_gan.reproduction.sections.context import COLOURS, NAMES, Context, first_seed_alone
 
 # Resamples of z for the error of a distance of two distributions, each of which is sorted.
 _DISTANCES = 200
 
 
-def jacobians(context):
+def jacobians(context: Context) -> Section:
     """Figures 4 and 8."""
     results = context.results
     spectra = {role: results.result(role, "jacobian") for role in (*FLOWS, *IMPLICIT)}

@@ -15,6 +15,7 @@ from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import (
     COLOURS,
     NAMES,
+    Context,
     cell,
     checks_of_nll,
     checks_of_scores,
@@ -35,13 +36,13 @@ class LearningCurve:
         is known.
     """
 
-    steps: list = dataclasses.field(default_factory=list)
-    train: list = dataclasses.field(default_factory=list)
-    validation: list = dataclasses.field(default_factory=list)
-    critic_losses: list = dataclasses.field(default_factory=list)
+    steps: list[int] = dataclasses.field(default_factory=list)
+    train: list[Value] = dataclasses.field(default_factory=list)
+    validation: list[Value] = dataclasses.field(default_factory=list)
+    critic_losses: list[float] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def of_curve(cls, curve):
+    def of_curve(cls, curve: dict[str, list]) -> "LearningCurve":
         """Return that of what `FinishedRun.curve` returns."""
         values = [
             [Value(*pair) for pair in zip(curve[f"{split}_nll"], curve[f"{split}_error"], strict=True)]
@@ -50,12 +51,12 @@ class LearningCurve:
         return cls(curve["step"], *values, _means_between(curve["step"], curve))
 
     @property
-    def gaps(self):
+    def gaps(self) -> list[Value]:
         """The held-out gaps, validation NLL - train NLL, a list of `Value`."""
         return [_difference(*pair) for pair in zip(self.validation, self.train, strict=True)]
 
     @property
-    def end(self):
+    def end(self) -> Value:
         """The last validation NLL, a `Value`."""
         return self.validation[-1] if self.validation else Value()
 
@@ -97,7 +98,7 @@ def _mean(values):
     return Value(float(np.mean([value.number for value in known])), mean_error)
 
 
-def likelihood_curves(context):
+def likelihood_curves(context: Context) -> Section:
     """Figure 2."""
     results = context.results
     runs = {role: results.run(role, "nll") for role in FLOWS}
@@ -181,7 +182,7 @@ def _final_table(context, found):
     return Table(key="curve-ends", title=f"Ends of the curves ({context.unit})", header=header, rows=rows, notes=notes)
 
 
-def score_curves(context):
+def score_curves(context: Context) -> Section:
     """Figure 5."""
     results, name = context.results, paper.score_name(context.dataset)
     runs = {role: results.run(role) for role in (*FLOWS, *IMPLICIT)}

@@ -11,10 +11,10 @@ from flow_gan.report import claims, figures
 from flow_gan.report.page import Picture, Section
 from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value, over_splits
-from flow_gan.reproduction.sections.context import cell, digits, first_seed_alone
+from flow_gan.reproduction.sections.context import Context, cell, digits, first_seed_alone
 
 
-def mixture(context):
+def mixture(context: Context) -> Section:
     """Figures 3 and 6."""
     results = context.results
     run, sweep = results.run("adv", "gmm"), results.result("adv", "gmm")
@@ -107,7 +107,7 @@ def _table(context, sweep, nll, is_marked):
     return Table(key="mixture", title="The mixture and ADV", header=header, rows=rows)
 
 
-def mixture_samples(context):
+def mixture_samples(context: Context) -> Section:
     """Figure 7."""
     run, sweep = context.results.run("adv", "gmm"), context.results.result("adv", "gmm")
     grids = {}

@@ -7,10 +7,16 @@ from flow_gan.measurement import result_path
 from flow_gan.report import figures
 from flow_gan.report.page import Picture, Section
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.reproduction.sections.context import NAMES, ascending_over_seeds, checks_of_scores, first_seed_alone
+from flow_gan.reproduction.sections.context import (
+    NAMES,
+    Context,
+    ascending_over_seeds,
+    checks_of_scores,
+    first_seed_alone,
+)
 
 
-def samples(context):
+def samples(context: Context) -> Section:
     """Figure 1."""
     grids = {}
     for role in (*FLOWS, *IMPLICIT):

@@ -12,6 +12,7 @@ from flow_gan.report.tables import Cell
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import (
     NAMES,
+    Context,
     ascending_over_seeds,
     cell,
     checks_of_nll,
@@ -22,7 +23,7 @@ from flow_gan.reproduction.sections.context import (
 )
 
 
-def objectives(context):
+def objectives(context: Context) -> Section:
     """Tables 1 and 2."""
     grey, label = context.is_grey, context.score
     number = paper.objectives_number(context.dataset)
@@ -94,7 +95,7 @@ def _objectives_table(context, key, name):
     return dataclasses.replace(table, header=[f"Best {h}" if h == context.score else h for h in table.header])
 
 
-def estimators(context):
+def estimators(context: Context) -> Section:
     """Table 3."""
     columns = columns_of(ESTIMATORS, {"ais": ais.columns(context.dataset)}, lambda metric: [])
     found = {role: _estimates(context, role) for role in FLOWS}

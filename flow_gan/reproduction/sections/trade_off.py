@@ -4,10 +4,10 @@ from flow_gan.report import claims, figures
 from flow_gan.report.page import Picture, Section
 from flow_gan.report.tables import Table
 from flow_gan.reproduction.plan import lambda_role
-from flow_gan.reproduction.sections.context import checks_of_nll, marks
+from flow_gan.reproduction.sections.context import Context, checks_of_nll, marks
 
 
-def trade_off(context):
+def trade_off(context: Context) -> Section:
     """NLL against score over lambda, MLE and ADV as the ends."""
     plan = context.results.plan
     roles = {"ADV (λ = 0)": "sweep_adv"} | {f"λ = {v:g}": lambda_role(v) for v in plan.lambdas} | {"MLE": "sweep_mle"}
