@@ -17,7 +17,10 @@ from flow_gan.main import main
 from flow_gan.measurement import Scorer, cannot_have, check_metrics, open_run, registry
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT, make_plan
 from tests.modes.test_modes import judge
+from tests.reproduction.test_report import rows, text_of, undrawn, write
 from tests.training.test_training import SMALL
+
+__all__ = ["undrawn"]  # A fixture.
 
 BRIGHTNESS = '''
 """The mean brightness of samples."""
@@ -155,6 +158,17 @@ def test_a_reproduction_measures_it_of_every_model_that_can_have_it(brightness):
     plan = make_plan(config.Config(mode="reproduce"), "folder")
     measured = {m.training.role for stage in plan.stages for m in stage.measurements if m.metric == "brightness"}
     assert {*FLOWS, "sweep_mle", "adv_no_norm"} <= measured and not {*IMPLICIT} & measured
+
+
+def test_the_report_has_its_column_and_warnings(brightness, tmp_path, undrawn):
+    def change(role, seed, metric, result):
+        return {"mean": 0.25, "warnings": ["made up"], "versions": {}} if metric == "brightness" else result
+
+    reader, stored, _ = write(tmp_path / "r", change=change)
+    table = rows(stored, "table-1")
+    assert table["MLE"]["Brightness"] == {"value": 0.25, "error": None, "warned": True}
+    assert table["DCGAN, WGAN"]["Brightness"] == "none"
+    assert "(!) MLE, seed 0, brightness: made up" in text_of(reader)
 
 
 def test_scores_in_training_record_it(brightness, monkeypatch):

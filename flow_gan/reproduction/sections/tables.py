@@ -19,6 +19,7 @@ from flow_gan.reproduction.sections.context import (
     checks_of_scores,
     digits,
     first_seed_alone,
+    marks,
     on_page,
 )
 
@@ -46,7 +47,9 @@ def objectives(context: Context) -> Section:
         differs=[],
         parts=[table],
         verdicts=verdicts,
-        checks=checks_of_nll(context, FLOWS) + checks_of_scores(context, (*FLOWS, *IMPLICIT)),
+        checks=checks_of_nll(context, FLOWS)
+        + checks_of_scores(context, (*FLOWS, *IMPLICIT))
+        + _checks_of_others(context),
     )
 
 
@@ -93,6 +96,16 @@ def _objectives_table(context, key, name):
     )
     # All scores of this table are of the weights that the score has chosen.
     return dataclasses.replace(table, header=[f"Best {h}" if h == context.score else h for h in table.header])
+
+
+def _checks_of_others(context):
+    """Return what stands against other metrics of the table."""
+    return [
+        line
+        for name, metric in registry.all_metrics().items()
+        if metric.is_of_every_model and name not in ("nll", "scores")
+        for line in marks(context, (*FLOWS, *IMPLICIT), name, metric.noun)
+    ]
 
 
 def estimators(context: Context) -> Section:
