@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from flow_gan import data, training
 from flow_gan.config import Config
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.measurement import measure, open_run
+from flow_gan.measurement import LoadedRun, measure, open_run
 from flow_gan.reproduction.settings import SCALES, flow_settings
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
@@ -43,7 +43,7 @@ class Trial:
       seed: int.
       settings: {setting: value} of the training.
       steps: int, generator updates.
-      metrics: tuple of `config.METRICS` and `SCORES_REESTIMATED`.
+      metrics: tuple of `config.evaluation.METRICS` and `SCORES_REESTIMATED`.
       source: `Trial` from whose latest weights it starts, or None.
     """
 
@@ -168,14 +168,15 @@ class Lab:
             ) from error
 
     def _measure(self, trial, metrics):
-        model = self._open(trial).loaded("nll", "latest").model
+        model = self._open(trial).loaded(self.images, "nll", "latest").model
         for metric in metrics:
             run, own = self._measured(trial, metric)
             averages = contextlib.nullcontext()
             if metric == SCORES_REESTIMATED:
                 averages = training.reestimated_moving_averages(model, self.images.train.images, run.config.batch_size)
             with averages:
-                measured = dataclasses.replace(run, config=run.configured(own, "latest"), model=model)
+                config = run.configured(own, "latest")
+                measured = LoadedRun(config=config, folder=run.folder, dataset=self.images, model=model)
                 print(measure(measured, own), flush=True)
 
     def _measured(self, trial, metric):

@@ -2,11 +2,12 @@
 
 from flow_gan.measurement.measuring import cannot_have, check_metrics, measure
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.run import FinishedRun, open_run, result_path, stored_result
+from flow_gan.measurement.run import FinishedRun, LoadedRun, open_run, result_path, stored_result
 from flow_gan.measurement.scorer import Scorer
 
 __all__ = [
     "FinishedRun",
+    "LoadedRun",
     "Metric",
     "Scorer",
     "cannot_have",

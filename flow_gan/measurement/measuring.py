@@ -10,7 +10,7 @@ from flow_gan.data import Dataset
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.measurement import needs, registry
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import LoadedRun
 from flow_gan.training.run_folder import write_json
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
@@ -42,7 +42,7 @@ def cannot_have(config: Config, name: str) -> str | None:
     return registry.find(name).why_not(f"--metrics={name}", config)
 
 
-def measure(run: FinishedRun, name: str) -> str:
+def measure(run: LoadedRun, name: str) -> str:
     """Measure a run, which has its model and data, by one of the metrics; store the result and return it as text."""
     start = time.time()
     metric = registry.find(name)
@@ -73,7 +73,7 @@ def measure(run: FinishedRun, name: str) -> str:
 
 
 def _warnings(run, metric):
-    """Return what stands against any result of this run, and the metric does not say itself."""
+    """Return the warnings that hold for any metric of this run, where the metric does not give them itself."""
     found = []
     if metric.is_of_likelihood:
         if (run.config.split, run.config.checkpoint) == ("validation", "best"):

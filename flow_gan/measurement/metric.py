@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from flow_gan.measurement.needs import Need
 from flow_gan.report.model_tables import Column
 
 if TYPE_CHECKING:
-    from flow_gan.measurement.run import FinishedRun
+    from flow_gan.measurement.run import FinishedRun, LoadedRun
 
 
 class Measured(Protocol):
@@ -21,6 +21,10 @@ class Measured(Protocol):
 
     def to_dict(self) -> dict:
         """Return all figures by name, with the sentences that must stand beside them as "warnings", if any."""
+        ...
+
+
+Found = TypeVar("Found", bound=Measured)
 
 
 def _no_columns(dataset, split):
@@ -28,11 +32,11 @@ def _no_columns(dataset, split):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Metric:
+class Metric(Generic[Found]):
     """A metric. All that the package knows of it stands here; its name is that of its file in `flow_gan/metrics/`.
 
     Attributes:
-      measure: function from a `FinishedRun` with its model and data to what is found.
+      measure: function from a `LoadedRun` to what is found.
       draw: function from the run and what was found to the paths of the pictures that it writes; None for none.
       settings: the settings of an evaluation that the result depends on, besides the precision: a stored result of
         other ones is measured again.
@@ -54,8 +58,8 @@ class Metric:
       tags: {name: TensorBoard's tag} of these figures.
     """
 
-    measure: Callable[["FinishedRun"], Measured]
-    draw: Callable[["FinishedRun", Measured], list[pathlib.Path]] | None = None
+    measure: Callable[["LoadedRun"], Found]
+    draw: Callable[["LoadedRun", Found], list[pathlib.Path]] | None = None
     settings: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
     image_counts: tuple[str, ...] = ()
@@ -66,7 +70,7 @@ class Metric:
     noun: str = "result"
     remarks: Callable[[dict[str, dict]], list[str]] | None = None
     unavailable: str | None = None
-    overlay: Callable[[dict, dict, Dataset, pathlib.Path], list[pathlib.Path]] | None = None
+    overlay: Callable[[dict, dict[str, "FinishedRun"], Dataset, pathlib.Path], list[pathlib.Path]] | None = None
     score_in_training: Callable[[Config, Dataset], Callable[[np.ndarray], dict[str, float]]] | None = None
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
 

@@ -17,34 +17,30 @@ from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class FinishedRun:
     """A run with what is stored of it.
 
     Attributes:
-      config: its configuration, with the settings of the evaluation; `checkpoint` names the weights of `model`.
+      config: its configuration, with the settings of the evaluation.
       folder: its `RunFolder`.
       dataset: the data as they are now. Stored results of other data do not count; where it is None all do.
-      model: its `FlowGAN`, None where nothing is measured.
     """
 
     config: Config
     folder: RunFolder
     dataset: data.Dataset | None = None
-    model: FlowGAN | None = None
 
     @property
     def name(self) -> str:
         """The name of its folder."""
         return self.folder.path.name
 
-    def loaded(self, metric: str, checkpoint: str | None = None) -> "FinishedRun":
-        """Return it with the model of the weights that a metric is of, see `checkpoint`."""
+    def loaded(self, dataset: data.Dataset, metric: str, checkpoint: str | None = None) -> "LoadedRun":
+        """Return it with these data and the model of the weights that a metric is of, see `checkpoint`."""
         config = self.configured(metric, checkpoint)
-        model, folder = training.load_model(config, self.dataset.levels)
-        return dataclasses.replace(self, config=config, folder=folder, model=model)
-
-    # What is stored.
+        model, folder = training.load_model(config, dataset.levels)
+        return LoadedRun(config=config, folder=folder, dataset=dataset, model=model)
 
     def checkpoint(self, metric: str) -> str:
         """Return the name of the weights that a metric is of.
@@ -116,7 +112,18 @@ class FinishedRun:
             "std": [record[f"{name}_std"] for record in records],
         }
 
-    # What a metric measures, with the model.
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadedRun(FinishedRun):
+    """A finished run with its data and its model, which can be measured.
+
+    Attributes:
+      dataset: the data as they are now.
+      model: with the weights of `config.checkpoint`.
+    """
+
+    dataset: data.Dataset = dataclasses.field()
+    model: FlowGAN
 
     @property
     def generator(self) -> Generator:

@@ -37,7 +37,7 @@ class Scorer:
             why = metric.why_not_of_data(f"--score_every={config.score_every}", config, dataset)
             if why:
                 raise UserError(why)
-        self._judges = [metric.score_in_training(config, dataset) for metric in metrics]
+        self._judges = [metric.score_in_training(config, dataset) for metric in metrics if metric.score_in_training]
         self.tags = {name: tag for metric in metrics for name, tag in metric.tags.items()}
         self._sampler = functools.cache(
             lambda generator: evaluation.Sampler(generator, config.batch_size, random.Stream.SELECTION)
@@ -46,7 +46,7 @@ class Scorer:
     def __call__(self, generator: Generator) -> tuple[float, dict[str, float]]:
         """Return (score, {name: figure}) of a generator's samples."""
         samples = self._sampler(generator).draw(self._config.score_samples, self._config.seed)
-        figures = {}
+        figures: dict[str, float] = {}
         for judge in self._judges:
             figures |= judge(samples)
         return figures[self._score], figures

@@ -6,7 +6,7 @@ from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import PRIOR_WITHOUT_EDGE, TEST_SPLIT
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import LoadedRun
 from flow_gan.metrics import kde, nll
 from flow_gan.report import paper
 from flow_gan.report.model_tables import ESTIMATORS, Column
@@ -41,7 +41,7 @@ class Estimates:
         return self.ais.to_dict() | {"kde": self.kde.to_dict(), "nll": self.exact and self.exact.to_dict()}
 
 
-def measure(run: FinishedRun) -> Estimates:
+def measure(run: LoadedRun) -> Estimates:
     """Return the estimates of the first images of the run's split."""
     config, generator = run.config, run.generator
     settings = evaluation.AISSettings(
@@ -67,7 +67,7 @@ def measure(run: FinishedRun) -> Estimates:
     return Estimates(ais, window, exact)
 
 
-def _to_value(result) -> Value:
+def _to_value(result: dict) -> Value:
     nats = [None if log_prob is None else -log_prob for log_prob in result["log_prob"]]
     return over_images(result["nats"], result["nats_standard_error"], nats)
 
@@ -88,7 +88,7 @@ def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
 
 
 def remarks(results: dict[str, dict]) -> list[str]:
-    """Return what stands against the estimates of runs."""
+    """Return the warnings of the estimates of runs, and of how many images they are."""
     found = []
     for name, result in results.items():
         for what, part in {"exact": result["nll"], "AIS": result, "KDE": result["kde"]}.items():

@@ -10,7 +10,7 @@ from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import LABELS, TEST_SPLIT
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import FinishedRun, LoadedRun
 from flow_gan.metrics import kde, scores
 from flow_gan.report import figures, paper
 
@@ -41,7 +41,7 @@ class AgainstMixture:
     @property
     def wins(self) -> list[float]:
         """The bandwidths at which the mixture has both the lower NLL and the higher score."""
-        if self.nll is None or self.run_score is None:
+        if self.nll is None or self.run_score is None or self.scores is None:
             return []
         return evaluation.winning_bandwidths(
             self.search.bandwidths,
@@ -63,7 +63,7 @@ class AgainstMixture:
         """Return all figures by name; None for what the run does not have."""
         nll = self.nll
         run_score, run_score_std = self.run_score or (None, None)
-        excess, excess_error = (None, None) if nll is None else self._run_minus_mixture()
+        excess, excess_error = (None, None) if nll is None else self._run_minus_mixture(nll)
         result = self.search.to_dict() | {
             "score": self.score,
             "run_validation_nll": nll and nll.nats,
@@ -81,17 +81,17 @@ class AgainstMixture:
             result["scores"], result["scores_std"] = map(list, zip(*self.scores, strict=True))
         return result
 
-    def _run_minus_mixture(self):
+    def _run_minus_mixture(self, nll):
         """Return the differences of the NLLs at each bandwidth and their standard errors.
 
         They are of the same images, so that they are known better than either NLL.
         """
-        own = np.array(self.nll.nats_per_image)
+        own = np.array(nll.nats_per_image)
         differences = own - self.search.validation_nll_per_image[:, : len(own)]
         return map(list, zip(*map(evaluation.mean_and_error, differences), strict=True))
 
 
-def measure(run: FinishedRun) -> AgainstMixture:
+def measure(run: LoadedRun) -> AgainstMixture:
     """Return the mixture on the training images against the run, both on validation images."""
     config, dataset = run.config, run.dataset
     mixture = evaluation.IsotropicMixture.of_images(dataset.train.images, dataset.levels)
@@ -122,7 +122,7 @@ def _scored(run, found):
     return dataclasses.replace(found, run_score=of_run, scores=of_mixture)
 
 
-def draw(run: FinishedRun, found: AgainstMixture) -> list[pathlib.Path]:
+def draw(run: LoadedRun, found: AgainstMixture) -> list[pathlib.Path]:
     """Draw NLL and score over the bandwidth, and samples at the best bandwidth and at the narrowest that wins."""
     path = run.path("gmm", "png")
     result = found.to_dict()

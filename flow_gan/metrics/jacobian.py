@@ -5,11 +5,11 @@ import pathlib
 from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import FinishedRun, LoadedRun
 from flow_gan.report import figures
 
 
-def measure(run: FinishedRun) -> evaluation.JacobianSpectrum:
+def measure(run: LoadedRun) -> evaluation.JacobianSpectrum:
     """Return the spectrum at `--jacobian_draws` samples z."""
     config = run.config
     return evaluation.jacobian_spectrum(
@@ -17,7 +17,7 @@ def measure(run: FinishedRun) -> evaluation.JacobianSpectrum:
     )
 
 
-def draw(run: FinishedRun, spectrum: evaluation.JacobianSpectrum) -> list[pathlib.Path]:
+def draw(run: LoadedRun, spectrum: evaluation.JacobianSpectrum) -> list[pathlib.Path]:
     """Draw the distribution of the singular values."""
     path = run.path("jacobian", "png")
     figures.singular_value_cdf(path, {run.name: spectrum.singular_values})

@@ -6,7 +6,7 @@ from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import TEST_SPLIT
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import LoadedRun
 from flow_gan.report import paper
 from flow_gan.report.model_tables import ESTIMATORS, Column
 from flow_gan.report.values import Value, over_images
@@ -31,7 +31,7 @@ class ParzenWindow:
 
 
 def search_bandwidth(
-    run: FinishedRun, mixture: evaluation.IsotropicMixture, count: int | None = None
+    run: LoadedRun, mixture: evaluation.IsotropicMixture, count: int | None = None
 ) -> evaluation.BandwidthSearch:
     """Choose a mixture's bandwidth on validation images, for the first `count` images of the run's split."""
     splits = "validation", run.config.split
@@ -41,17 +41,17 @@ def search_bandwidth(
     )
 
 
-def search_on_samples(run: FinishedRun, count: int | None = None) -> evaluation.BandwidthSearch:
+def search_on_samples(run: LoadedRun, count: int | None = None) -> evaluation.BandwidthSearch:
     """Return the search of the window on the run's samples, for the first `count` images of its split."""
     return search_bandwidth(run, evaluation.IsotropicMixture(run.samples(run.config.kde_samples)), count)
 
 
-def measure(run: FinishedRun) -> ParzenWindow:
+def measure(run: LoadedRun) -> ParzenWindow:
     """Return the window on the run's samples."""
     return ParzenWindow(search_on_samples(run))
 
 
-def _to_value(result) -> Value:
+def _to_value(result: dict) -> Value:
     return over_images(result["best_test_nll"], result["best_test_standard_error"], result["best_test_nll_per_image"])
 
 
@@ -76,7 +76,7 @@ def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
 
 
 def remarks(results: dict[str, dict]) -> list[str]:
-    """Return what stands against the windows of runs."""
+    """Return the warnings of the windows of runs, and of how many images they are."""
     found = []
     for name, result in results.items():
         found += [f"(!) {name}, KDE: {warning}" for warning in result["warnings"]]

@@ -4,13 +4,13 @@ from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import LIKELIHOOD
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import LoadedRun
 from flow_gan.report import paper
 from flow_gan.report.model_tables import ESTIMATORS, OBJECTIVES, Column
 from flow_gan.report.values import Value, difference, over_images
 
 
-def measure(run: FinishedRun) -> evaluation.NLL:
+def measure(run: LoadedRun) -> evaluation.NLL:
     """Return the NLL of the run's split."""
     config = run.config
     return evaluation.evaluate_nll(
@@ -61,7 +61,7 @@ def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
 
 
 def remarks(results: dict[str, dict]) -> list[str]:
-    """Return what stands against the NLLs of runs, and by how many nats each is above the lowest."""
+    """Return the warnings of the NLLs of runs, and by how many nats each is above the lowest."""
     found = []
     for name, result in results.items():
         found += [f"(!) {name}: {warning}" for warning in result["warnings"]]

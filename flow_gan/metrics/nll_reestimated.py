@@ -5,7 +5,7 @@ import dataclasses
 from flow_gan import evaluation, training
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import LIKELIHOOD, MOVING_AVERAGES
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import LoadedRun
 from flow_gan.metrics import nll
 
 
@@ -27,7 +27,7 @@ class ReestimatedNLL:
         return self.nll.to_dict()
 
 
-def measure(run: FinishedRun) -> ReestimatedNLL:
+def measure(run: LoadedRun) -> ReestimatedNLL:
     """Return the NLL of the run's split with re-estimated averages; afterwards the model has its own again."""
     with training.reestimated_moving_averages(
         run.model,

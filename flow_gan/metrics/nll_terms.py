@@ -5,11 +5,11 @@ import pathlib
 from flow_gan import evaluation
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import LIKELIHOOD
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import LoadedRun
 from flow_gan.report import figures
 
 
-def measure(run: FinishedRun) -> evaluation.NLLTerms:
+def measure(run: LoadedRun) -> evaluation.NLLTerms:
     """Return the terms of the NLL of the run's split."""
     split, dataset = run.config.split, run.dataset
     return evaluation.evaluate_nll_terms(
@@ -17,7 +17,7 @@ def measure(run: FinishedRun) -> evaluation.NLLTerms:
     )
 
 
-def draw(run: FinishedRun, terms: evaluation.NLLTerms) -> list[pathlib.Path]:
+def draw(run: LoadedRun, terms: evaluation.NLLTerms) -> list[pathlib.Path]:
     """Draw a map of each term over the pixels, where they are known of each."""
     if terms.per_pixel is None:
         return []

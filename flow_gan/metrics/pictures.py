@@ -7,7 +7,7 @@ import numpy as np
 
 from flow_gan import evaluation
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import LoadedRun
 
 # Images of a row.
 _COLUMNS = 10
@@ -33,7 +33,7 @@ class Pictures:
         return {"pictures": self.files, "temperatures": list(evaluation.TEMPERATURES)}
 
 
-def measure(run: FinishedRun) -> Pictures:
+def measure(run: LoadedRun) -> Pictures:
     """Return the images of the pictures."""
     samples = run.samples(_COLUMNS**2)
     rows = {
@@ -51,7 +51,7 @@ def measure(run: FinishedRun) -> Pictures:
     return Pictures(rows, {name: run.path(name, "png").name for name in rows})
 
 
-def draw(run: FinishedRun, pictures: Pictures) -> list[pathlib.Path]:
+def draw(run: LoadedRun, pictures: Pictures) -> list[pathlib.Path]:
     """Write each picture as a grid."""
     return [run.save_grid(name, rows) for name, rows in pictures.rows.items()]
 

@@ -9,7 +9,7 @@ from flow_gan import data, evaluation
 from flow_gan.config import Config
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import LABELS
-from flow_gan.measurement.run import FinishedRun
+from flow_gan.measurement.run import LoadedRun
 from flow_gan.report import paper
 from flow_gan.report.model_tables import OBJECTIVES, Column
 from flow_gan.report.values import over_splits
@@ -67,7 +67,7 @@ def make_judge(config: Config, dataset: data.Dataset) -> Judge:
     return lambda samples: evaluation.score_samples(classifier, samples, reference, config.score_splits)
 
 
-def measure(run: FinishedRun) -> ScoresBesideTestImages:
+def measure(run: LoadedRun) -> ScoresBesideTestImages:
     """Return the scores of the run's samples beside those of test images."""
     judge = make_judge(run.config, run.dataset)
     samples = judge(run.samples(run.config.score_samples))
@@ -106,7 +106,7 @@ def columns(dataset: data.Dataset, split: str = "test") -> tuple[Column, ...]:
 
 
 def remarks(results: dict[str, dict]) -> list[str]:
-    """Return of what, and by which classifier, the scores of runs are, and what stands against them."""
+    """Return the samples and the classifier of the scores of runs, and their warnings."""
     found = []
     for name, result in results.items():
         accuracy = result["classifier_test_accuracy"]

@@ -1,6 +1,7 @@
 """--mode=compare: several runs in the paper's tables and figures."""
 
 import dataclasses
+import functools
 import pathlib
 
 from flow_gan import training
@@ -45,7 +46,7 @@ def run(given: dict) -> None:
         # Now, not after the measuring.
         check_free("run_dir", config.run_dir)
     shared = {name: value for name, value in given.items() if name not in _OF_THE_COMPARISON}
-    runs = [open_run(folder, shared) for folder in config.run_dirs.split(",")]
+    runs = [open_run(folder, shared) for folder in (config.run_dirs or "").split(",")]
     _check_alike(config, runs)
     # What is not readable should be known before anything is measured.
     for each in runs:
@@ -83,7 +84,7 @@ def _measure(runs, metrics, dataset):
     for run, _ in to_measure:
         check_writable(run.folder)
     for run, metric in to_measure:
-        loaded = run.loaded(metric)
+        loaded = run.loaded(dataset, metric)
         print(f"{run.name}: {metric}, checkpoint {loaded.config.checkpoint}")
         print(measure(loaded, metric))
 
@@ -112,7 +113,7 @@ class _Comparison:
         rows = [
             Row(
                 about=[run.name, _objective(run.config)],
-                cells=lambda part, run=run: self._cell(run, part),
+                cells=functools.partial(self._cell, run),
                 objective=_of_paper(run.config) if is_published else None,
             )
             for run in self._runs
@@ -143,7 +144,7 @@ class _Comparison:
         rows = [
             Row(
                 about=[run.name, _objective(run.config), run.checkpoint("ais")],
-                cells=lambda part, run=run: self._cell(run, part, beside="ais"),
+                cells=functools.partial(self._cell, run, beside="ais"),
                 objective=_of_paper(run.config) if is_published else None,
             )
             for run in self._runs

@@ -1,7 +1,7 @@
 """--mode=evaluate: measures of a finished run, printed, stored as JSON and drawn."""
 
 from flow_gan import training
-from flow_gan.measurement import FinishedRun, check_metrics, measure
+from flow_gan.measurement import LoadedRun, check_metrics, measure
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder, check_writable
 
@@ -19,7 +19,7 @@ def run(given: dict) -> None:
     check_metrics(config, names, dataset)
     check_writable(RunFolder(config.run_dir, config))
     model, folder = training.load_model(config, dataset.levels)
-    measured = FinishedRun(config=config, folder=folder, dataset=dataset, model=model)
+    measured = LoadedRun(config=config, folder=folder, dataset=dataset, model=model)
     for name in names:
         print(f"{name}, {config.split} images, checkpoint {config.checkpoint} (step {model.num_steps})")
         print(measure(measured, name))

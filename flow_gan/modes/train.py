@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from flow_gan import data, training
-from flow_gan.measurement import FinishedRun, Scorer, measure
+from flow_gan.measurement import LoadedRun, Scorer, measure
 from flow_gan.report import paper
 from flow_gan.training.run_config import run_config
 
@@ -49,6 +49,6 @@ def _measured(outcome, config, checkpoint, metric):
     """Return the text, indented, of a measure on test images; the model has the weights of the checkpoint."""
     finished = dataclasses.replace(config, checkpoint=checkpoint, split="test")
     text = measure(
-        FinishedRun(config=finished, folder=outcome.folder, dataset=outcome.dataset, model=outcome.model), metric
+        LoadedRun(config=finished, folder=outcome.folder, dataset=outcome.dataset, model=outcome.model), metric
     )
     return text.replace("\n", "\n" + 21 * " ")

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.stats
@@ -100,7 +101,14 @@ def _sign(step):
     return 1 if step.is_above() else -1 if step.is_below() else 0
 
 
-def trend(claim: str, steps: list, values: list, falls: bool = False, least: float = 0.5, names=None) -> Verdict:
+def trend(
+    claim: str,
+    steps: list,
+    values: list,
+    falls: bool = False,
+    least: float = 0.5,
+    names: list[str] | None = None,
+) -> Verdict:
     """Return the `Verdict` on whether a curve rises, or falls, by its rank correlation with the step.
 
     It holds where the correlation is `least` or more with a p-value below 0.05, and fails where the upper end of its
@@ -149,14 +157,14 @@ def uncorrelated(claim: str, x: list, y: list, limit: float = 0.5) -> Verdict:
     return _decide(claim, -limit <= low and high <= limit, high < -limit or low > limit, detail, [Value()])
 
 
-def rank_correlation(x, y) -> float:
+def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
     """Return Spearman's rank correlation, 0 where one of them is constant."""
     if any(len(set(values)) == 1 for values in (x, y)):
         return 0.0
     return float(scipy.stats.spearmanr(x, y).statistic)
 
 
-def rank_correlation_p_value(x, y) -> float:
+def rank_correlation_p_value(x: Sequence[float], y: Sequence[float]) -> float:
     """Return the two-sided p-value of Spearman's rank correlation: exact, or of random orders of more than 7 points."""
     ranks, others = scipy.stats.rankdata(x), scipy.stats.rankdata(y)
     result = scipy.stats.permutation_test(
@@ -179,7 +187,8 @@ def rank_correlation_interval(correlation: float, count: int) -> tuple[float, fl
     # Of a perfect one the arctanh is infinite, though few points are so by chance.
     correlation = math.copysign(min(abs(correlation), 1 - 1 / count), correlation)
     reach = scipy.stats.norm.ppf(1 - LEVEL / 2) * 1.03 / math.sqrt(count - 3)
-    return tuple(float(np.tanh(np.arctanh(correlation) + sign * reach)) for sign in (-1, 1))
+    centre = np.arctanh(correlation)
+    return float(np.tanh(centre - reach)), float(np.tanh(centre + reach))
 
 
 def at_most(claim: str, value: Value, limit: Value, what: str) -> Verdict:
@@ -221,7 +230,7 @@ def some(claim: str, candidates: dict | None, what: str) -> Verdict:
     return _decide(claim, winners, len(losers) == len(steps), detail, values)
 
 
-def largest_distance(first, second) -> float:
+def largest_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Return the largest difference of two empirical distribution functions (Kolmogorov and Smirnov), 0 to 1."""
     first, second = np.sort(np.ravel(first)), np.sort(np.ravel(second))
     points = np.concatenate([first, second])

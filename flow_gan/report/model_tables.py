@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from flow_gan.report.tables import Cell, Table
+from flow_gan.report.tables import Cell, Rows, Table
 from flow_gan.report.values import Value
 
 # Tables 1 (grey images) and 2 (colour): sample score and likelihood. Table 3: estimates of the likelihood.
@@ -19,7 +19,8 @@ class Column:
 
     Attributes:
       table: `OBJECTIVES` or `ESTIMATORS`.
-      heading: str. Columns of one heading are one: of the first metric of which there is a result.
+      heading: str. Columns of several metrics with the same heading are one; a model's cell shows the first metric that
+        is stored of it.
       number, error: names of the number and of its error in a stored result; no error if None.
       part: name of the part of the result, a dict, that has them; None for the result itself.
       digits: int, decimals.
@@ -126,9 +127,9 @@ def model_table(
     for part in columns:
         header += [_first(part).heading, *(["Weights"] if has_weights else [])]
     header += [_first(part).paper_heading for part in columns if _paper(part)]
-    lines = []
+    lines: Rows = []
     for row in rows:
-        line = list(row.about)
+        line: list[Cell | str] = [*row.about]
         for part in columns:
             cell, weights = row.cells(part)
             line += [cell, *([weights] if has_weights else [])]

@@ -41,6 +41,9 @@ class Cell:
         return text + (" (!)" if self.is_marked else "") + (f", {self.note}" if self.note else "")
 
 
+Rows = list[list[Cell | str]]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Table:
     """A table.
@@ -56,7 +59,7 @@ class Table:
     key: str
     title: str
     header: list[str]
-    rows: list[list[Cell | str]]
+    rows: Rows
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def to_dict(self) -> dict:

@@ -78,7 +78,7 @@ class Training:
     @property
     def folder(self) -> pathlib.Path:
         """The folder of the run, a path, whose name says by a digest which settings it has."""
-        return pathlib.Path(self.config.run_dir)
+        return pathlib.Path(str(self.config.run_dir))
 
     @property
     def key(self) -> str:
@@ -97,7 +97,7 @@ class Measurement:
 
     Attributes:
       training: `Training`.
-      metric: str, one of `config.METRICS`.
+      metric: str, one of `config.evaluation.METRICS`.
       checkpoint: "latest", or "chosen": those that the paper's tables take, see `FinishedRun.checkpoint`.
       settings: {setting: value} of the evaluation.
     """
@@ -176,7 +176,8 @@ def make_plan(config: Config, folder: str | pathlib.Path, scale: settings.Scale 
     seeds = tuple(config.seed + i for i in range(config.num_seeds or scale.num_seeds))
     if seeds[-1] >= 2**31:
         raise UserError(f"--seed={config.seed} with {len(seeds)} seeds comes to {seeds[-1]}; expected less than 2^31")
-    roles, trainings = {}, {}
+    roles: dict[tuple[str, int], Training] = {}
+    trainings: dict[str, Training] = {}
     for seed in seeds:
         for role, own, steps in _roles(config.dataset, scale):
             if scale.warm_start and role in warm_started(config.dataset, scale):
@@ -266,7 +267,7 @@ def _digest(value):
 
 def _stages(config, scale, roles, seeds, lambdas):
     """Yield the measuring stages: what all trainings have, then what those of the first seed have."""
-    light = {}
+    light: dict[Training, list[tuple[str, str]]] = {}
     sweep = ("sweep_mle", "sweep_adv", *map(lambda_role, lambdas), *ABLATIONS)
     of_every_model = [name for name, metric in registry.all_metrics().items() if metric.is_of_every_model]
     for seed in seeds:

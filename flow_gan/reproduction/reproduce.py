@@ -13,7 +13,7 @@ import keras
 from flow_gan import training
 from flow_gan.config import Config, changeable
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.measurement import Scorer, check_metrics, measure, open_run
+from flow_gan.measurement import LoadedRun, Scorer, check_metrics, measure, open_run
 from flow_gan.reproduction import report
 from flow_gan.reproduction.journal import Journal
 from flow_gan.reproduction.plan import make_plan
@@ -179,12 +179,11 @@ class _Reproduction:
         return open_run(measurement.training.folder, settings, self._dataset)
 
     def _measure(self, stage):
-        key, loaded = None, None
+        loaded: LoadedRun | None = None
         for measurement, run, checkpoint in self._missing(stage):
             metric = measurement.metric
-            if key != (measurement.training.key, checkpoint):
-                loaded = run.loaded(metric, checkpoint)
-                key = measurement.training.key, checkpoint
+            if loaded is None or (loaded.name, loaded.config.checkpoint) != (measurement.training.key, checkpoint):
+                loaded = run.loaded(self._dataset, metric, checkpoint)
             print(f"{measurement.training.title}: {metric}, checkpoint {checkpoint}", flush=True)
             try:
                 print(measure(dataclasses.replace(loaded, config=run.configured(metric, checkpoint)), metric))

@@ -24,7 +24,8 @@ class Results:
         self._journal = journal
         measurements = [measurement for stage in plan.stages for measurement in stage.measurements]
         self._measurements = {(m.training.key, m.metric): m for m in measurements}
-        self._runs, self._results = {}, {}
+        self._runs: dict[tuple, FinishedRun] = {}
+        self._results: dict[tuple, dict | None] = {}
 
     def failure(self, role: str, seed: int | None = None) -> str | None:
         """Return why a training failed, a sentence, or None."""
@@ -48,7 +49,7 @@ class Results:
         key = self.plan.training(role, seed).key, metric, checkpoint
         if key not in self._results:
             run = self.run(role, metric, seed)
-            self._results[key] = run and run.result(metric, checkpoint)
+            self._results[key] = run.result(metric, checkpoint) if run else None
         return self._results[key]
 
     def values(
@@ -66,11 +67,11 @@ class Results:
     def warnings(
         self, role: str, metric: str, checkpoint: str | None = None, seeds: Sequence[int] | None = None
     ) -> list[str]:
-        """Return what stands against a measure, of all seeds if none are given: sentences, each once.
+        """Return the warnings of a metric, of all seeds if none are given: sentences, each once.
 
-        They are the warnings of its results, and why a training or the measure itself failed.
+        They are those of its results, and why a training or the measurement itself failed.
         """
-        found = set()
+        found: set[str | None] = set()
         for seed in self.plan.seeds if seeds is None else seeds:
             training = self.plan.training(role, seed)
             run, measurement = self.run(role, metric, seed), self._measurements.get((training.key, metric))
@@ -79,7 +80,7 @@ class Results:
                 found.add(self._journal.failure(measurement.failure_key(checkpoint or run.checkpoint(metric))))
             result = self.result(role, metric, checkpoint, seed)
             found |= set(result.get("warnings", [])) if result else set()
-        return sorted(found - {None})
+        return sorted(why for why in found if why is not None)
 
     def versions(self) -> list[dict[str, str]]:
         """Return the versions of packages with which results were made, a list of dicts, each once."""

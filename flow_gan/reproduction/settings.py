@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 from flow_gan import config
 
@@ -61,8 +62,8 @@ class Scale:
       steps: {role: generator updates}, of "mle", "adv", "hybrid", "dcgan_wgan", "dcgan_ce", "sweep" for every training
         of the trade-off, and "ablation" for every one of the ablation.
       num_seeds: int, where `--num_seeds` says nothing.
-      eval_every: int, updates between validations, which there is one of after the last update, too. At the larger
-        scales 20 or more of them, for trends to be told from chance.
+      eval_every: int, updates between validations; the last update is followed by one, too. The larger scales have 20
+        or more, so that a trend can be told from chance.
       score_every: int, epochs between scores in training.
       evaluation: {setting: value} of all measures.
       of_metric: {metric: {setting: value}}, what one measure has instead.
@@ -128,7 +129,7 @@ _SHORT_CIFAR10 = {
 }
 
 # What the scales have that are not the original commands.
-_RECIPES = {
+_RECIPES: dict[str, dict[str, Any]] = {
     dataset: {"of_objective": own, "hybrid_lambda": IMAGE_WISE_LAMBDA[dataset], "warm_start": True}
     for dataset, own in (("digits", _SHORT_DIGITS), ("mnist", _SHORT_MNIST), ("cifar10", _SHORT_CIFAR10))
 }

@@ -15,7 +15,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import evaluation, random, training
 from flow_gan.main import main
-from flow_gan.measurement import FinishedRun, measure
+from flow_gan.measurement import LoadedRun, measure
 from flow_gan.metrics.scores import make_judge
 from flow_gan.training import saved_step
 from flow_gan.training.run_config import run_config
@@ -183,7 +183,7 @@ def test_the_terms_of_no_per_image_likelihood_say_so(tmp_path):
     config = flow_gan.config.Config(**settings)
     dataset = training.load_data(config)
     model = training.build.build_model(training.build.resolve(config, dataset.image_shape), dataset.levels)
-    run = FinishedRun(config=config, folder=RunFolder(tmp_path / "run", config), dataset=dataset, model=model)
+    run = LoadedRun(config=config, folder=RunFolder(tmp_path / "run", config), dataset=dataset, model=model)
     assert measure(run, "nll_terms").count("no per-image likelihood") == 1
     (file,) = (tmp_path / "run" / "evaluation").iterdir()
     terms = stored(tmp_path / "run", file.stem)

@@ -2,7 +2,7 @@
 
 from flow_gan.report.claims import ascending
 from flow_gan.report.page import Section
-from flow_gan.report.tables import Cell, Table
+from flow_gan.report.tables import Cell, Rows, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.plan import ABLATIONS
 from flow_gan.reproduction.sections.context import Context, checks_of_nll, marks
@@ -19,7 +19,7 @@ def ablation(context: Context) -> Section:
     assert set(ABLATIONS) == set(names)
     plain = {role: context.nll(role, "latest") for role in (*names, "sweep_mle")}
     again = {role: context.nll(role, "latest", "nll_reestimated") for role in names if role != "adv_no_norm"}
-    rows = []
+    rows: Rows = []
     for role, name in names.items():
         anew = context.nll_cell(role, "latest", "nll_reestimated") if role in again else "has none"
         share = _share(plain[role], again.get(role, Value()), plain["sweep_mle"])

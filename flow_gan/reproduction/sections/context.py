@@ -77,7 +77,7 @@ class Context:
         return self.results.values(role, metric, column.value, checkpoint)
 
     def column_cell(self, role: str, metric: str, column: Column, checkpoint: str | None = None) -> Cell:
-        """Return the `Cell` of these over the seeds, marked where something stands against it."""
+        """Return the `Cell` of these over the seeds, marked where it has warnings."""
         marked = bool(self.results.warnings(role, metric, checkpoint))
         return cell(over_seeds(self.values(role, metric, column, checkpoint)), column.digits, marked)
 
@@ -94,7 +94,7 @@ class Context:
         return over_seeds(self.nlls(role, checkpoint, metric))
 
     def nll_cell(self, role: str, checkpoint: str | None = None, metric: str = "nll") -> Cell:
-        """Return its `Cell`, marked where something stands against it."""
+        """Return its `Cell`, marked where it has warnings."""
         return self.column_cell(role, metric, self._nll_column, checkpoint)
 
     @property
@@ -110,11 +110,11 @@ class Context:
         return over_seeds(self.scores(role, checkpoint))
 
     def score_cell(self, role: str, checkpoint: str | None = None) -> Cell:
-        """Return its `Cell`, marked where something stands against it."""
+        """Return its `Cell`, marked where it has warnings."""
         return self.column_cell(role, "scores", self._score_column, checkpoint)
 
     def first_seed_warnings(self, role: str, metric: str) -> list[str]:
-        """Return what stands against a measure that is of the first seed alone, sentences."""
+        """Return the warnings of a metric that is measured of the first seed alone, sentences."""
         return self.results.warnings(role, metric, seeds=self.results.plan.seeds[:1])
 
     def draw(self, stem: str, draw: Callable[[pathlib.Path], object], vector: bool = True) -> pathlib.Path:
@@ -192,7 +192,7 @@ def _checked(results):
 
 
 def marks(context: Context, roles: Collection[str], metric: str, what: str, checkpoint: str | None = None) -> list[str]:
-    """Return what stands against a measure of roles but that their training failed, sentences; `what` names it."""
+    """Return the warnings of a metric, which `what` names, of roles, sentences; without those of failed trainings."""
     results = context.results
     return [
         f"(!) {results.plan.training(role, seed).title}, {what}: {warning}"
@@ -205,8 +205,8 @@ def marks(context: Context, roles: Collection[str], metric: str, what: str, chec
 
 def checks_of_scores(context: Context, roles: Collection[str]) -> list[str]:
     """Return what the scores of roles rest on, sentences."""
-    results = [context.results.result(role, "scores") for role in roles]
-    results = [result for result in results if result]
+    found = [context.results.result(role, "scores") for role in roles]
+    results = [result for result in found if result]
     against = marks(context, roles, "scores", context.score)
     if not results:
         return ["No samples could be scored.", *against]

@@ -8,7 +8,7 @@ from flow_gan import evaluation
 from flow_gan.report import claims, figures, paper
 from flow_gan.report.claims import ascending
 from flow_gan.report.page import Picture, Section
-from flow_gan.report.tables import Cell, Table
+from flow_gan.report.tables import Cell, Rows, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import COLOURS, NAMES, Context, first_seed_alone
@@ -22,7 +22,9 @@ def jacobians(context: Context) -> Section:
     results = context.results
     spectra = {role: results.result(role, "jacobian") for role in (*FLOWS, *IMPLICIT)}
     known = {role: result for role, result in spectra.items() if result}
-    parts, checks, rows = [], [], []
+    parts: list[Picture | Table] = []
+    checks: list[str] = []
+    rows: Rows = []
     if known:
         values = {context.roles[role]: result["singular_values"] for role, result in known.items()}
         colours = {context.roles[role]: COLOURS[role] for role in known}
@@ -80,8 +82,8 @@ def jacobians(context: Context) -> Section:
         _nearer(spectra),
     ]
     for role in IMPLICIT:
-        values = [(NAMES[r], measured[r][3]) for r in (role, "mle")]
-        verdicts.append(ascending(f"{NAMES[role]} has lower singular values than MLE (medians)", values, 6))
+        medians = [(NAMES[r], measured[r][3]) for r in (role, "mle")]
+        verdicts.append(ascending(f"{NAMES[role]} has lower singular values than MLE (medians)", medians, 6))
     return Section(
         keys=["figure-4", "figure-8"],
         title="Figures 4 and 8: singular values of the Jacobian",

@@ -9,7 +9,7 @@ from flow_gan import training
 from flow_gan.report import claims, figures, paper
 from flow_gan.report.claims import ascending
 from flow_gan.report.page import Picture, Section
-from flow_gan.report.tables import Table
+from flow_gan.report.tables import Rows, Table
 from flow_gan.report.values import Value, difference, over_splits
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import (
@@ -44,11 +44,16 @@ class LearningCurve:
     @classmethod
     def of_curve(cls, curve: dict[str, list]) -> "LearningCurve":
         """Return that of what `FinishedRun.curve` returns."""
-        values = [
-            [Value(*pair) for pair in zip(curve[f"{split}_nll"], curve[f"{split}_error"], strict=True)]
-            for split in ("train", "validation")
-        ]
-        return cls(curve["step"], *values, _means_between(curve["step"], curve))
+
+        def nlls(split):
+            return [Value(*pair) for pair in zip(curve[f"{split}_nll"], curve[f"{split}_error"], strict=True)]
+
+        return cls(
+            steps=curve["step"],
+            train=nlls("train"),
+            validation=nlls("validation"),
+            critic_losses=_means_between(curve["step"], curve),
+        )
 
     @property
     def gaps(self) -> list[Value]:
@@ -104,7 +109,7 @@ def likelihood_curves(context: Context) -> Section:
     runs = {role: results.run(role, "nll") for role in FLOWS}
     curves = {role: run.curve(context.convert) for role, run in runs.items() if run}
     found = {role: LearningCurve.of_curve(curve) for role, curve in curves.items()}
-    parts = []
+    parts: list[Picture | Table] = []
     if curves:
         panels = {NAMES[role]: curve for role, curve in curves.items()}
         wide = [n for n, curve in panels.items() if figures.is_wide(curve["train_nll"] + curve["validation_nll"])]
@@ -151,7 +156,8 @@ def _verdicts_on_curves(mle, adv):
         ),
         claims.uncorrelated(
             "Under ADV the critic's loss tells little of the NLL: |rank correlation| of 0.5 at most",
-            *(zip(*known, strict=True) if known else ([], [])),
+            [loss for loss, _ in known],
+            [nll for _, nll in known],
         ),
         _rises("MLE's train NLL diverges from its validation NLL: the gap rises", mle.steps, mle.gaps),
     ]
@@ -162,7 +168,7 @@ def _rises(claim, steps, values):
 
 
 def _final_table(context, found):
-    rows = []
+    rows: Rows = []
     for role, curve in found.items():
         known = [value for value in curve.validation if value.is_known]
         values = [
@@ -186,11 +192,10 @@ def score_curves(context: Context) -> Section:
     """Figure 5."""
     results, name = context.results, paper.score_name(context.dataset)
     runs = {role: results.run(role) for role in (*FLOWS, *IMPLICIT)}
-    found = {role: run.scores(name) for role, run in runs.items() if run}
-    found = {role: curve for role, curve in found.items() if curve}
+    found = {role: curve for role, run in runs.items() if run and (curve := run.scores(name))}
     curves = {context.roles[role]: curve for role, curve in found.items()}
     colours = {context.roles[role]: COLOURS[role] for role in found}
-    parts = []
+    parts: list[Picture | Table] = []
     if curves:
         path = context.draw("figure-5", lambda p: figures.score_curves(p, curves, context.score, colours))
         points = max(len(curve["step"]) for curve in curves.values())

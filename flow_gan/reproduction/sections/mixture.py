@@ -9,7 +9,7 @@ from flow_gan.measurement import result_path
 from flow_gan.measurement.run import converted_error
 from flow_gan.report import claims, figures
 from flow_gan.report.page import Picture, Section
-from flow_gan.report.tables import Cell, Table
+from flow_gan.report.tables import Cell, Rows, Table
 from flow_gan.report.values import Value, over_splits
 from flow_gan.reproduction.sections.context import Context, cell, digits, first_seed_alone
 
@@ -19,7 +19,7 @@ def mixture(context: Context) -> Section:
     results = context.results
     run, sweep = results.run("adv", "gmm"), results.result("adv", "gmm")
     parts, checks = [], [f"(!) {warning}" for warning in context.first_seed_warnings("adv", "gmm")]
-    if sweep:
+    if run and sweep:
         nll = _in_unit(context, sweep["run_validation_nll"], sweep["run_validation_standard_error"])
         in_unit = [context.convert(v) for v in sweep["validation_nll"]]
         curve = {"bandwidths": sweep["bandwidths"], "nll": in_unit, "score": sweep.get("scores")}
@@ -99,7 +99,7 @@ def _table(context, sweep, nll, is_marked):
     score = Cell(scores[sweep["bandwidths"].index(sweep["best_bandwidth"])] if scores else None)
     decimals = digits(context)
     numbers = [Cell(sweep["best_bandwidth"], None, 3), *(cell(value, decimals) for value in best), score]
-    rows = [
+    rows: Rows = [
         ["Mixture of lowest validation NLL", *numbers],
         ["ADV", Cell(), cell(nll, decimals, is_marked), Cell(), Cell(sweep["run_score"])],
     ]
@@ -111,7 +111,7 @@ def mixture_samples(context: Context) -> Section:
     """Figure 7."""
     run, sweep = context.results.run("adv", "gmm"), context.results.result("adv", "gmm")
     grids = {}
-    if sweep:
+    if run and sweep:
         shown = {"best": sweep["best_bandwidth"]}
         if sweep["bandwidths_that_win"]:
             shown["winning"] = sweep["bandwidths_that_win"][0]
@@ -120,7 +120,7 @@ def mixture_samples(context: Context) -> Section:
             label = {"best": "lowest validation NLL", "winning": "narrowest that wins"}[which]
             if path.exists():
                 grids[f"σ = {bandwidth:.3g}\n{label}"] = np.asarray(PIL.Image.open(path))
-    parts = []
+    parts: list[Picture | Table] = []
     if grids:
         path = context.draw("figure-7", lambda p: figures.sample_panels(p, grids), vector=False)
         widths = ", ".join(name.split("\n")[0] for name in grids)

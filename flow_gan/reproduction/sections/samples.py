@@ -6,6 +6,7 @@ import PIL.Image
 from flow_gan.measurement import result_path
 from flow_gan.report import figures
 from flow_gan.report.page import Picture, Section
+from flow_gan.report.tables import Table
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import (
     NAMES,
@@ -24,7 +25,7 @@ def samples(context: Context) -> Section:
         if run and run.result("pictures"):
             path = result_path(run.folder, run.configured("pictures"), "samples", "png")
             grids[context.roles[role]] = np.asarray(PIL.Image.open(path))
-    parts = []
+    parts: list[Picture | Table] = []
     if grids:
         path = context.draw("figure-1", lambda p: figures.sample_panels(p, grids), vector=False)
         parts.append(

@@ -99,7 +99,7 @@ def _objectives_table(context, key, name):
 
 
 def _checks_of_others(context):
-    """Return what stands against other metrics of the table."""
+    """Return the warnings of the other metrics of the table."""
     return [
         line
         for name, metric in registry.all_metrics().items()

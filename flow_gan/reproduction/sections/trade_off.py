@@ -2,7 +2,7 @@
 
 from flow_gan.report import claims, figures
 from flow_gan.report.page import Picture, Section
-from flow_gan.report.tables import Table
+from flow_gan.report.tables import Rows, Table
 from flow_gan.reproduction.plan import lambda_role
 from flow_gan.reproduction.sections.context import Context, checks_of_nll, marks
 
@@ -16,7 +16,7 @@ def trade_off(context: Context) -> Section:
     points = [(name, nlls[name], scores[name]) for name in roles if nlls[name].is_known and scores[name].is_known]
     steps = plan.training("sweep_mle").config.max_steps
     over = f"mean and standard deviation over {len(plan.seeds)} seeds" if len(plan.seeds) > 1 else "one seed"
-    parts = []
+    parts: list[Picture | Table] = []
     if points:
         path = context.draw("trade-off", lambda p: figures.trade_off(p, points, context.unit, context.score))
         parts.append(
@@ -29,7 +29,7 @@ def trade_off(context: Context) -> Section:
                 "beyond.",
             )
         )
-    rows = [
+    rows: Rows = [
         [name, context.nll_cell(role, "latest"), context.score_cell(role, "latest")] for name, role in roles.items()
     ]
     header = ["Objective", f"Test NLL ({context.unit})", context.score]
