@@ -42,6 +42,16 @@ def test_flagfile_and_later_flags(tmp_path):
     assert given == {"batch_size": 10, "f_div": "ce"}
 
 
+def test_presets(tmp_path):
+    given = config.preset("digits_nice_mle")
+    assert (given["dataset"], given["n_critic"], given["learning_rate"]) == ("digits", 0, 1e-3)
+    for words in (["--preset=digits_nice_mle"], ["--preset", "digits_nice_mle"], ["-preset=digits_nice_mle"]):
+        assert config.parse([*words, "--epoch=2"])[0] == given | {"epoch": 2}
+    own = tmp_path / "own.flags"
+    own.write_text("--preset=digits_nice_mle\n--seed=3\n", encoding="utf-8")
+    assert config.parse([f"--flagfile={own}"])[0] == given | {"seed": 3}
+
+
 def test_flagfiles_of_other_programs(tmp_path):
     """With a byte-order mark, Windows' line ends, in another file, after a space; not in itself, nor in UTF-16."""
     one, two = tmp_path / "one.flags", tmp_path / "two.flags"
@@ -62,6 +72,12 @@ def test_flagfiles_of_other_programs(tmp_path):
         (["--batchsize=5"], "batchsize"),
         (["--batch_size=many"], "--batch_size=many"),
         (["--flagfile=/nowhere.flags"], "/nowhere.flags"),
+        (
+            ["--flagfile=nowhere/mnist_nice_mle.flags"],
+            "mnist_nice_mle.flags cannot be read .*; --preset=mnist_nice_mle is the preset of that name",
+        ),
+        (["--preset=mnist"], "--preset='mnist' is unknown; expected one of: cifar10_real_nvp_adv, "),
+        (["--preset"], "--preset='' is unknown"),
         (["train"], "argument 'train' is no flag"),
         (["--epoch"], "epoch"),
     ],
@@ -226,6 +242,7 @@ def test_help_explains_every_flag():
     positions = [text.index(f"\n{section.TITLE}:\n") for section in config.SECTIONS]
     assert positions == sorted(positions)
     assert max(map(len, text.splitlines())) <= 120
+    assert set(config.PRESETS) <= set(text.replace(",", " ").split())
 
 
 def test_the_choices_are_those_that_there_are():

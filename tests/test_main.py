@@ -94,7 +94,7 @@ def test_a_generator_without_a_likelihood(tmp_path, capsys):
     assert_refused(best, "DCGAN has no likelihood to choose the best by, pass --checkpoint=latest", capsys)
     assert_refused(
         ["--mode=evaluate", f"--run_dir={folder}"],
-        "--metrics=nll needs a likelihood, which --model_type=dcgan has not",
+        "--metrics=nll needs a likelihood, and --model_type=dcgan has none",
         capsys,
     )
     assert not (folder / "evaluation").exists()

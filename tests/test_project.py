@@ -16,7 +16,7 @@ from flow_gan import config
 
 ROOT = pathlib.Path(__file__).parents[1]
 MODULES = sorted(m.name for m in pkgutil.walk_packages(flow_gan.__path__, "flow_gan."))
-PRESETS = sorted((ROOT / "runs").glob("*.flags"))
+PRESETS = sorted((ROOT / "flow_gan" / "presets").glob("*.flags"))
 
 
 @pytest.mark.parametrize("command", [["ruff", "check"], ["ruff", "format", "--check"]])
@@ -63,16 +63,24 @@ def test_there_are_examples():
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_preset(preset):
     """Every preset parses, gives a valid configuration, and tells its command, result and time."""
-    given, _ = config.parse([f"--flagfile={preset}"])
+    given = config.preset(preset.stem)
     assert config.Config(**given).run_dir is None
     header = [line for line in preset.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     text = " ".join(header)
-    assert f"--flagfile=runs/{preset.name}" in text
+    assert f"--preset={preset.stem} " in f"{text} "
     assert "Expected" in text and "Measured on" in text and "TBD" not in text
 
 
+def test_runs_has_the_presets_and_no_copy_of_them():
+    """`--flagfile=runs/NAME.flags` is `--preset=NAME`."""
+    links = {path.name: path for path in (ROOT / "runs").glob("*.flags")}
+    assert {name: link.resolve() for name, link in links.items()} == {preset.name: preset for preset in PRESETS}
+    assert all(link.is_symlink() and not link.readlink().is_absolute() for link in links.values())
+
+
 def test_there_are_presets():
-    names = {preset.stem for preset in PRESETS}
+    names = set(config.PRESETS)
+    assert names == {preset.stem for preset in PRESETS}
     objectives = ("mle", "adv", "hybrid")
     assert names >= {f"{data}_nice_{objective}" for data in ("mnist", "digits") for objective in objectives}
     assert "mnist_nice_hybrid_paper" in names
@@ -92,8 +100,7 @@ def test_results_name_no_path_of_a_machine():
 
 
 def test_the_main_job_has_a_preset():
-    given, _ = config.parse([f"--flagfile={ROOT / 'runs' / 'digits_nice_hybrid.flags'}"])
-    assert config.Config(**given) == config.Config()
+    assert config.Config(**config.preset("digits_nice_hybrid")) == config.Config()
 
 
 # The original README's values that all three MNIST experiments share.
@@ -108,7 +115,7 @@ RELEASED = {
     [("mle", 0, None), ("adv", 5, 0.0), ("hybrid", 5, 1.0), ("hybrid_paper", 5, 0.1)],
 )
 def test_mnist_presets_have_the_release_s_values(name, n_critic, like_reg):
-    given, _ = config.parse([f"--flagfile={ROOT / 'runs' / f'mnist_nice_{name}.flags'}"])
+    given = config.preset(f"mnist_nice_{name}")
     assert given.items() >= RELEASED.items()
     assert given["n_critic"] == n_critic and like_reg in (None, given["like_reg"])
 
@@ -133,7 +140,7 @@ CIFAR = {
     ],
 )
 def test_cifar10_presets_have_the_release_s_values(name, own):
-    given, _ = config.parse([f"--flagfile={ROOT / 'runs' / f'cifar10_real_nvp_{name}.flags'}"])
+    given = config.preset(f"cifar10_real_nvp_{name}")
     assert given.items() >= (CIFAR | own).items()
-    small, _ = config.parse([f"--flagfile={ROOT / 'runs' / f'cifar10_real_nvp_{name}_small.flags'}"])
+    small = config.preset(f"cifar10_real_nvp_{name}_small")
     assert all(small[k] == own[k] for k in ("n_critic", "like_reg") if k in own)

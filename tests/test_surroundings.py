@@ -17,8 +17,8 @@ import flow_gan
 from flow_gan import config, data, evaluation, original, training
 from flow_gan.evaluation.inception import make_inception
 from flow_gan.main import main
-from flow_gan.modes.reproduction.journal import Journal
 from flow_gan.report import figures
+from flow_gan.reproduction.journal import Journal
 from flow_gan.training.run_folder import RunFolder
 from tests.test_main import assert_refused
 from tests.training.processes import ROOT
@@ -39,10 +39,10 @@ IN_ASCII = """
 import locale, pathlib, sys
 from flow_gan import config, training
 from flow_gan.main import main
-from flow_gan.modes.reproduction import report
-from flow_gan.modes.reproduction.journal import Journal
-from flow_gan.modes.reproduction.plan import make_plan
-from tests.modes import made_up
+from flow_gan.reproduction import report
+from flow_gan.reproduction.journal import Journal
+from flow_gan.reproduction.plan import make_plan
+from tests.reproduction import made_up
 
 assert locale.getpreferredencoding(False) == "ANSI_X3.4-1968"
 folder = pathlib.Path(sys.argv[1])
@@ -231,7 +231,7 @@ def test_what_was_measured_is_printed_where_it_cannot_be_stored(finished, monkey
     def full(path, value):
         raise flow_gan.UserError(f"{path} cannot be written: No space left on device")
 
-    monkeypatch.setattr(importlib.import_module("flow_gan.modes.evaluate"), "write_json", full)
+    monkeypatch.setattr(importlib.import_module("flow_gan.measurement.measuring"), "write_json", full)
     assert main(["--mode=evaluate", f"--run_dir={finished}", "--num_examples=1"]) == 2
     said = capsys.readouterr()
     assert "nll-test-best.json cannot be written: No space left" in said.err

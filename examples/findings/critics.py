@@ -2,7 +2,7 @@
 
 from examples.findings import pictures, tables
 from examples.findings.lab import Trial
-from flow_gan.report.page import Table
+from flow_gan.report.tables import Table
 
 # The release's for MNIST, and the one for colour images, with layer norms, at three widths: (critic, df_dim).
 CRITICS = (("mnist", 64), ("dcgan", 8), ("dcgan", 16), ("dcgan", 32))
@@ -12,7 +12,14 @@ def adv(lab, seed, critic="dcgan", df_dim=16, metrics=("nll", "scores")):
     """Return ADV against a critic, a `Trial`."""
     settings = lab.flow("adv") | {"critic": critic, "df_dim": df_dim}
     title = f"ADV, critic {critic}, {df_dim} filters"
-    return Trial(f"adv_{critic}{df_dim}", title, seed, settings, lab.recipe_steps("adv"), metrics)
+    return Trial(
+        name=f"adv_{critic}{df_dim}",
+        title=title,
+        seed=seed,
+        settings=settings,
+        steps=lab.recipe_steps("adv"),
+        metrics=metrics,
+    )
 
 
 def trials(lab):
@@ -36,5 +43,5 @@ def report(lab):
     columns = tables.HEADER.values()
     header = ["Critic", "Steps", *columns, *(f"{column}, minus the first" for column in columns)]
     notes = ["The first critic is the release's for MNIST.", tables.spread(lab), tables.paired(lab)]
-    table = Table("critics", f"ADV by critic, {lab.dataset}", header, rows, notes)
+    table = Table(key="critics", title=f"ADV by critic, {lab.dataset}", header=header, rows=rows, notes=notes)
     return [table], lambda path: pictures.score_against_nll(path, curves)

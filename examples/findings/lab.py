@@ -14,9 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from flow_gan import data, training
 from flow_gan.config import Config
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.modes.completed import open_run
-from flow_gan.modes.evaluate import Run, measure
-from flow_gan.modes.reproduction.settings import SCALES, flow_settings
+from flow_gan.measurement import LoadedRun, measure, open_run
+from flow_gan.reproduction.settings import SCALES, flow_settings
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 
@@ -44,7 +43,7 @@ class Trial:
       seed: int.
       settings: {setting: value} of the training.
       steps: int, generator updates.
-      metrics: tuple of `config.METRICS` and `SCORES_REESTIMATED`.
+      metrics: tuple of `config.evaluation.METRICS` and `SCORES_REESTIMATED`.
       source: `Trial` from whose latest weights it starts, or None.
     """
 
@@ -169,17 +168,19 @@ class Lab:
             ) from error
 
     def _measure(self, trial, metrics):
-        model, _ = training.load_model(self._open(trial).configured("nll", "latest"), self.images.levels)
+        model = self._open(trial).loaded(self.images, "nll", "latest").model
         for metric in metrics:
             run, own = self._measured(trial, metric)
             averages = contextlib.nullcontext()
             if metric == SCORES_REESTIMATED:
                 averages = training.reestimated_moving_averages(model, self.images.train.images, run.config.batch_size)
             with averages:
-                print(measure(Run(run.configured(own, "latest"), self.images, model, run.folder), own), flush=True)
+                config = run.configured(own, "latest")
+                measured = LoadedRun(config=config, folder=run.folder, dataset=self.images, model=model)
+                print(measure(measured, own), flush=True)
 
     def _measured(self, trial, metric):
-        """Return the `CompletedRun` that keeps a measure, and the package's name of the measure."""
+        """Return the `FinishedRun` that keeps a measure, and the package's name of the measure."""
         run = self._open(trial)
         if metric != SCORES_REESTIMATED:
             return run, metric
@@ -188,4 +189,4 @@ class Lab:
 
     def _open(self, trial):
         settings = _EVALUATION | {"data_dir": self.data_dir, "classifier_dir": str(self.runs_dir / "classifiers")}
-        return open_run(self.folder(trial), settings, self.images.digest)
+        return open_run(self.folder(trial), settings, self.images)

@@ -2,7 +2,7 @@
 
 from examples.findings import critics, pictures, tables
 from examples.findings.lab import SCORES_REESTIMATED, Trial
-from flow_gan.report.page import Table
+from flow_gan.report.tables import Table
 
 STEPS = (1, 3, 10, 30, 100, 300)
 LAMBDAS = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -24,14 +24,28 @@ def counts(lab):
 def mle(lab, seed, steps):
     """Return MLE from ADV's weights, a `Trial`, with the hybrids' settings, from which it differs by the objective."""
     settings = lab.flow("hybrid", 1.0) | _CONTINUED | {"n_critic": 0}
-    return Trial(f"repair_mle_{steps}", "MLE from ADV", seed, settings, steps, source=adv(lab, seed))
+    return Trial(
+        name=f"repair_mle_{steps}",
+        title="MLE from ADV",
+        seed=seed,
+        settings=settings,
+        steps=steps,
+        source=adv(lab, seed),
+    )
 
 
 def hybrid(lab, seed, steps, like_reg):
     """Return a hybrid from ADV's weights, a `Trial`."""
     settings = lab.flow("hybrid", like_reg) | _CONTINUED
     title = f"hybrid, lambda {like_reg:g}, from ADV"
-    return Trial(f"repair_lambda{like_reg:g}_{steps}", title, seed, settings, steps, source=adv(lab, seed))
+    return Trial(
+        name=f"repair_lambda{like_reg:g}_{steps}",
+        title=title,
+        seed=seed,
+        settings=settings,
+        steps=steps,
+        source=adv(lab, seed),
+    )
 
 
 def ways(lab):
@@ -73,5 +87,7 @@ def report(lab):
         "images, without training; its samples are drawn with these averages, too.",
         *(tables.spread(lab), tables.paired(lab)),
     ]
-    table = Table("repair", f"ADV's likelihood repaired, {lab.dataset}", header, rows, notes)
+    table = Table(
+        key="repair", title=f"ADV's likelihood repaired, {lab.dataset}", header=header, rows=rows, notes=notes
+    )
     return [table], lambda path: pictures.score_against_nll(path, curves)

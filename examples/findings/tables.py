@@ -2,8 +2,7 @@
 
 import pathlib
 
-from flow_gan.report.page import Cell
-from flow_gan.report.tables import markdown
+from flow_gan.report.tables import Cell, markdown
 from flow_gan.report.values import Value, difference, over_images, over_seeds, over_splits
 from flow_gan.training.files import write_json, write_whole
 

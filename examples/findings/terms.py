@@ -4,7 +4,7 @@ import dataclasses
 
 from examples.findings import pictures, repair, tables, warm_start
 from flow_gan.evaluation.nll_terms import TERMS
-from flow_gan.report.page import Table
+from flow_gan.report.tables import Table
 from flow_gan.report.values import Value, over_seeds
 
 _METRIC = "nll_terms"
@@ -49,13 +49,19 @@ def report(lab):
     several = lab.num_seeds > 1
     notes = ["The terms of a row add up to its NLL, in the mean over test images."]
     notes.append(tables.spread(lab) if several else "Latest weights, one seed.")
-    terms = Table("terms", f"The terms of the NLL, {lab.dataset}", header, rows, notes)
+    terms = Table(key="terms", title=f"The terms of the NLL, {lab.dataset}", header=header, rows=rows, notes=notes)
     rows = [
         [label, *(tables.minus(found["ADV"][place, term], found["MLE"][place, term]) for term in TERMS)]
         for place, label in PLACES.items()
     ]
     title = f"ADV minus MLE, {lab.dataset}"
-    differences = Table("terms-differences", title, header[1:], rows, [tables.paired(lab)] if several else [])
+    differences = Table(
+        key="terms-differences",
+        title=title,
+        header=header[1:],
+        rows=rows,
+        notes=[tables.paired(lab)] if several else [],
+    )
     bars = {
         name: [_number(values["all", term], found["MLE"]["all", term]) for term in TERMS]
         for name, values in found.items()

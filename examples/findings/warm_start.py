@@ -2,20 +2,22 @@
 
 from examples.findings import pictures, tables
 from examples.findings.lab import HYBRID_LAMBDA, Trial
-from flow_gan.report.page import Cell, Table
+from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value, over_seeds
 
 
 def mle(lab, seed):
     """Return the MLE part, a `Trial`."""
-    return Trial("mle", "MLE", seed, lab.flow("mle"), lab.recipe_steps("mle"))
+    return Trial(name="mle", title="MLE", seed=seed, settings=lab.flow("mle"), steps=lab.recipe_steps("mle"))
 
 
 def warm(lab, seed):
     """Return the hybrid from the MLE flow, a `Trial`."""
     settings = lab.flow("hybrid", HYBRID_LAMBDA[lab.dataset])
     steps = lab.recipe_steps("hybrid")
-    return Trial("hybrid_warm", "hybrid from MLE", seed, settings, steps, source=mle(lab, seed))
+    return Trial(
+        name="hybrid_warm", title="hybrid from MLE", seed=seed, settings=settings, steps=steps, source=mle(lab, seed)
+    )
 
 
 def scratch(lab, seed):
@@ -27,7 +29,13 @@ def scratch(lab, seed):
     if not (lab.is_trained(first) and lab.is_trained(second)):
         return None
     saved = first.steps * lab.seconds_per_step(first) / lab.seconds_per_step(second)
-    return Trial("hybrid_scratch", "hybrid from scratch", seed, second.settings, second.steps + round(saved))
+    return Trial(
+        name="hybrid_scratch",
+        title="hybrid from scratch",
+        seed=seed,
+        settings=second.settings,
+        steps=second.steps + round(saved),
+    )
 
 
 def trials(lab):
@@ -66,7 +74,13 @@ def report(lab):
         *(tables.spread(lab), tables.paired(lab)),
     ]
     header = ["Training", "Steps", "Seconds", *tables.HEADER.values()]
-    table = Table("warm-start", f"A hybrid from MLE and from scratch, {lab.dataset}", header, rows, notes)
+    table = Table(
+        key="warm-start",
+        title=f"A hybrid from MLE and from scratch, {lab.dataset}",
+        header=header,
+        rows=rows,
+        notes=notes,
+    )
     return [table], lambda path: pictures.score_against_nll(
         path, {name: [("", values)] for name, values in found.items()}
     )

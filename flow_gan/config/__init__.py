@@ -4,10 +4,12 @@ Names are those of the flags. Settings that the original release has keep its na
 """
 
 from flow_gan.config.config import SECTIONS, Config, changeable, from_json, identity
-from flow_gan.config.flags import define_flags, help_text, parse
+from flow_gan.config.flags import define_flags, help_text, parse, preset
+from flow_gan.config.presets import PRESETS
 from flow_gan.config.setting import about
 
 __all__ = [
+    "PRESETS",
     "SECTIONS",
     "Config",
     "about",
@@ -17,4 +19,5 @@ __all__ = [
     "help_text",
     "identity",
     "parse",
+    "preset",
 ]

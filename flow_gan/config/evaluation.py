@@ -2,11 +2,15 @@
 
 import dataclasses
 import functools
+import pathlib
+import pkgutil
 
 from flow_gan.config.setting import EXISTING_RUN, Section, setting
 from flow_gan.errors import UserError, check_choice
 
-METRICS = ("nll", "nll_reestimated", "nll_terms", "scores", "gmm", "kde", "ais", "jacobian", "pictures")
+# The files of `flow_gan/metrics/`, of which none is imported here.
+_METRICS_FOLDER = pathlib.Path(__file__).parents[1] / "metrics"
+METRICS = tuple(sorted(file.name for file in pkgutil.iter_modules([str(_METRICS_FOLDER)])))
 CLASSIFIERS = ("cnn", "inception_v3")
 
 _setting = functools.partial(setting, changes_in=("evaluate", "compare"), identifies=False)

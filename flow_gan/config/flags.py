@@ -1,11 +1,13 @@
 """The settings as flags of the command line."""
 
 import dataclasses
+import pathlib
 import textwrap
 
 from absl import flags
 
 from flow_gan.config.config import SECTIONS, Config
+from flow_gan.config.presets import PRESETS, preset_file
 from flow_gan.config.setting import about, kind
 from flow_gan.errors import UserError, brief, home_expanded
 
@@ -13,7 +15,7 @@ _INTRODUCTION = """\
 Train, evaluate and sample Flow-GANs (Grover, Dhar, Ermon, AAAI 2018).
 
   python -m flow_gan.main                                    hybrid NICE on scikit-learn's digits
-  python -m flow_gan.main --flagfile=runs/NAME.flags         a preset; flags after it override it
+  python -m flow_gan.main --preset=NAME                      a preset, see the end; flags after it override it
   python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a run; more by --metrics
   python -m flow_gan.main --mode=compare --run_dirs=A,B,C    several runs in the paper's tables and figures
   python -m flow_gan.main --mode=reproduce --dataset=digits  the whole paper: models, tables, figures
@@ -22,31 +24,38 @@ Train, evaluate and sample Flow-GANs (Grover, Dhar, Ermon, AAAI 2018).
 
 
 class _Flags(flags.FlagValues):
-    """absl's, but a flagfile is UTF-8 whatever the locale says, with a byte-order mark or without."""
+    """absl's, but a flagfile is UTF-8 whatever the locale says, with a byte-order mark or without; and --preset."""
 
     def read_flags_from_files(self, argv, force_gnu=True):
-        """Return the words of a command line with those of each --flagfile in its place."""
-        return _with_flagfiles(argv)
+        """Return the words of a command line with those of each --flagfile and --preset in its place."""
+        return _with_files(argv)
 
 
-def _with_flagfiles(argv, within=()):
+def _with_files(argv, within=()):
     words, rest = [], iter(argv)
     for word in rest:
-        name, has_value, path = word.partition("=")
-        if name not in ("--flagfile", "-flagfile"):
+        name, has_value, value = word.partition("=")
+        name = name.removeprefix("-").removeprefix("-")
+        if not word.startswith("-") or name not in ("flagfile", "preset"):
             words.append(word)
             continue
-        path = home_expanded("--flagfile", path.strip() if has_value else next(rest, ""))
+        value = value.strip() if has_value else next(rest, "")
+        path = str(preset_file(value)) if name == "preset" else home_expanded("--flagfile", value)
         if path in within:
             raise UserError(f"--flagfile={path} names itself, by way of {' and '.join(within)}")
-        try:
-            with open(path, encoding="utf-8-sig") as file:
-                lines = [line.strip() for line in file]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"--flagfile={path} cannot be read as UTF-8 text: {error}") from error
-        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
-        words += _with_flagfiles(lines, (*within, path))
+        lines = [line for line in _read(path) if line and not line.startswith(("#", "//"))]
+        words += _with_files(lines, (*within, path))
     return words
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return [line.strip() for line in file]
+    except (OSError, UnicodeDecodeError) as error:
+        name = pathlib.Path(path).stem
+        instead = f"; --preset={name} is the preset of that name" if name in PRESETS else ""
+        raise UserError(f"--flagfile={path} cannot be read as UTF-8 text: {error}{instead}") from error
 
 
 def define_flags() -> flags.FlagValues:
@@ -65,7 +74,7 @@ def define_flags() -> flags.FlagValues:
 
 
 def help_text() -> str:
-    """Return what `--help` shows: every flag with its default, by section."""
+    """Return what `--help` shows: every flag with its default, by section, and the names of the presets."""
     lines = [_INTRODUCTION]
     for section in SECTIONS:
         lines += ["", f"{section.TITLE}:"]
@@ -75,7 +84,18 @@ def help_text() -> str:
             default = "" if field.default is None or field.type is bool else f"={field.default}"
             lines.append(f"  --{field.name}{default}")
             lines += textwrap.wrap(text, 92, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    lines += ["", "Presets (--preset=NAME; a file of your own is --flagfile=FILE, a flag on each line):"]
+    lines += textwrap.wrap(", ".join(PRESETS), 92, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)
+
+
+def preset(name: str) -> dict:
+    """Return {setting: value} of a preset.
+
+    Raises:
+      UserError: there is none of that name.
+    """
+    return parse([f"--preset={name}"])[0]
 
 
 def parse(argv: list[str], values: flags.FlagValues | None = None) -> tuple[dict, bool]:

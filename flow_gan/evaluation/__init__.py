@@ -1,7 +1,7 @@
 """Measures of a trained model."""
 
 from flow_gan.evaluation.ais import AIS, AISSettings, choose_sigma, evaluate_ais
-from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth
+from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth, winning_bandwidths
 from flow_gan.evaluation.classifier import Classifier, load_classifier
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
 from flow_gan.evaluation.mixture import IsotropicMixture
@@ -42,5 +42,6 @@ __all__ = [
     "score_samples",
     "search_bandwidth",
     "temperatures",
+    "winning_bandwidths",
     "with_error",
 ]

@@ -152,3 +152,17 @@ def _validate(mixture, images, grid):
     bounds = np.log([grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]])
     optimize.minimize_scalar(nll, bounds=bounds, method="bounded", options={"xatol": _TOLERANCE})
     return found
+
+
+def winning_bandwidths(
+    bandwidths: list[float], nll: list[float], scores: list[float], other_nll: float, other_score: float
+) -> list[float]:
+    """Return the bandwidths, ascending, at which a mixture has both a lower NLL and a higher score than another model.
+
+    Args:
+      bandwidths, nll, scores: lists of K floats, of the mixture.
+      other_nll, other_score: the other model's. One without a finite likelihood loses to any.
+    """
+    other_nll = other_nll if math.isfinite(other_nll) else math.inf
+    found = zip(bandwidths, nll, scores, strict=True)
+    return sorted(bandwidth for bandwidth, own, score in found if own < other_nll and score > other_score)

@@ -4,7 +4,8 @@ import dataclasses
 import math
 
 from flow_gan import data, training
-from flow_gan.modes.evaluate import Run, make_scorer, measure, score_label
+from flow_gan.measurement import LoadedRun, Scorer, measure
+from flow_gan.report import paper
 from flow_gan.training.run_config import run_config
 
 
@@ -14,7 +15,7 @@ def run(given: dict) -> None:
     Without a likelihood there is no evaluation, and the weights are the latest.
     """
     config = run_config(given)
-    outcome = training.train(config, make_scorer)
+    outcome = training.train(config, Scorer)
     if outcome is None:
         print("training is done; the chief evaluates and saves")
         return
@@ -34,7 +35,7 @@ def run(given: dict) -> None:
     grid = folder.samples / f"{checkpoint}.png"
     data.save_png(grid, data.image_grid(model.generator.sample(config.num_samples, config.seed)))
     if math.isfinite(outcome.best_score):
-        label = score_label(outcome.dataset)
+        label = paper.score_label(outcome.dataset)
         print(f"{'best ' + label:<20} {outcome.best_score:.3f} in training, at step {outcome.best_score_step}")
         # The highest of several is too high: these weights are measured on samples that did not choose them.
         training.Checkpoints(model, folder.checkpoints).restore("best_score")
@@ -47,5 +48,7 @@ def run(given: dict) -> None:
 def _measured(outcome, config, checkpoint, metric):
     """Return the text, indented, of a measure on test images; the model has the weights of the checkpoint."""
     finished = dataclasses.replace(config, checkpoint=checkpoint, split="test")
-    text = measure(Run(finished, outcome.dataset, outcome.model, outcome.folder), metric)
+    text = measure(
+        LoadedRun(config=finished, folder=outcome.folder, dataset=outcome.dataset, model=outcome.model), metric
+    )
     return text.replace("\n", "\n" + 21 * " ")

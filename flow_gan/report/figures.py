@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from flow_gan.evaluation.bandwidth import winning_bandwidths
+
 # A figure looks the same whatever the user's matplotlibrc says, and needs no LaTeX for its text.
 _own_style = matplotlib.style.context("default", after_reset=True)
 _SIZE = (7.0, 4.5)
@@ -116,7 +118,7 @@ def trade_off(path, points, unit, score):
 
     Args:
       path: file to write.
-      points: [(name, NLL, score)] from ADV to MLE, finite `orderings.Value`s.
+      points: [(name, NLL, score)] from ADV to MLE, finite `claims.Value`s.
       unit: str, of the NLL.
       score: str, name of the score.
     """
@@ -245,7 +247,7 @@ def mixture_sweep(path, sweep, run_name, run_nll, run_score, score, unit):
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=10.0)
     handles, labels = axes.get_legend_handles_labels()
-    wins = np.zeros(len(bandwidths), bool)
+    wins = []
     if sweep.get("score") is not None:
         scores = np.asarray(sweep["score"], float)[order]
         score_axes = axes.twinx()
@@ -254,18 +256,17 @@ def mixture_sweep(path, sweep, run_name, run_nll, run_score, score, unit):
         if run_score is not None:
             score_axes.axhline(run_score, color="maroon", linestyle="--", label=f"{run_name}, {score}")
             if run_nll is not None:
-                # A model without a finite likelihood loses to any.
-                wins = (nll < (run_nll if np.isfinite(run_nll) else np.inf)) & (scores > run_score)
+                wins = winning_bandwidths(bandwidths.tolist(), nll.tolist(), scores.tolist(), run_nll, run_score)
         more, names = score_axes.get_legend_handles_labels()
         handles, labels = handles + more, labels + names
-    for i in np.flatnonzero(wins):
+    for i in np.flatnonzero(np.isin(bandwidths, wins)):
         # Up to half-way to the neighbours, on the log axis.
         left = bandwidths[i] if i == 0 else np.sqrt(bandwidths[i - 1] * bandwidths[i])
         right = bandwidths[i] if i == len(bandwidths) - 1 else np.sqrt(bandwidths[i] * bandwidths[i + 1])
         axes.axvspan(left, right, color="green", alpha=0.2, linewidth=0)
     _legend_above(figure, handles, labels)
     _save(figure, path)
-    return bandwidths[wins].tolist()
+    return wins
 
 
 def _in_order(runs):

@@ -4,81 +4,24 @@ import base64
 import csv
 import dataclasses
 import io
-import math
 import pathlib
 from xml.etree import ElementTree
 
-from flow_gan.report import orderings
+from flow_gan.report import claims
+from flow_gan.report.tables import Cell, Table
 
 _STYLE = (pathlib.Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _MIME = {".svg": "image/svg+xml", ".png": "image/png"}
-_SYMBOLS = {orderings.HOLDS: "✓", orderings.FAILS: "✗", orderings.UNDECIDED: "≈", orderings.UNKNOWN: "?"}
+_SYMBOLS = {claims.HOLDS: "✓", claims.FAILS: "✗", claims.UNDECIDED: "≈", claims.UNKNOWN: "?"}
 _CLASSES = {
-    **{orderings.HOLDS: "holds", orderings.FAILS: "fails"},
-    **{orderings.UNDECIDED: "undecided", orderings.UNKNOWN: "unknown"},
+    claims.HOLDS: "holds",
+    claims.FAILS: "fails",
+    claims.UNDECIDED: "undecided",
+    claims.UNKNOWN: "unknown",
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """A number in a table.
-
-    Attributes:
-      number: float, or None where there is none.
-      error: float or None.
-      digits: int, decimals.
-      is_marked: bool, a warning belongs to it.
-    """
-
-    number: float | None = None
-    error: float | None = None
-    digits: int = 2
-    is_marked: bool = False
-
-    def __str__(self):
-        if self.number is None:
-            return "–"
-        if not math.isfinite(self.number):
-            return "not finite"
-        text = f"{self.number:.{self.digits}f}"
-        if self.error is not None and math.isfinite(self.error):
-            text += f" ± {self.error:.{self.digits}f}"
-        text = text.replace("-", "\N{MINUS SIGN}")
-        return f"{text} (!)" if self.is_marked else text
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-      key: str, such as "table-1", unique on the page.
-      title: str.
-      header: list of str.
-      rows: list of lists of `Cell` or str, as long as the header.
-      notes: list of str, below it.
-    """
-
-    key: str
-    title: str
-    header: list
-    rows: list
-    notes: list = dataclasses.field(default_factory=list)
-
-    def to_dict(self):
-        """Return it as JSON takes it, numbers as {"value", "error", "warned"}."""
-
-        def plain(cell):
-            if not isinstance(cell, Cell):
-                return cell
-            numbers = [v if v is not None and math.isfinite(v) else None for v in (cell.number, cell.error)]
-            return dict(zip(("value", "error"), numbers, strict=True)) | {"warned": cell.is_marked}
-
-        rows = [dict(zip(self.header, map(plain, row), strict=True)) for row in self.rows]
-        return {"title": self.title, "rows": rows, "notes": self.notes}
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Picture:
     """A figure that has been drawn.
 
@@ -95,7 +38,7 @@ class Picture:
     caption: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
     """One of the paper's figures or tables, or what belongs to it, beside ours.
 
@@ -105,7 +48,7 @@ class Section:
       paper: str, what the paper shows.
       differs: list of str, what is otherwise here.
       parts: list of `Picture` and `Table`.
-      verdicts: list of `orderings.Verdict`.
+      verdicts: list of `claims.Verdict`.
       checks: list of str, what the honesty of the numbers rests on.
     """
 
@@ -118,7 +61,7 @@ class Section:
     checks: list = dataclasses.field(default_factory=list)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Page:
     """The report.
 
@@ -231,7 +174,7 @@ def _short(section):
 
 
 def _status(verdict):
-    is_of_weights = verdict.status in (orderings.HOLDS, orderings.FAILS) and not verdict.is_clear
+    is_of_weights = verdict.status in (claims.HOLDS, claims.FAILS) and not verdict.is_clear
     return f"{_SYMBOLS[verdict.status]} {verdict.status}{', of these weights' if is_of_weights else ''}"
 
 

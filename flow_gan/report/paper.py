@@ -1,4 +1,6 @@
-"""The paper's own numbers: Tables 1 to 3, and what its text says of Figures 4 and 8."""
+"""The paper's own numbers, and by which score and in which unit it gives them for grey and for colour images."""
+
+from flow_gan.data import Dataset
 
 # {objective: (score, test NLL)}: MODE score and nats for MNIST, Inception score and bits/dim for CIFAR-10.
 TABLE_1 = {"mle": (7.42, -3334.56), "adv": (9.24, -1604.09), "hybrid": (9.37, -3342.95)}
@@ -16,3 +18,40 @@ LOG_DETERMINANTS = {
     "mnist": {"mle": -4170.34, "adv": -15588.34, "hybrid": -5184.40},
     "cifar10": {"mle": -12818.84, "adv": -21848.09, "hybrid": -14729.51},
 }
+
+_LABELS = {"mode_score": "MODE score", "inception_score": "Inception score"}
+
+
+def is_grey(dataset: Dataset) -> bool:
+    """Whether images are grey: they stand for the paper's MNIST, others for its CIFAR-10."""
+    return dataset.image_shape[-1] == 1
+
+
+def score_name(dataset: Dataset) -> str:
+    """Return the score that the paper gives for such images: MODE for grey ones, Inception for colour."""
+    return "mode_score" if is_grey(dataset) else "inception_score"
+
+
+def score_label(dataset: Dataset) -> str:
+    """Return `score_name` as people write it."""
+    return _LABELS[score_name(dataset)]
+
+
+def nll_name(dataset: Dataset) -> str:
+    """Return what stored results call the NLL in the paper's unit."""
+    return "nats" if is_grey(dataset) else "bits_per_dim"
+
+
+def nll_unit(dataset: Dataset) -> str:
+    """Return the paper's unit of an NLL."""
+    return "nats" if is_grey(dataset) else "bits/dim"
+
+
+def objectives_number(dataset: Dataset) -> int:
+    """Return which of the paper's tables of scores and likelihoods is of such images: 1 for grey ones, 2 for colour."""
+    return 1 if is_grey(dataset) else 2
+
+
+def objectives_table(dataset: Dataset) -> dict[str, tuple[float, float]]:
+    """Return that table, {objective: (score, test NLL)}."""
+    return TABLE_1 if is_grey(dataset) else TABLE_2

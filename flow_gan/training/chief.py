@@ -40,6 +40,7 @@ class ChiefCallback(keras.callbacks.Callback):
         self._checkpoints = run.checkpoints
         self._signals = signals or StopSignals()
         self._recorder = Recorder(run)
+        self._score_tags = score.tags if score else {}
         self._validator = Validator(run.config, run.model, run.dataset, score, self._signals)
         self._step = run.step
         self._saved_step = None
@@ -104,7 +105,8 @@ class ChiefCallback(keras.callbacks.Callback):
             record |= validation.record
         if self.steps.is_score_due(self._step):
             score, figures = self._validator.score(self._step)
-            self._recorder.write_scores(self._step, figures)
+            tagged = {self._score_tags[name]: value for name, value in figures.items()}
+            self._recorder.write_scores(self._step, tagged)
             self._checkpoints.save_if_best_score(score)
             record |= figures
         if self._run.config.ema_decay:

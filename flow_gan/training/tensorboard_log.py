@@ -27,13 +27,6 @@ _TAGS = {
     "generator_gradient_norm": "gradient norms/generator",
     "learning_rate": "optimizer/learning rate",
 }
-_SCORES = {
-    "inception_score": "scores/Inception score",
-    "inception_score_std": "scores/Inception score std",
-    "mode_score": "scores/MODE score",
-    "mode_score_std": "scores/MODE score std",
-    "fid": "scores/FID",
-}
 # The beginning of the name of an event file that is being cut.
 _CUT = "cut."
 
@@ -88,10 +81,10 @@ class TensorBoardLog:
             tf.summary.histogram("z = f(x) of validation images", latents)
 
     def scores(self, step: int, figures: dict[str, float]) -> None:
-        """Write the scores of samples, {name: float}."""
+        """Write the scores of samples, {tag: float}."""
         with writing(self._folder), self._validation.as_default(step):
-            for name, value in figures.items():
-                tf.summary.scalar(_SCORES[name], value)
+            for tag, value in figures.items():
+                tf.summary.scalar(tag, value)
 
     def samples(self, step: int, grid: np.ndarray) -> None:
         """Write a sample grid, uint8 [H, W, C]."""

@@ -55,8 +55,7 @@ def train(config: Config, make_score: Callable[[Config, data.Dataset], Score] | 
 
     Args:
       config: the configuration.
-      make_score: function from (configuration, data set) to the function from a generator to (score, {name: figure})
-        that `--score_every` needs.
+      make_score: function from (configuration, data set) to the `Score` that `--score_every` needs.
 
     Returns:
       An `Outcome`, whose model has the weights of the lowest validation NLL, or the latest where there is none. None in

@@ -3,7 +3,8 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -22,8 +23,19 @@ HISTOGRAM_IMAGES = 256
 # Latents of as many at most, since TensorBoard's histogram takes some 250 bytes for each.
 HISTOGRAM_VALUES = 2**20
 
-# From a generator to (score, {name: figure}).
-Score = Callable[[Generator], tuple[float, dict[str, float]]]
+
+class Score(Protocol):
+    """What scores a generator's samples during training.
+
+    Attributes:
+      tags: {name of a figure: TensorBoard's tag}.
+    """
+
+    tags: dict[str, str]
+
+    def __call__(self, generator: Generator) -> tuple[float, dict[str, float]]:
+        """Return (score, {name: figure})."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import evaluation, random, training
 from flow_gan.main import main
-from flow_gan.modes.evaluate import Run, make_judge, measure
+from flow_gan.measurement import LoadedRun, measure
+from flow_gan.metrics.scores import make_judge
 from flow_gan.training import saved_step
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
@@ -173,7 +174,7 @@ def test_the_terms_of_an_nll(runs, capsys):
     assert "these weights are those of the lowest NLL" in stored(folder, "nll_terms-validation-best")["warnings"][0]
     capsys.readouterr()
     refused = ["--mode=evaluate", "--metrics=nll_terms", f"--run_dir={runs / 'dcgan'}"]
-    assert_refused(refused, "--metrics=nll_terms needs a likelihood, which --model_type=dcgan has not", capsys)
+    assert_refused(refused, "--metrics=nll_terms needs a likelihood, and --model_type=dcgan has none", capsys)
 
 
 def test_the_terms_of_no_per_image_likelihood_say_so(tmp_path):
@@ -182,7 +183,7 @@ def test_the_terms_of_no_per_image_likelihood_say_so(tmp_path):
     config = flow_gan.config.Config(**settings)
     dataset = training.load_data(config)
     model = training.build_model(training.resolve(config, dataset.image_shape), dataset.levels)
-    run = Run(config, dataset, model, RunFolder(tmp_path / "run", config))
+    run = LoadedRun(config=config, folder=RunFolder(tmp_path / "run", config), dataset=dataset, model=model)
     assert measure(run, "nll_terms").count("no per-image likelihood") == 1
     (file,) = (tmp_path / "run" / "evaluation").iterdir()
     terms = stored(tmp_path / "run", file.stem)
@@ -276,7 +277,7 @@ def test_compare(runs, tmp_path, capsys, monkeypatch):
     assert rows["dcgan"][0] == "ADV, dcgan wgan" and rows["dcgan"][3] == "-"
     assert "+-" in rows["dcgan"][1] and rows["dcgan"][2] == "latest"
     # The exact NLL is of other weights than this table's, and says so.
-    assert estimates_of(text, "mle") == ["best_score", f"{exact}, best", "-", "-", "-"]
+    assert estimates_of(text, "mle") == ["best_score", f"{exact}, best", *["-"] * 5]
     assert "No AIS is stored of mle, adv, dcgan; --metrics=ais computes it." in second
     assert "No score" not in text and "No NLL" not in text
     for name in ("nll", "scores"):
@@ -301,7 +302,7 @@ def test_compare(runs, tmp_path, capsys, monkeypatch):
 
 def estimates_of(text, run):
     """Return the cells of a run's row in Table 3 from its weights on."""
-    (row,) = [line for line in text.splitlines() if line.startswith(f"| {run} ") and line.count("|") == 8]
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {run} ") and line.count("|") == 10]
     return [cell.strip() for cell in row.split("|")[3:-1]]
 
 
@@ -313,9 +314,11 @@ def test_compare_takes_each_estimate_from_its_own_measure(runs, tmp_path):
     nll, kde = stored(runs / "mle", "nll-test-best"), stored(runs / "mle", "kde-test-best_score")
     exact = f"{nll['nats']:.2f} +- {nll['nats_standard_error']:.2f}"
     window = f"{kde['best_test_nll']:.2f} +- {kde['best_test_standard_error']:.2f}"
-    (tested,) = [line.split("|")[5].strip() for line in text.splitlines() if re.match(r"\| mle .*(\|.*){8}", line)]
+    (tested,) = [
+        line.split("|")[5].strip() for line in text.splitlines() if re.fullmatch(r"\| mle +(\|[^|]*){7}\|", line)
+    ]
     assert tested == exact
-    assert estimates_of(text, "mle") == ["best_score", f"{exact}, best", "-", window, "-"]
+    assert estimates_of(text, "mle") == ["best_score", f"{exact}, best", "-", window, *["-"] * 3]
     assert "mle: 30 of 250 images in KDE" in text and "dcgan: 30 of 250 images in KDE" in text
     # A DCGAN cannot have an exact NLL, and nothing advises one.
     assert "No NLL" not in text and "No score is stored of mle, dcgan; --metrics=scores computes it." in text
@@ -330,7 +333,7 @@ def test_compare_advises_what_can_be_had(runs, tmp_path):
     assert main(["--mode=compare", f"--run_dirs={tmp_path / 'run'}", f"--runs_dir={tmp_path}"]) == 0
     text = (tmp_path / "comparison-1" / "tables.md").read_text()
     assert "--metrics" not in text
-    assert "There are no scores by a classifier that is trained on labels, which set has not." in text
+    assert "There are no scores by a classifier that is trained on labels: set has none." in text
 
 
 def refuse(*args):
@@ -344,7 +347,7 @@ def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
     assert main([*command, "--metrics=ais,gmm,jacobian", *few]) == 0
     folder = tmp_path / "comparison-1"
     text = (folder / "tables.md").read_text()
-    row = next(line for line in text.splitlines() if line.startswith("| adv ") and line.count("|") == 8)
+    row = next(line for line in text.splitlines() if line.startswith("| adv ") and line.count("|") == 10)
     cells = [cell.strip() for cell in row.split("|")[2:-1]]
     ais = stored(runs / "adv", "ais-test-best_score")
     assert cells[:2] == ["ADV", "best_score"]
@@ -360,7 +363,10 @@ def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--metrics=nll,beauty"], "--metrics='beauty' is unknown; expected one of: nll, nll_reestimated, nll_terms"),
+        (
+            ["--metrics=nll,beauty"],
+            "--metrics='beauty' is unknown; expected one of: ais, gmm, jacobian, kde, nll, nll_reestimated, nll_terms",
+        ),
         (["--metrics="], "--metrics='' is unknown"),
         (["--num_examples=251"], "--num_examples=251, but there are 250 test images"),
         (["--metrics=ais", "--ais_images=300"], "--ais_images=300, but there are 250 test images"),
@@ -390,7 +396,7 @@ def test_scores_need_labels(tmp_path, capsys):
     run = [f"--run_dir={tmp_path / 'run'}", f"--dataset={tmp_path / 'set.npy'}", "--max_steps=1", *flags]
     assert_refused(
         [*run, "--score_every=1"],
-        "--score_every=1 needs labels of training and test images, which --dataset=.*set.npy has not",
+        "--score_every=1 needs labels of training and test images, and --dataset=.*set.npy has none",
         capsys,
     )
     assert not (tmp_path / "run").exists()

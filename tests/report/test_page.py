@@ -10,8 +10,9 @@ import re
 
 import pytest
 
-from flow_gan.report import orderings, page
-from flow_gan.report.page import Cell, Page, Picture, Section, Table
+from flow_gan.report import claims, page
+from flow_gan.report.page import Page, Picture, Section
+from flow_gan.report.tables import Cell, Table
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -64,25 +65,35 @@ def made_up(tmp_path):
     picture = tmp_path / "a.svg"
     picture.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     rows = [["MLE & co", Cell(-1.234, 0.5), Cell(2, is_marked=True)], ["<b>", Cell(None), Cell(math.inf)]]
-    table = Table("table-1", "Table 1: of <things>", ["Objective", "NLL", "Score"], rows, ["A note."])
+    table = Table(
+        key="table-1", title="Table 1: of <things>", header=["Objective", "NLL", "Score"], rows=rows, notes=["A note."]
+    )
     verdicts = [
-        orderings.Verdict("a < b", orderings.HOLDS, "1 < 2", is_clear=True),
-        orderings.Verdict("b < c", orderings.FAILS, "3 > 2"),
-        orderings.Verdict("d < e", orderings.UNDECIDED, "4 < 5"),
-        orderings.Verdict("c < d", orderings.UNKNOWN, "no d"),
+        claims.Verdict("a < b", claims.HOLDS, "1 < 2", is_clear=True),
+        claims.Verdict("b < c", claims.FAILS, "3 > 2"),
+        claims.Verdict("d < e", claims.UNDECIDED, "4 < 5"),
+        claims.Verdict("c < d", claims.UNKNOWN, "no d"),
     ]
-    figure = Picture("picture-1", picture, "What the picture shows, for a test.", "Caption")
+    figure = Picture(
+        key="picture-1", path=picture, alternative="What the picture shows, for a test.", caption="Caption"
+    )
     section = Section(
-        ["figure-1", "figure-3"], "Figure 1: x", "it is so", ["less"], [figure, table], verdicts, ["sound"]
+        keys=["figure-1", "figure-3"],
+        title="Figure 1: x",
+        paper="it is so",
+        differs=["less"],
+        parts=[figure, table],
+        verdicts=verdicts,
+        checks=["sound"],
     )
     return Page(
-        "Title",
-        "Subtitle",
-        ["Lead."],
-        [("NLL", "meaning")],
-        ["fewer steps"],
-        [section],
-        [Table("end", "End", ["a", "b"], [["x", "y"]])],
+        title="Title",
+        subtitle="Subtitle",
+        lead=["Lead."],
+        terms=[("NLL", "meaning")],
+        differs=["fewer steps"],
+        sections=[section],
+        appendix=[Table(key="end", title="End", header=["a", "b"], rows=[["x", "y"]])],
     )
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from flow_gan import config, training
 from flow_gan.training.tensorboard_log import TensorBoardLog
 from tests.training.processes import until
-from tests.training.test_training import DCGAN, events_of, lines_of, settings
+from tests.training.test_training import DCGAN, events_of, lines_of, settings, with_tags
 
 SCORES = {
     "inception_score": "Inception score",
@@ -32,7 +32,7 @@ LAST_STEP = 12  # An epoch.
 
 def make_scorer(config_, dataset):
     """Stands in for the classifier, whose figures are tested elsewhere."""
-    return lambda generator: (1.0, {name: number / 8 for number, name in enumerate(SCORES)})
+    return with_tags(lambda generator: (1.0, {name: number / 8 for number, name in enumerate(SCORES)}))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import flow_gan
 from flow_gan import config, training
 from flow_gan.draws import StepDraws
 from flow_gan.evaluation import evaluate_nll
+from flow_gan.measurement import registry
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.chief import ChiefCallback
 from flow_gan.training.metrics_file import MetricsFile
@@ -159,12 +160,18 @@ def test_checkpoints_hold_every_variable(finished):
         assert len([name for name in names if name.endswith("VARIABLE_VALUE")]) == size
 
 
+def with_tags(score):
+    """Return a function that scores, with the tags that those of the package have."""
+    score.tags = registry.find("scores").tags
+    return score
+
+
 def test_the_weights_of_the_best_score_are_kept(tmp_path):
     """12 steps to the epoch, each of which is scored; a run that goes on remembers its best."""
     scores = iter([2.0, 1.0, 1.5, 3.0])
 
     def make_scorer(config_, dataset):
-        return lambda generator: ((score := next(scores)), {"mode_score": score})
+        return with_tags(lambda generator: ((score := next(scores)), {"mode_score": score}))
 
     folder = tmp_path / "run"
     outcome = training.train(settings(folder, max_steps=24, score_every=1), make_scorer)

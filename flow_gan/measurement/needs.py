@@ -1,0 +1,68 @@
+"""What a metric needs of a run, and the sentence that says why one does not have it."""
+
+import dataclasses
+from collections.abc import Callable
+
+from flow_gan.config import Config
+from flow_gan.data import Dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What a metric needs.
+
+    Attributes:
+      why_not: function from (what asks for it, such as "--metrics=nll", the configuration, the data) to a sentence, or
+        to None where the need is met.
+      is_of_run: bool, whether the run itself decides: `--mode=compare` leaves the metric out of such a run's row. What
+        the data or other settings decide is refused. Where it is true the data may be None.
+    """
+
+    why_not: Callable[[str, Config, Dataset | None], str | None]
+    is_of_run: bool = True
+
+
+def _likelihood(asked, config, dataset):
+    if config.has_likelihood:
+        return None
+    return f"{asked} needs a likelihood, and --model_type={config.model_type} has none"
+
+
+def _moving_averages(asked, config, dataset):
+    if config.batch_norm and config.batch_norm_adaptive:
+        return None
+    return f"{asked} needs batch norm with moving averages, and the run has none"
+
+
+def _prior_without_edge(asked, config, dataset):
+    if config.prior != "uniform":
+        return None
+    return f"{asked} needs a prior on all of R^k, and --prior=uniform has an edge, at which HMC cannot turn"
+
+
+def _labels(asked, config, dataset):
+    if config.classifier != "cnn" or (dataset.train.labels is not None and dataset.test.labels is not None):
+        return None
+    return (
+        f"{asked} needs labels of training and test images, and --dataset={config.dataset} has none; expected a "
+        "labelled data set, or --classifier=inception_v3"
+    )
+
+
+def _test_split(asked, config, dataset):
+    if config.split == "test":
+        return None
+    return (
+        f"--split={config.split} with {asked}, which chooses on validation images and has its centres or its model "
+        "from training images; expected --split=test"
+    )
+
+
+LIKELIHOOD = Need(_likelihood)
+# Batch norm's, which a pass over training images can estimate anew.
+MOVING_AVERAGES = Need(_moving_averages)
+PRIOR_WITHOUT_EDGE = Need(_prior_without_edge)
+# Of the images, to train and to test the classifier that judges samples.
+LABELS = Need(_labels, is_of_run=False)
+# What chooses on validation images can be measured on test images alone.
+TEST_SPLIT = Need(_test_split, is_of_run=False)

@@ -1,0 +1,17 @@
+"""The metrics by name."""
+
+import importlib
+from typing import Any
+
+from flow_gan.config import evaluation
+from flow_gan.measurement.metric import Metric
+
+
+def find(name: str) -> Metric[Any]:
+    """Return the metric called `name`: `METRIC` of its file in `flow_gan/metrics/`."""
+    return importlib.import_module(f"flow_gan.metrics.{name}").METRIC
+
+
+def all_metrics() -> dict[str, Metric[Any]]:
+    """Return {name: metric} of all, in alphabetical order."""
+    return {name: find(name) for name in evaluation.METRICS}

@@ -1,0 +1,198 @@
+"""A finished run: what it recorded, what is stored of it, and, once its model is loaded, what is measured."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from flow_gan import data, evaluation, training
+from flow_gan.config import Config
+from flow_gan.errors import UserError
+from flow_gan.generators.base import Generator
+from flow_gan.measurement import registry
+from flow_gan.model import FlowGAN
+from flow_gan.training.run_config import run_config
+from flow_gan.training.run_folder import RunFolder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A run with what is stored of it.
+
+    Attributes:
+      config: its configuration, with the settings of the evaluation.
+      folder: its `RunFolder`.
+      dataset: the data as they are now. Stored results of other data do not count; where it is None all do.
+    """
+
+    config: Config
+    folder: RunFolder
+    dataset: data.Dataset | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.path.name
+
+    def loaded(self, dataset: data.Dataset, metric: str, checkpoint: str | None = None) -> "LoadedRun":
+        """Return it with these data and the model of the weights that a metric is of, see `checkpoint`."""
+        config = self.configured(metric, checkpoint)
+        model, folder = training.load_model(config, dataset.levels)
+        return LoadedRun(config=config, folder=folder, dataset=dataset, model=model)
+
+    def checkpoint(self, metric: str) -> str:
+        """Return the name of the weights that a metric is of.
+
+        The NLL of Tables 1 and 2 is of the lowest validation NLL, all else of the highest score in training. Without
+        scores that is the lowest NLL again; for a critic's objective alone, whose progress the NLL does not show, the
+        latest.
+        """
+        is_of_best_nll = registry.find(metric).is_of_best_nll
+        if not is_of_best_nll and self._has("best_score"):
+            return "best_score"
+        follows_nll = is_of_best_nll or self.config.objective != "adv"
+        return "best" if follows_nll and self._has("best") else "latest"
+
+    def _has(self, checkpoint):
+        return training.saved_step(self.folder.checkpoints, checkpoint) is not None
+
+    def configured(self, metric: str, checkpoint: str | None = None) -> Config:
+        """Return the configuration with which a metric is measured of the weights called `checkpoint`.
+
+        If it is None, of those of `checkpoint(metric)`.
+        """
+        return dataclasses.replace(self.config, checkpoint=checkpoint or self.checkpoint(metric))
+
+    def result(self, metric: str, checkpoint: str | None = None) -> dict | None:
+        """Return the stored result of a metric, None if there is none of these settings, weights and data."""
+        digest = None if self.dataset is None else self.dataset.digest
+        return stored_result(self.folder, self.configured(metric, checkpoint), metric, digest)
+
+    def read_records(self) -> list[dict]:
+        """Return what it recorded, metrics.jsonl; read anew each time, since it may be long.
+
+        Raises:
+          UserError: it cannot be read.
+        """
+        try:
+            return [json.loads(line) for line in self.folder.metrics_file.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise UserError(f"the run {self.folder.path} has no readable metrics.jsonl ({error})") from error
+
+    def curve(self, unit: Callable[[float], float]) -> dict[str, list]:
+        """Return what `figures.learning_curves` draws; `unit` is a function from nats.
+
+        The NLLs are those of the watched images at each validation, in evaluation mode, with their standard errors as
+        "train_error" and "validation_error"; None where they are not finite, or were not measured. The critic's loss
+        is that of each step, without its gradient penalty, as the paper draws it.
+        """
+        records = self.read_records()
+        validated = [record for record in records if "validation_nll" in record]
+        curve = {"step": [record["step"] for record in validated]}
+        for split in ("train", "validation"):
+            errors = (record.get(f"{split}_nll_standard_error") for record in validated)
+            curve[f"{split}_nll"] = [_converted(record.get(f"{split}_nll"), unit) for record in validated]
+            curve[f"{split}_error"] = [converted_error(error, unit) for error in errors]
+        if self.config.n_critic:
+            parts = [(r["step"], r["critic_loss_real"], r["critic_loss_fake"]) for r in records]
+            curve["critic_step"] = [step for step, *_ in parts]
+            curve["critic_loss"] = [None if None in losses else sum(losses) for _, *losses in parts]
+        return curve
+
+    def scores(self, name: str) -> dict[str, list] | None:
+        """Return what `figures.score_curves` draws of the scores in training, None where there were none."""
+        records = [record for record in self.read_records() if name in record]
+        if not records:
+            return None
+        return {
+            "step": [record["step"] for record in records],
+            "score": [record[name] for record in records],
+            "std": [record[f"{name}_std"] for record in records],
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadedRun(FinishedRun):
+    """A finished run with its data and its model, which can be measured.
+
+    Attributes:
+      dataset: the data as they are now.
+      model: with the weights of `config.checkpoint`.
+    """
+
+    dataset: data.Dataset = dataclasses.field()
+    model: FlowGAN
+
+    @property
+    def generator(self) -> Generator:
+        """The model's generator."""
+        return self.model.generator
+
+    def images(self, split: str, count: int | None = None) -> np.ndarray:
+        """Return the first `count` (or `--num_examples`) images of a split, dequantised as for its NLL."""
+        return evaluation.dequantized_images(self.model, self.dataset, split, count or self.config.num_examples)
+
+    def samples(self, count: int) -> np.ndarray:
+        """Return `count` samples, float [count, H, W, C]."""
+        return evaluation.Sampler(self.generator, self.config.batch_size).draw(count, self.config.seed)
+
+    def path(self, name: str, suffix: str) -> pathlib.Path:
+        """Return the path of a result's file."""
+        return result_path(self.folder, self.config, name, suffix)
+
+    def save_grid(self, name: str, rows: np.ndarray) -> pathlib.Path:
+        """Write images [rows, columns, H, W, C] as a PNG file; return its path."""
+        rows = np.asarray(rows)
+        path = self.path(name, "png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data.save_png(path, data.image_grid(rows.reshape(-1, *rows.shape[2:]), columns=rows.shape[1]))
+        return path
+
+
+def _converted(nats, unit):
+    return None if nats is None else unit(nats)
+
+
+def converted_error(nats: float | None, unit: Callable[[float], float]) -> float | None:
+    """Return the error of an NLL in another unit, None where it is none; `unit` is an affine function from nats."""
+    return None if nats is None else unit(nats) - unit(0.0)
+
+
+def open_run(folder: str | pathlib.Path, settings: dict, dataset: data.Dataset | None = None) -> FinishedRun:
+    """Return the `FinishedRun` of a folder, without its model.
+
+    Args:
+      folder: path of the run.
+      settings: {setting: value} with which it is measured.
+      dataset: see `FinishedRun`.
+
+    Raises:
+      UserError: the folder is no run.
+    """
+    config = run_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
+    return FinishedRun(config=config, folder=RunFolder(folder, config), dataset=dataset)
+
+
+def result_path(folder: RunFolder, config: Config, name: str, suffix: str = "json") -> pathlib.Path:
+    """Return where a run keeps a result: evaluation/<name>-<split>-<checkpoint>.<suffix>."""
+    return folder.evaluation / f"{name}-{config.split}-{config.checkpoint}.{suffix}"
+
+
+def stored_result(folder: RunFolder, config: Config, metric: str, data_digest: str | None = None) -> dict | None:
+    """Return the stored result of a metric if it is of these settings, weights and data; otherwise None.
+
+    Data are the same if one of the two digests is not known.
+    """
+    try:
+        stored = json.loads(result_path(folder, config, metric).read_text(encoding="utf-8"))
+        config_then = stored["config"]
+        same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
+        settings = "precision", *registry.find(metric).settings
+        # Without the key it is of an earlier version, which measured in other ways.
+        same = same and (None in (data_digest, stored["data_digest"]) or stored["data_digest"] == data_digest)
+        same = same and all(config_then[setting] == getattr(config, setting) for setting in settings)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return stored if same else None

@@ -1,0 +1,96 @@
+"""Exact negative log-likelihood of held-out images (paper, Tables 1 and 2)."""
+
+from flow_gan import evaluation
+from flow_gan.data import Dataset
+from flow_gan.measurement.metric import Metric
+from flow_gan.measurement.needs import LIKELIHOOD
+from flow_gan.measurement.run import LoadedRun
+from flow_gan.report import paper
+from flow_gan.report.model_tables import ESTIMATORS, OBJECTIVES, Column
+from flow_gan.report.values import Value, difference, over_images
+
+
+def measure(run: LoadedRun) -> evaluation.NLL:
+    """Return the NLL of the run's split."""
+    config = run.config
+    return evaluation.evaluate_nll(
+        run.model, run.dataset, config.split, config.batch_size, config.noise_draws, config.num_examples
+    )
+
+
+def in_nats(result: dict) -> Value:
+    """Return the `Value` of a stored NLL in nats, with those of its images."""
+    return over_images(result["nats"], result["nats_standard_error"], result["nats_per_image"])
+
+
+def exact(part: str | None = None) -> Column:
+    """Return Table 3's column of the exact NLL; `part` is that of the stored result which holds it."""
+    return Column(
+        table=ESTIMATORS,
+        heading="Exact",
+        number="nats",
+        error="nats_standard_error",
+        part=part,
+        place=1,
+        paper={objective: numbers[0] for objective, numbers in paper.TABLE_3.items()},
+        paper_heading="Paper: exact",
+        to_value=in_nats,
+    )
+
+
+def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
+    """Return the columns of the NLL, in the paper's unit, and of the estimators' exact NLL."""
+    name = paper.nll_name(dataset)
+    convert = float if paper.is_grey(dataset) else dataset.bits_per_dim
+
+    def to_value(result):
+        return over_images(result[name], result[f"{name}_standard_error"], result["nats_per_image"], convert)
+
+    held_out = Column(
+        table=OBJECTIVES,
+        heading=f"{split.capitalize()} NLL ({paper.nll_unit(dataset)})",
+        number=name,
+        error=f"{name}_standard_error",
+        digits=2 if paper.is_grey(dataset) else 4,
+        place=2,
+        paper={objective: numbers[1] for objective, numbers in paper.objectives_table(dataset).items()},
+        paper_heading="Paper: test NLL",
+        to_value=to_value,
+    )
+    return held_out, exact()
+
+
+def remarks(results: dict[str, dict]) -> list[str]:
+    """Return the warnings of the NLLs of runs, and by how many nats each is above the lowest."""
+    found = []
+    for name, result in results.items():
+        found += [f"(!) {name}: {warning}" for warning in result["warnings"]]
+        if result["num_images"] < result["num_available"]:
+            found.append(f"{name}: {result['num_images']} of {result['num_available']} images in the NLL")
+    return found + _differences({name: in_nats(result) for name, result in results.items()})
+
+
+def _differences(values):
+    """Return by how many nats each NLL is above the lowest, in pairs of images: a list of sentences."""
+    known = {name: value for name, value in values.items() if value.is_known}
+    if len(known) < 2:
+        return []
+    best = min(known, key=lambda name: known[name].number)
+    return [
+        f"NLL in nats, {name} - {best}: {difference(value, known[best])}"
+        for name, value in known.items()
+        if name != best
+    ]
+
+
+METRIC = Metric(
+    measure=measure,
+    settings=("num_examples", "noise_draws"),
+    needs=(LIKELIHOOD,),
+    is_of_best_nll=True,
+    is_of_likelihood=True,
+    is_of_every_model=True,
+    columns=columns,
+    noun="NLL",
+    remarks=remarks,
+)

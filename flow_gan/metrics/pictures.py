@@ -1,0 +1,59 @@
+"""Samples, temperatures and, of a flow, reconstructions and interpolations."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from flow_gan import evaluation
+from flow_gan.measurement.metric import Metric
+from flow_gan.measurement.run import LoadedRun
+
+# Images of a row.
+_COLUMNS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Images to look at.
+
+    Attributes:
+      rows: {name of a picture: float [rows, columns, H, W, C]}.
+      files: {name of a picture: name of its file}.
+    """
+
+    rows: dict[str, np.ndarray]
+    files: dict[str, str]
+
+    def __str__(self):
+        return ""
+
+    def to_dict(self) -> dict:
+        """Return the names of the files, and the temperatures of the rows of one of them."""
+        return {"pictures": self.files, "temperatures": list(evaluation.TEMPERATURES)}
+
+
+def measure(run: LoadedRun) -> Pictures:
+    """Return the images of the pictures."""
+    samples = run.samples(_COLUMNS**2)
+    rows = {
+        "samples": samples.reshape(_COLUMNS, _COLUMNS, *samples.shape[1:]),
+        "temperatures": evaluation.temperatures(run.generator, _COLUMNS, run.config.seed),
+    }
+    if run.config.has_likelihood:
+        count = min(2 * _COLUMNS, len(run.dataset.split(run.config.split)))
+        images = run.images(run.config.split, count)
+        pairs = count // 2
+        rows["reconstructions"] = evaluation.reconstructions(run.generator, images[:_COLUMNS])
+        if pairs:
+            ends = images[:pairs], images[pairs : 2 * pairs]
+            rows["interpolations"] = evaluation.interpolations(run.generator, *ends)
+    return Pictures(rows, {name: run.path(name, "png").name for name in rows})
+
+
+def draw(run: LoadedRun, pictures: Pictures) -> list[pathlib.Path]:
+    """Write each picture as a grid."""
+    return [run.save_grid(name, rows) for name, rows in pictures.rows.items()]
+
+
+METRIC = Metric(measure=measure, draw=draw, settings=("seed",), noun="pictures")

@@ -1,0 +1,133 @@
+"""Scores of samples by a classifier: Inception score, MODE score and FID (paper, Section 3.2)."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from flow_gan import data, evaluation
+from flow_gan.config import Config
+from flow_gan.measurement.metric import Metric
+from flow_gan.measurement.needs import LABELS
+from flow_gan.measurement.run import LoadedRun
+from flow_gan.report import paper
+from flow_gan.report.model_tables import OBJECTIVES, Column
+from flow_gan.report.values import over_splits
+
+# What a score depends on.
+SETTINGS = ("classifier", "score_samples", "score_splits", "seed")
+# What is recorded of a score during training, and of real images, with TensorBoard's tags.
+TAGS = {
+    "inception_score": "scores/Inception score",
+    "inception_score_std": "scores/Inception score std",
+    "mode_score": "scores/MODE score",
+    "mode_score_std": "scores/MODE score std",
+    "fid": "scores/FID",
+}
+
+Judge = Callable[[np.ndarray], evaluation.SampleScores]
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoresBesideTestImages:
+    """The scores of samples, and those of as many test images, which are as good as samples can be.
+
+    Attributes:
+      samples, test_images: `evaluation.SampleScores`.
+      name, label: str, the score that the paper gives for such images, in results and for people.
+    """
+
+    samples: evaluation.SampleScores
+    test_images: evaluation.SampleScores
+    name: str
+    label: str
+
+    def __str__(self):
+        of_test = self.test_images
+        value = evaluation.with_error(getattr(of_test, self.name), getattr(of_test, f"{self.name}_std"), 3)
+        return (
+            f"{self.samples}\n{of_test.num_samples} test images have a {self.label} of {value} and an FID of "
+            f"{of_test.fid:.3f}"
+        )
+
+    def to_dict(self) -> dict:
+        """Return all figures by name, those of test images as "test_images"."""
+        of_test = _recorded(self.test_images) | {"num_images": self.test_images.num_samples}
+        return self.samples.to_dict() | {"test_images": of_test}
+
+
+def make_judge(config: Config, dataset: data.Dataset) -> Judge:
+    """Return the function from samples, float [n, H, W, C], to their `evaluation.SampleScores`.
+
+    The classifier is trained, or taken from `--classifier_dir`, at once.
+    """
+    classifier = evaluation.load_classifier(config.classifier, dataset, config.classifier_dir, config.inception_weights)
+    count = min(config.score_samples, len(dataset.train))
+    reference = evaluation.make_reference(classifier, dataset.train, count)
+    return lambda samples: evaluation.score_samples(classifier, samples, reference, config.score_splits)
+
+
+def measure(run: LoadedRun) -> ScoresBesideTestImages:
+    """Return the scores of the run's samples beside those of test images."""
+    judge = make_judge(run.config, run.dataset)
+    samples = judge(run.samples(run.config.score_samples))
+    count = min(run.config.score_samples, len(run.dataset.test))
+    test_images = judge(data.fixed_sample(run.dataset.test.images, count)[np.arange(count)])
+    return ScoresBesideTestImages(
+        samples, test_images, name=paper.score_name(run.dataset), label=paper.score_label(run.dataset)
+    )
+
+
+def score_in_training(config: Config, dataset: data.Dataset) -> Callable[[np.ndarray], dict[str, float]]:
+    """Return the function from samples to what is recorded of them during training."""
+    judge = make_judge(config, dataset)
+    return lambda samples: _recorded(judge(samples))
+
+
+def _recorded(scores):
+    return {name: getattr(scores, name) for name in TAGS}
+
+
+def columns(dataset: data.Dataset, split: str = "test") -> tuple[Column, ...]:
+    """Return the column of the score that the paper gives for such images."""
+    name, label = paper.score_name(dataset), paper.score_label(dataset)
+    score = Column(
+        table=OBJECTIVES,
+        heading=label,
+        number=name,
+        error=f"{name}_std",
+        digits=3,
+        place=1,
+        paper={objective: numbers[0] for objective, numbers in paper.objectives_table(dataset).items()},
+        paper_heading=f"Paper: {label}",
+        to_value=lambda result: over_splits(result[name], result[f"{name}_std"], result["splits"]),
+    )
+    return (score,)
+
+
+def remarks(results: dict[str, dict]) -> list[str]:
+    """Return the samples and the classifier of the scores of runs, and their warnings."""
+    found = []
+    for name, result in results.items():
+        accuracy = result["classifier_test_accuracy"]
+        known = "" if accuracy is None else f", test accuracy {100 * accuracy:.2f} %"
+        samples = f"{result['num_samples']} samples in {result['splits']} splits"
+        found.append(f"{name}: scores of {samples} by {result['classifier']}{known}")
+    found += sorted({result["note"] for result in results.values()})
+    return found + [
+        f"(!) {name}, score: {warning}" for name, result in results.items() for warning in result.get("warnings", [])
+    ]
+
+
+METRIC = Metric(
+    measure=measure,
+    settings=SETTINGS,
+    needs=(LABELS,),
+    is_of_every_model=True,
+    columns=columns,
+    noun="score",
+    remarks=remarks,
+    unavailable="There are no scores by a classifier that is trained on labels: {} has none.",
+    score_in_training=score_in_training,
+    tags=TAGS,
+)

@@ -1,1 +1,0 @@
-"""--mode=reproduce in parts: what is planned, what has been done, what was found, and how it is told."""

@@ -1,0 +1,224 @@
+"""The report of a reproduction: figures, tables, and the page that holds them."""
+
+import dataclasses
+import importlib.metadata
+import os
+import pathlib
+import platform
+
+import psutil
+import tensorflow as tf
+
+from flow_gan.data import Dataset
+from flow_gan.report import page
+from flow_gan.report.page import Page
+from flow_gan.report.tables import Cell, Table
+from flow_gan.report.values import Value
+from flow_gan.reproduction.journal import Journal
+from flow_gan.reproduction.plan import FLOWS, IMPLICIT, Plan
+from flow_gan.reproduction.results import Results
+from flow_gan.reproduction.sections import SECTIONS, Context
+from flow_gan.reproduction.sections.context import cell, differences, digits
+from flow_gan.training.files import write_json, write_whole
+
+_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn", "matplotlib")
+_SHOWN = {
+    "n_critic": "Critic updates",
+    "like_reg": "λ",
+    "max_steps": "Steps",
+    "batch_size": "Batch",
+    "learning_rate": "Rate",
+    "lr_schedule": "Schedule",
+    "beta1": "β₁",
+    "critic": "Critic",
+    "df_dim": "Its filters",
+}
+
+
+def write(plan: Plan, journal: Journal, dataset: Dataset) -> pathlib.Path:
+    """Draw all figures and write the tables and the page; return the path of index.html.
+
+    Args:
+      plan: `plan.Plan`.
+      journal: `journal.Journal`.
+      dataset: `data.Dataset`.
+    """
+    folder = journal.folder / "report"
+    folder.mkdir(exist_ok=True)
+    context = Context(results=Results(plan, journal, dataset), dataset=dataset, folder=folder)
+    sections = [make(context) for make in SECTIONS]
+    config = plan.config
+    seeds = ", ".join(map(str, plan.seeds))
+    result = Page(
+        title="Flow-GAN, reproduced",
+        subtitle=f"Grover, Dhar, Ermon (AAAI 2018) on {dataset.name}, scale {config.scale}, "
+        f"{'seed' if len(plan.seeds) == 1 else 'seeds'} {seeds}",
+        lead=_lead(plan, dataset),
+        terms=_terms(context),
+        differs=differences(context),
+        sections=sections,
+        appendix=[
+            *_seeds(context),
+            _trainings(plan, journal),
+            _stages(plan, journal),
+            _evaluation(plan),
+            _machine(context),
+        ],
+    )
+    write_whole(folder / "index.html", page.to_html(result))
+    write_whole(folder / "tables.csv", page.to_csv(result.tables))
+    verdicts = {s.keys[0]: [dataclasses.asdict(verdict) for verdict in s.verdicts] for s in sections}
+    tables = {table.key: table.to_dict() for table in result.tables}
+    write_json(folder / "tables.json", {"tables": tables, "orderings": verdicts})
+    return folder / "index.html"
+
+
+def _lead(plan, dataset):
+    scale = plan.config.scale
+    meaning = {
+        "tiny": "a check that everything works, after few steps of each training",
+        "small": "trainings long enough to have learnt something, short of the paper's",
+        "overnight": "what ten hours of two cores buy, with the recipes that train fastest there",
+        "full": "the paper's sizes, and the number of steps of the original commands where there are such",
+    }[scale]
+    return [
+        f"Every number and every statement below is computed from {len(plan.trainings)} trainings on {dataset.name}, "
+        f"made by one command. Scale {scale}: {meaning}. The paper's values stand beside ours wherever it gives any.",
+    ]
+
+
+def _terms(context):
+    """Return [(term, what it means here)]."""
+    several = len(context.results.plan.seeds) > 1
+    return [
+        (
+            "MLE, ADV, hybrid",
+            "one flow, trained by maximum likelihood; against a critic (WGAN) alone; by both, V / λ + NLL.",
+        ),
+        (
+            "DCGAN",
+            "an implicit model, which has no likelihood, trained as WGAN or by the Jensen-Shannon divergence (JS).",
+        ),
+        ("NLL", f"negative log-likelihood in {context.unit}, exact for a flow; lower is better."),
+        (
+            context.score,
+            "quality and variety of samples by a classifier's opinion of them (Section 3.2); higher is better.",
+        ),
+        ("AIS, KDE", "estimates of the NLL for models without one: annealed importance sampling, kernel density."),
+        (
+            "Weights",
+            "best: of the lowest validation NLL; best_score: of the highest score in training; latest: the last.",
+        ),
+        (
+            "±",
+            "mean and standard deviation over seeds."
+            if several
+            else "of an NLL the standard error over images; of a score the deviation over its splits.",
+        ),
+        (
+            "undecided",
+            "the numbers that decide are not beyond the error of their difference (p 0.05, Student's factor), which is "
+            "taken in pairs where two models have values of the same images, z or seeds; NLLs in training and scores "
+            "of one seed count as independent. p-values of curves take their points as exchangeable, and so are low.",
+        ),
+        (
+            "of these weights",
+            "decided by the error over images, samples, z or validations of one seed's training; another seed's may "
+            "differ by more. Without this the spread over seeds decides.",
+        ),
+        ("(!)", "a number against which something stands, named under “Checks”."),
+    ]
+
+
+def _seeds(context):
+    """The numbers of each seed, where there are several."""
+    plan = context.results.plan
+    if len(plan.seeds) == 1:
+        return []
+    rows = []
+    for role in dict.fromkeys(role for role, _ in plan.roles):
+        checkpoint = None if role in (*FLOWS, *IMPLICIT) else "latest"
+        nlls = [Value()] * len(plan.seeds) if role in IMPLICIT else context.nlls(role, checkpoint)
+        for seed, nll, score in zip(plan.seeds, nlls, context.scores(role, checkpoint), strict=True):
+            name = plan.training(role).name
+            weights = checkpoint or "best, best_score"
+            rows.append([name, str(seed), weights, cell(nll, digits(context)), cell(score)])
+    header = ["Training", "Seed", "Weights", f"Test NLL ({context.unit})", context.score]
+    notes = ["± of an NLL: standard error over images; of a score: deviation over its splits."]
+    return [Table(key="seeds", title="Each seed", header=header, rows=rows, notes=notes)]
+
+
+def _trainings(plan, journal):
+    rows = []
+    for training in plan.trainings:
+        config = training.config
+        values = [_shown(config, name) for name in _SHOWN]
+        source = "MLE" if config.init_from_run is not None else "anew"
+        outcome = journal.failure(training.key) or "finished"
+        rows.append(
+            [training.title, source, *values, Cell(journal.seconds(training.key), None, 0), training.key, outcome]
+        )
+    header = ["Training", "Starts from", *_SHOWN.values(), "Seconds", "Folder in trainings/", "Outcome"]
+    return Table(key="trainings", title="Trainings", header=header, rows=rows)
+
+
+def _shown(config, name):
+    if not config.n_critic and name in ("like_reg", "critic", "df_dim"):
+        return "–"
+    value = getattr(config, name)
+    if name == "lr_schedule" and value == "exponential":
+        return f"x {config.lr_decay:g} a step"
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _stages(plan, journal):
+    stages = [*plan.trainings, *plan.stages]
+    rows = [[stage.title, Cell(journal.seconds(stage.key), None, 1)] for stage in stages]
+    total = sum(journal.seconds(stage.key) for stage in stages)
+    rows.append(["Together", Cell(total, None, 1)])
+    notes = [
+        "Wall time of all processes that worked on it, without the time to start them and without the last stage of "
+        "one that was killed outright."
+    ]
+    return Table(key="stages", title="Wall time of each stage", header=["Stage", "Seconds"], rows=rows, notes=notes)
+
+
+def _evaluation(plan):
+    values = plan.scale.evaluation | {"score_every (epochs)": plan.scale.score_every}
+    rows = [[name, str(value)] for name, value in values.items()]
+    for metric, own in plan.scale.of_metric.items():
+        rows += [[f"{name}, of {metric}", str(value)] for name, value in own.items()]
+    if plan.scale.flow:
+        rows += [[f"{name}, of flows", str(value)] for name, value in plan.scale.flow.items()]
+    for objective, own in plan.scale.of_objective.items():
+        rows += [[f"{name}, of {objective}", str(value)] for name, value in own.items()]
+    if plan.scale.implicit:
+        rows += [[f"{name}, of DCGANs", str(value)] for name, value in plan.scale.implicit.items()]
+    return Table(key="settings", title=f"What scale {plan.config.scale} sets", header=["Setting", "Value"], rows=rows)
+
+
+def _machine(context):
+    devices = [f"{device.device_type} {device.name}" for device in tf.config.list_physical_devices()]
+    rows = [
+        ["Processor", _processor()],
+        ["Cores", str(os.cpu_count())],
+        ["Memory", f"{psutil.virtual_memory().total / 2**30:.0f} GiB"],
+        ["TensorFlow's devices", ", ".join(devices)],
+        ["System", f"{platform.system()} {platform.release()}"],
+        ["Python", platform.python_version()],
+        *([package, importlib.metadata.version(package)] for package in _PACKAGES),
+    ]
+    versions = context.results.versions()
+    notes = ["Of the process that wrote this page."]
+    if len(versions) > 1:
+        texts = (", ".join(f"{name} {version}" for name, version in each.items()) for each in versions)
+        notes.append("Results were made with different versions: " + "; ".join(texts))
+    return Table(key="machine", title="Machine and versions", header=["What", "Value"], rows=rows, notes=notes)
+
+
+def _processor():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
