@@ -111,8 +111,12 @@ def test_extending_from_python(tmp_path, monkeypatch, capsys):
 def test_extending_the_package(tmp_path):
     """In a copy of the package with the changes of the page, its commands run."""
     shutil.copytree(ROOT / "flow_gan", tmp_path / "flow_gan", ignore=shutil.ignore_patterns("__pycache__"))
+    files = re.findall(r'```python title="(\S+)"\n(.*?)```', PAGES["extending.md"], re.DOTALL)
     changes = re.findall(r"```diff\n--- (\S+)\n(.*?)```", PAGES["extending.md"], re.DOTALL)
-    assert changes
+    assert files and changes
+    for file, text in files:
+        assert not (tmp_path / file).exists(), file
+        (tmp_path / file).write_text(text, encoding="utf-8")
     for file, lines in changes:
         before = "".join(line[1:] for line in lines.splitlines(keepends=True) if line[0] in " -")
         after = "".join(line[1:] for line in lines.splitlines(keepends=True) if line[0] in " +")
@@ -124,4 +128,6 @@ def test_extending_the_package(tmp_path):
     script += "print(data.known_dataset('kmnist'))"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\ntest NLL ") == len(commands("extending.md")) and "held_out=10000" in done.stdout
+    trainings = [words for words in commands("extending.md") if not any(word.startswith("--mode=") for word in words)]
+    assert done.stdout.count("\ntest NLL ") == len(trainings) and "held_out=10000" in done.stdout
+    assert re.search(r"\nsamples 0\.\d+, test images 0\.\d+\n", done.stdout) and " Brightness " in done.stdout

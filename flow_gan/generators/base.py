@@ -30,6 +30,7 @@ class Generator(keras.Model):
       prior: "logistic", "gaussian" or "uniform".
       latent_size: int, entries of z; H W C if None.
       dtype: "float32", the default whatever Keras's global one is, or "float64".
+      precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
     """
 
@@ -46,9 +47,11 @@ class Generator(keras.Model):
         prior: str,
         latent_size: int | None = None,
         dtype: str | keras.DTypePolicy | None = None,
+        precision: str = "float32",
         **kwargs,
     ):
         super().__init__(dtype=network_policy(dtype), **kwargs)
+        self.precision = precision
         self.image_shape = tuple(int(n) for n in image_shape)
         self.size = math.prod(self.image_shape)
         self.latent_size = self.size if latent_size is None else int(latent_size)
@@ -115,7 +118,11 @@ class Generator(keras.Model):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
-        return super().get_config() | {"image_shape": self.image_shape, "prior": self.prior_name}
+        return super().get_config() | {
+            "image_shape": self.image_shape,
+            "prior": self.prior_name,
+            "precision": self.precision,
+        }
 
 
 class FlowGenerator(Generator):

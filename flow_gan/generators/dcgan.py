@@ -44,12 +44,11 @@ class DCGAN(Generator):
         precision: str = "float32",
         **kwargs,
     ):
-        super().__init__(image_shape, prior, latent_size, **kwargs)
+        super().__init__(image_shape, prior, latent_size, precision=precision, **kwargs)
         if filters < 1:
             raise UserError(f"filters={filters}; expected 1 or more")
         self.filters = filters
         self.seed = seed
-        self.precision = precision
         self.network = UpsamplingNetwork(
             self.latent_size,
             self.image_shape,
@@ -71,7 +70,6 @@ class DCGAN(Generator):
             "filters": self.filters,
             "latent_size": self.latent_size,
             "seed": self.seed,
-            "precision": self.precision,
         }
 
 

@@ -63,7 +63,7 @@ class NICE(FlowGenerator):
         precision: str = "float32",
         **kwargs,
     ):
-        super().__init__(image_shape, prior, logit_alpha, **kwargs)
+        super().__init__(image_shape, prior, logit_alpha, precision=precision, **kwargs)
         if self.size % 2:
             raise UserError(
                 f"image_shape={self.image_shape} has {self.size} pixel values; NICE needs an even number, "
@@ -74,7 +74,6 @@ class NICE(FlowGenerator):
         self.init_type = init_type
         self.batch_norm = batch_norm
         self.seed = seed
-        self.precision = precision
         self.networks = [
             CouplingMLP(
                 self.size // 2,
@@ -130,7 +129,6 @@ class NICE(FlowGenerator):
             "init_type": self.init_type,
             "batch_norm": self.batch_norm,
             "seed": self.seed,
-            "precision": self.precision,
         }
 
 

@@ -69,7 +69,7 @@ class RealNVP(FlowGenerator):
         precision: str = "float32",
         **kwargs,
     ):
-        super().__init__(image_shape, prior, logit_alpha, **kwargs)
+        super().__init__(image_shape, prior, logit_alpha, precision=precision, **kwargs)
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
         for name, value, lowest in (
             ("scales", scales, 1),
@@ -89,7 +89,6 @@ class RealNVP(FlowGenerator):
         self.batch_norm = batch_norm
         self.scales = scales
         self.seed = seed
-        self.precision = precision
         self.masks = []
         self.networks = []
         height, width, channels = self.image_shape
@@ -179,7 +178,6 @@ class RealNVP(FlowGenerator):
             "batch_norm": self.batch_norm,
             "scales": self.scales,
             "seed": self.seed,
-            "precision": self.precision,
         }
 
 

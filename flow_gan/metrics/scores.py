@@ -96,6 +96,7 @@ def columns(dataset: data.Dataset, split: str = "test") -> tuple[Column, ...]:
         heading=label,
         number=name,
         error=f"{name}_std",
+        real_images="test_images",
         digits=3,
         place=1,
         paper={objective: numbers[0] for objective, numbers in paper.objectives_table(dataset).items()},

@@ -23,6 +23,7 @@ class Column:
         is stored of it.
       number, error: names of the number and of its error in a stored result; no error if None.
       part: name of the part of the result, a dict, that has them; None for the result itself.
+      real_images: name of the part of the result that has the same numbers of real test images; None if it has none.
       digits: int, decimals.
       place: int, among the columns from the left. Those of the paper come first.
       paper: {objective: number} of the paper. Such a column stands in the table whether there are results or not.
@@ -36,6 +37,7 @@ class Column:
     number: str
     error: str | None = None
     part: str | None = None
+    real_images: str | None = None
     digits: int = 2
     place: int = 100
     paper: dict[str, float] | None = None
@@ -138,8 +140,8 @@ def model_table(
     return Table(key=key, title=title, header=header, rows=lines, notes=notes)
 
 
-def real_images(about: list[str], columns: list[Alternatives], stored: Callable[[str], list[dict]]) -> Row:
-    """Return the row of real test images by the same classifier: as good as samples can be.
+def real_images(about: list[str], columns: list[Alternatives], stored: Callable[[str], list[dict]]) -> list[Row]:
+    """Return the row of real test images by the same classifier, as good as samples can be; none if nothing is stored.
 
     Args:
       about: see `Row`.
@@ -150,11 +152,12 @@ def real_images(about: list[str], columns: list[Alternatives], stored: Callable[
     def cells(part):
         for metric, column in part.items():
             for result in stored(metric):
-                if column.number in result.get("test_images", {}):
-                    return column.cell(result["test_images"]), NOTHING
+                # Results of before they were stored beside lack the part.
+                if column.real_images in result:
+                    return column.cell(result[column.real_images]), NOTHING
         return Cell(), NOTHING
 
-    return Row(about=about, cells=cells)
+    return [Row(about=about, cells=cells)] if any(cells(part) != (Cell(), NOTHING) for part in columns) else []
 
 
 def _first(part):

@@ -85,7 +85,7 @@ def _objectives_table(context, key, name):
         title=f"{name}: best score and test NLL, {context.dataset.name}",
         lead=["Objective"],
         columns=columns,
-        rows=[*rows, real_images(["Real test images"], columns, stored)],
+        rows=rows + real_images(["Real test images"], columns, stored),
         notes=[
             "Score at the weights of the highest score in training, NLL at those of the lowest validation NLL, as in "
             "the paper.",
