@@ -16,6 +16,7 @@ from flow_gan import random
 from flow_gan.config.datasets import SPLITS
 from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.networks.convolution import library_gradients
+from flow_gan.training.run_folder import check_free
 
 # Batch sizes with which an export is tried.
 BATCH_SIZES = (1, 3, 8)
@@ -124,7 +125,7 @@ def export(model, path):
       UserError: `path` exists or cannot be made, or a difference is not allowed.
     """
     path = pathlib.Path(path)
-    check_free(path)
+    check_path(path)
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +136,7 @@ def export(model, path):
             for name, difference in differences.items():
                 if not difference.is_allowed:
                     raise UserError(f"--export_dir={path} is not made: {name} differs from the model by {difference}")
-            check_free(path)
+            check_path(path)
             written.rename(path)
     except BaseException as error:
         for parent in made:
@@ -147,11 +148,10 @@ def export(model, path):
     return differences
 
 
-def check_free(path):
+def check_path(path: str | os.PathLike) -> None:
     """Raise `UserError` if there is anything at the path of an export, or TensorFlow could not read it."""
     check_tensorflow_path("--export_dir", path)
-    if os.path.lexists(path):
-        raise UserError(f"--export_dir={path} exists already and is left as it is; pass another one")
+    check_free("export_dir", path, may_be_empty=False)
 
 
 def signatures(model):

@@ -91,7 +91,7 @@ def test_a_generator_without_a_likelihood(tmp_path, capsys):
     assert (folder / "samples" / "latest-seed-0-temperature-1.png").exists()
     capsys.readouterr()
     best = ["--mode=sample", f"--run_dir={folder}", "--checkpoint=best"]
-    assert_refused(best, "DCGAN has no likelihood that tells the best, pass --checkpoint=latest", capsys)
+    assert_refused(best, "DCGAN has no likelihood to choose the best by, pass --checkpoint=latest", capsys)
     assert_refused(
         ["--mode=evaluate", f"--run_dir={folder}"],
         "--metrics=nll needs a likelihood, and --model_type=dcgan has none",
@@ -157,7 +157,7 @@ def test_bad_devices(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["host0:1"]}, "task": {"type": "worker", "index": 3}}')
     assert_refused(["--strategy=multi_worker"], r"TF_CONFIG=\{.* lists no task .worker. 3; expected", capsys)
     monkeypatch.setenv("TF_CONFIG", "worker 0")
-    assert_refused(["--strategy=multi_worker"], "TF_CONFIG=worker 0 is no JSON", capsys)
+    assert_refused(["--strategy=multi_worker"], "TF_CONFIG=worker 0 is not JSON", capsys)
     cpus = tf.config.list_logical_devices("CPU")[:1]
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: cpus if kind == "CPU" else [])
     assert_refused(["--strategy=mirrored"], "--strategy=mirrored needs two or more devices, but there is one", capsys)

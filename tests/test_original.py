@@ -9,7 +9,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import original, training
 from flow_gan.main import main
-from flow_gan.training import build
+from flow_gan.training.batches import training_batches
 from flow_gan.training.run_config import run_config
 from tests.golden import Golden, assert_close_to_largest, assert_log_prob
 from tests.test_main import assert_refused
@@ -199,17 +199,20 @@ def test_replicas_start_from_a_checkpoint(tmp_path):
     """All of them, the critic too, as one device does."""
     changes = {"hidden_layers": 8, "batch_size": 20, "max_steps": 2}
     source = settings(tmp_path, seed=5, **changes)
-    model = build.build_model(build.resolve(source, (8, 8, 1)), 17)
+    model = training.build_model(training.resolve(source, (8, 8, 1)), 17)
     released = {name: entry.numpy() for name, entry in original.variable_names(model).items()}
     released["model/Scaling/g_scale"] = released["model/Scaling/g_scale"][np.newaxis]
     write_checkpoint(released, tmp_path / "DCGAN.model")
     config = settings(tmp_path, strategy="mirrored", init_from_original=str(tmp_path), **changes)
-    _, data, strategy, mirrored = build.prepare(config)
+    prepared = training.prepare(config)
+    strategy, mirrored = prepared.strategy, prepared.model
     assert strategy.num_replicas_in_sync == 2 and mirrored.num_steps == 0
     for ours, theirs in zip(mirrored.weights, model.weights, strict=True):
         for replica in strategy.experimental_local_results(ours.value):
             np.testing.assert_array_equal(replica.numpy(), theirs.numpy())
-    mirrored.fit(build.training_batches(config, mirrored, data, 0, 1), steps_per_epoch=1, verbose=0, shuffle=False)
+    mirrored.fit(
+        training_batches(config, mirrored, prepared.dataset, 0, 1), steps_per_epoch=1, verbose=0, shuffle=False
+    )
     assert mirrored.num_steps == 1
 
 

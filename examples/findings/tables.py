@@ -4,7 +4,7 @@ import pathlib
 
 from flow_gan.report.tables import Cell, markdown
 from flow_gan.report.values import Value, difference, over_images, over_seeds, over_splits
-from flow_gan.training.run_folder import write_json, write_whole
+from flow_gan.training.files import write_json, write_whole
 
 # {measure of a trial: its column}.
 HEADER = {"NLL": "Test NLL (nats)", "MODE score": "MODE score", "FID": "FID"}

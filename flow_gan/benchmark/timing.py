@@ -1,5 +1,6 @@
 """How long a run's parts take."""
 
+import contextlib
 import dataclasses
 import itertools
 import resource
@@ -13,10 +14,13 @@ import psutil
 import tensorflow as tf
 
 from flow_gan import data, random
-from flow_gan.training import build, run_folder
-from flow_gan.training.checkpoints import Checkpoints
-from flow_gan.training.monitor import Monitor
-from flow_gan.training.records import MetricsFile, TensorBoardLog
+from flow_gan.config import Config
+from flow_gan.flow_gan import FlowGAN
+from flow_gan.training import prepare
+from flow_gan.training.batches import training_batches
+from flow_gan.training.chief import ChiefCallback
+from flow_gan.training.resume import open_run
+from flow_gan.training.steps import batches_per_step
 
 # Data that is read beside build and trace counts with what is then left to wait for.
 START_UP = ("imports", "build", "trace", "data", "first step")
@@ -72,7 +76,7 @@ class _Stopwatch(keras.callbacks.Callback):
         self.model.stop_training = len(self.finished) == self.num_steps
 
 
-def time_training(config, num_steps):
+def time_training(config: Config, num_steps: int) -> tuple[FlowGAN, data.Dataset, Config, Timing]:
     """Train as `config` says for `num_steps` steps; return (model, dataset, config, Timing).
 
     Args:
@@ -80,37 +84,36 @@ def time_training(config, num_steps):
       num_steps: int >= 2.
     """
     noted = [psutil.Process().create_time(), time.time()]
-    config, dataset, strategy, model = build.prepare(config, lambda stage: noted.append(time.time()))
+    prepared = prepare(config, lambda stage: noted.append(time.time()))
+    config, dataset, model = prepared.config, prepared.dataset, prepared.model
     with tempfile.TemporaryDirectory() as scratch:
-        settings = {"runs_dir": scratch, "run_dir": None, "checkpoint_dir": None, "log_dir": None, "sample_dir": None}
-        config_here = dataclasses.replace(config, **settings, eval_every=num_steps + 1)
-        folder = run_folder.create(config_here)
-        checkpoints = Checkpoints(model, folder.checkpoints)
-        files = MetricsFile(folder.metrics_file, 0), TensorBoardLog(folder.tensorboard, dataset.bits_per_dim, 0)
-        monitor = Monitor(config_here, dataset, folder, checkpoints, *files, 0, num_steps + 1)
+        places = {"runs_dir": scratch, "run_dir": None, "checkpoint_dir": None, "log_dir": None, "sample_dir": None}
+        # One step more than are made, so that no validation follows the last.
+        last_step = num_steps + 1
+        settings = {"max_steps": last_step, "eval_every": last_step, "score_every": 0}
+        run = open_run(dataclasses.replace(config, **places, **settings), dataset, model, last_step)
         watch = _Stopwatch(num_steps)
-        batches = build.training_batches(config, model, dataset, 0, num_steps)
-        watching = [watch.before, monitor, watch]
-        model.fit(batches, epochs=1, steps_per_epoch=num_steps, verbose=0, callbacks=watching, shuffle=False)
+        batches = training_batches(config, model, dataset, 0, num_steps)
+        with contextlib.closing(ChiefCallback(run)) as callback:
+            watching = [watch.before, callback, watch]
+            model.fit(batches, epochs=1, steps_per_epoch=num_steps, verbose=0, callbacks=watching, shuffle=False)
         noted.append(watch.finished[0])
-        start_up = dict(zip(START_UP, np.diff(noted).tolist(), strict=True))
-        steps = np.diff(watch.finished).tolist()
-        callbacks = float(np.median(np.subtract(watch.finished, watch.computed)[1:]))
-        parts = None
-        if strategy.num_replicas_in_sync == 1:
-            parts = _parts(model, next(iter(batches)), float(np.median(steps)), callbacks)
-        nll, sampling = _evaluation_times(model, dataset, config.batch_size)
-        for file in (monitor, *files):
-            file.close()
+    start_up = dict(zip(START_UP, np.diff(noted).tolist(), strict=True))
+    steps = np.diff(watch.finished).tolist()
+    callbacks = float(np.median(np.subtract(watch.finished, watch.computed)[1:]))
+    parts = None
+    if prepared.strategy.num_replicas_in_sync == 1:
+        parts = _parts(model, next(iter(batches)), float(np.median(steps)), callbacks)
+    nll, sampling = _evaluation_times(model, dataset, config.batch_size)
     timing = Timing(
-        start_up,
-        steps,
-        parts,
-        _data_time(batches, num_steps),
-        nll,
-        sampling,
-        _peak_memory(),
-        config.batch_size * (build.batches_per_step(config) or 1),
+        start_up=start_up,
+        steps=steps,
+        parts=parts,
+        data=_data_time(batches, num_steps),
+        nll=nll,
+        sampling=sampling,
+        peak_memory=_peak_memory(),
+        images_per_step=config.batch_size * (batches_per_step(config) or 1),
     )
     return model, dataset, config, timing
 

@@ -59,6 +59,7 @@ class GeneratorSettings(Section):
         "initial weights of NICE; Real-NVP's are xavier, DCGAN's normal",
         choices=INITIALIZERS,
         models=("nice",),
+        of_weights=True,
     )
     batch_norm_adaptive: int = setting(
         1,
@@ -74,12 +75,14 @@ class GeneratorSettings(Section):
         "what moves the batch norms' averages: each pass that the objective needs, once, or as released, the "
         "sampling pass n_critic + 1 times and the likelihood's once",
         choices=BATCH_NORM_UPDATES,
+        of_weights=True,
     )
     init_from_original: str | None = setting(
         None,
         "initial weights, of the critic too, from a TensorFlow 1 checkpoint of the original release: the prefix of its "
         "files, or their folder. A resumed run has its own",
         models=FLOWS,
+        of_weights=True,
         is_path=True,
     )
     init_from_run: str | None = setting(
@@ -87,6 +90,7 @@ class GeneratorSettings(Section):
         "initial weights from another run, which this one fine-tunes: the generator's, of the same flags, and the "
         "critic's where it is the same; --checkpoint says which of its weights. Optimizers and steps start anew. A "
         "resumed run has its own",
+        of_weights=True,
         is_path=True,
     )
 

@@ -35,6 +35,7 @@ class Setting:
       changes_in: the modes in which it may be given. Of an existing run and of the scale of a reproduction all other
         settings are fixed. "train" is for `--resume`.
       identifies: bool, whether two trainings that differ in it are two, and not the same one done twice.
+      of_weights: bool, says how a generator's weights come about, not what the generator computes with them.
       is_path: bool, a path, in which ~ is the home directory.
       is_list: bool, names or paths with commas.
     """
@@ -48,6 +49,7 @@ class Setting:
     models: tuple[str, ...] | None = None
     changes_in: tuple[str, ...] = ()
     identifies: bool = True
+    of_weights: bool = False
     is_path: bool = False
     is_list: bool = False
 

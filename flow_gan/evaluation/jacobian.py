@@ -13,7 +13,7 @@ from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.statistics import bootstrap_error, resampled
-from flow_gan.training.run_folder import write_json
+from flow_gan.training.files import write_json
 
 # Rows of the Jacobian that are computed at once: a backward pass of so many images through the generator.
 _ROWS = 256

@@ -1,5 +1,6 @@
 """DCGAN (Radford et al. 2015), the implicit generator that the paper compares its flows with (Section 5.1)."""
 
+from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
 from flow_gan.networks.dcgan import UpsamplingNetwork
@@ -70,3 +71,15 @@ class DCGAN(Generator):
             "seed": self.seed,
             "precision": self.precision,
         }
+
+
+def from_settings(config: Config, image_shape: tuple) -> DCGAN:
+    """Return the generator of a configuration; see `generators.make_generator`."""
+    return DCGAN(
+        image_shape,
+        filters=config.filters,
+        prior=config.prior,
+        seed=config.seed,
+        precision=config.precision,
+        name="generator",
+    )

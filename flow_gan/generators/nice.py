@@ -3,6 +3,7 @@
 import tensorflow_probability as tfp
 
 from flow_gan.bijectors import AdditiveCoupling, Chain, alpha_logit, diagonal_scaling, even_odd_split
+from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators.base import FlowGenerator
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
@@ -130,3 +131,19 @@ class NICE(FlowGenerator):
             "seed": self.seed,
             "precision": self.precision,
         }
+
+
+def from_settings(config: Config, image_shape: tuple) -> NICE:
+    """Return the generator of a configuration; see `generators.make_generator`."""
+    return NICE(
+        image_shape,
+        hidden_units=config.hidden_layers,
+        num_hidden_layers=config.no_of_layers,
+        prior=config.prior,
+        logit_alpha=config.alpha,
+        init_type=config.init_type,
+        batch_norm=config.batch_norm,
+        seed=config.seed,
+        precision=config.precision,
+        name="generator",
+    )

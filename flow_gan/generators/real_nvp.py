@@ -5,6 +5,7 @@ import functools
 import tensorflow_probability as tfp
 
 from flow_gan import bijectors
+from flow_gan.config import Config
 from flow_gan.errors import UserError, check_choice
 from flow_gan.generators.base import FlowGenerator
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
@@ -179,3 +180,20 @@ class RealNVP(FlowGenerator):
             "seed": self.seed,
             "precision": self.precision,
         }
+
+
+def from_settings(config: Config, image_shape: tuple) -> RealNVP:
+    """Return the generator of a configuration; see `generators.make_generator`."""
+    batch_norm = "moving" if config.batch_norm_adaptive else "batch"
+    return RealNVP(
+        image_shape,
+        residual_blocks=config.no_of_layers,
+        filters=config.filters,
+        prior=config.prior,
+        batch_norm=batch_norm if config.batch_norm else "none",
+        logit_alpha=config.alpha,
+        scales=config.scales,
+        seed=config.seed,
+        precision=config.precision,
+        name="generator",
+    )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.metadata
-import math
 import time
 
 from flow_gan.config import Config
@@ -11,7 +10,7 @@ from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.measurement import needs, registry
 from flow_gan.measurement.run import LoadedRun
-from flow_gan.training.run_folder import write_json
+from flow_gan.training.files import write_json
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
 _OTHER_DATA = "the data are not those that the run was trained on: this is of the data as they are now"
@@ -64,7 +63,7 @@ def measure(run: LoadedRun, name: str) -> str:
         "config": dataclasses.asdict(run.config),
     }
     try:
-        write_json(run.path(name, "json"), _finite(about | result))
+        write_json(run.path(name, "json"), about | result)
     except UserError:
         # What took long is not lost with the disk.
         print(text)
@@ -83,12 +82,3 @@ def _warnings(run, metric):
     if run.folder.has_other_data(run.dataset.digest):
         found.append(_OTHER_DATA)
     return found
-
-
-def _finite(value):
-    """Return `value` with null in place of floats that are not finite, which JSON does not know."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -21,7 +21,8 @@ from flow_gan.report.model_tables import (
     real_images,
 )
 from flow_gan.report.tables import Cell, Table, to_markdown
-from flow_gan.training.run_folder import check_free, check_writable, new_folder, read_data, write_whole
+from flow_gan.training.files import write_whole
+from flow_gan.training.run_folder import check_free, check_writable, new_folder, read_data
 
 # What is given for the comparison, and not for measuring its runs.
 _OF_THE_COMPARISON = ("mode", "run_dirs", "runs_dir", "run_dir")

@@ -9,6 +9,7 @@ import collections
 import keras
 import tensorflow as tf
 
+from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.networks.convolution import Conv2D
 from flow_gan.networks.initializers import CRITIC, SeededInitializers
@@ -223,3 +224,12 @@ def build_critic(critic, image_shape: tuple):
 
 
 CRITICS = {"mnist": mnist, "dcgan": dcgan}
+
+
+def make_critic(config: Config, image_shape: tuple) -> Critic:
+    """Return the critic of a configuration for images (H, W, C), with initial weights.
+
+    A new critic is a function in `CRITICS` with these arguments, and its choice in `config.objective`.
+    """
+    make = CRITICS[config.critic]
+    return make(image_shape, config.f_div, filters=config.df_dim, seed=config.seed, precision=config.precision)

@@ -8,7 +8,8 @@ import shlex
 import filelock
 
 from flow_gan.errors import UserError, check_tensorflow_path
-from flow_gan.training.run_folder import release, write_json
+from flow_gan.training.files import write_json
+from flow_gan.training.run_folder import release
 
 _LOCK = ".lock"
 _FILE = "reproduction.json"

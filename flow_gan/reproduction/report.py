@@ -19,7 +19,7 @@ from flow_gan.reproduction.plan import FLOWS, IMPLICIT, Plan
 from flow_gan.reproduction.results import Results
 from flow_gan.reproduction.sections import SECTIONS, Context
 from flow_gan.reproduction.sections.context import cell, differences, digits
-from flow_gan.training.run_folder import write_json, write_whole
+from flow_gan.training.files import write_json, write_whole
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn", "matplotlib")
 _SHOWN = {

@@ -1,21 +1,28 @@
-"""Training runs: strategy, optimizers, checkpoints, records, and `train(config)`."""
+"""Training runs: `train(config)`, and what others need of a run."""
 
 from flow_gan.signals import Stopped
-from flow_gan.training.build import load_data, num_steps, watched_images
+from flow_gan.training.batches import watched_images
+from flow_gan.training.build_model import build_model
 from flow_gan.training.checkpoints import Checkpoints, saved_step
-from flow_gan.training.initial_weights import load_initial_weights
+from flow_gan.training.load_data import load_data, resolve
+from flow_gan.training.load_model import load_model
 from flow_gan.training.moving_averages import has_moving_averages, reestimated_moving_averages
-from flow_gan.training.train import load_model, train
+from flow_gan.training.prepare import prepare
+from flow_gan.training.steps import num_steps
+from flow_gan.training.train import Outcome, train
 
 __all__ = [
     "Checkpoints",
+    "Outcome",
     "Stopped",
+    "build_model",
     "has_moving_averages",
     "load_data",
-    "load_initial_weights",
     "load_model",
     "num_steps",
+    "prepare",
     "reestimated_moving_averages",
+    "resolve",
     "saved_step",
     "train",
     "watched_images",

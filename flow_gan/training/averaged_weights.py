@@ -1,8 +1,12 @@
 """Averaged weights of a generator (exponential moving average), in place of its own."""
 
 import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from flow_gan import data
+from flow_gan.config import Config
+from flow_gan.flow_gan import FlowGAN
 from flow_gan.training.moving_averages import MovingAverages, has_moving_averages, kept
 
 # Images from which batch norm's statistics are estimated: of as many a standard deviation is known to 2 %.
@@ -21,7 +25,7 @@ class AveragedWeights:
       batch_size: int, that of training.
     """
 
-    def __init__(self, model, images, batch_size: int):
+    def __init__(self, model: FlowGAN, images: Any, batch_size: int):
         self._model = model
         self._batch_size = batch_size
         self._num_batches = max(min(_IMAGES, len(images)) // batch_size, 1)
@@ -29,7 +33,7 @@ class AveragedWeights:
         self._statistics = MovingAverages(model)
 
     @contextlib.contextmanager
-    def in_place(self):
+    def in_place(self) -> Iterator[None]:
         """Context in which the generator has the averaged weights; afterwards it has its own again."""
         generator = self._model.generator
         with kept(generator.weights):
@@ -46,7 +50,9 @@ class AveragedWeights:
             self._statistics.fill_from_samples(self._num_batches, self._batch_size)
 
 
-def weights_to_use(config, model, dataset):
+def weights_to_use(
+    config: Config, model: FlowGAN, dataset: data.Dataset
+) -> Callable[[], contextlib.AbstractContextManager]:
     """Return what makes the context in which a run's generator has the weights that are validated and kept.
 
     With `--ema_decay` they are the averaged ones, otherwise its own.

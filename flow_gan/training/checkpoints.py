@@ -1,12 +1,15 @@
 """Checkpoints of a run: the latest ones, to go on from, and the best one, to use."""
 
 import math
+import pathlib
 
+import keras
 import tensorflow as tf
 from absl import logging
 
 from flow_gan.errors import UserError
-from flow_gan.training.numbered import NumberedCheckpoints, checkpoint_path, steps_in
+from flow_gan.flow_gan import FlowGAN
+from flow_gan.training.checkpoint_manager import CheckpointManager, checkpoint_path, steps_in
 
 KEPT = 2
 _AVERAGED = "averaged"
@@ -27,7 +30,7 @@ class Checkpoints:
       folder: path below which latest/, averaged/, best/ and best_score/ lie.
     """
 
-    def __init__(self, model, folder):
+    def __init__(self, model: FlowGAN, folder: pathlib.Path):
         self.model = model
         self.best_nll = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
         self.best_step = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -41,32 +44,32 @@ class Checkpoints:
             optimizers["critic_optimizer"] = _by_path(critic_optimizer.variables, critic_optimizer.name)
         names = ("best_nll", "best_step", "best_score", "best_score_step", "is_step_unfinished")
         state = {name: getattr(self, name) for name in names}
-        self._latest = NumberedCheckpoints(
+        self._latest = CheckpointManager(
             tf.train.Checkpoint(networks=networks, **optimizers, **state), folder / "latest", KEPT
         )
         # Those that the kept latest ones name as their best, and one more: a latest one follows every best one.
         self._averaged, self._best, self._best_score = (
-            NumberedCheckpoints(tf.train.Checkpoint(networks=networks), folder / name, KEPT + 1)
+            CheckpointManager(tf.train.Checkpoint(networks=networks), folder / name, KEPT + 1)
             for name in (_AVERAGED, "best", "best_score")
         )
         self._folder = folder
 
     @property
-    def latest_path(self):
+    def latest_path(self) -> str | None:
         """Path prefix of the latest checkpoint, None if there is none."""
         steps = self._latest.steps
         return self._latest.path(steps[-1]) if steps else None
 
-    def save(self, unfinished=False):
+    def save(self, unfinished: bool = False) -> None:
         """Save the latest state; `unfinished` if what is due after this step is still to be done."""
         self.is_step_unfinished.assign(unfinished)
         self._latest.save(self.model.num_steps)
 
-    def save_averaged(self):
+    def save_averaged(self) -> None:
         """Save the networks, the generator with its averaged weights, as those to use of the latest state."""
         self._averaged.save(self.model.num_steps)
 
-    def save_if_best(self, nll):
+    def save_if_best(self, nll: float) -> bool:
         """Save the networks if `nll` is below the best so far; return whether it is."""
         if not (math.isfinite(nll) and nll < float(self.best_nll)):
             return False
@@ -75,7 +78,7 @@ class Checkpoints:
         self.best_step.assign(self.model.num_steps)
         return True
 
-    def save_if_best_score(self, score):
+    def save_if_best_score(self, score: float) -> bool:
         """Save the networks if `score` is above the best so far; return whether it is."""
         if not (math.isfinite(score) and score > float(self.best_score)):
             return False
@@ -84,7 +87,7 @@ class Checkpoints:
         self.best_score_step.assign(self.model.num_steps)
         return True
 
-    def restore(self, which, step=None):
+    def restore(self, which: str, step: int | None = None) -> None:
         """Load the "latest" state, or the "best" or "best_score" networks (without optimizers).
 
         The newest one, or that of `step`. A damaged one is passed over with a warning, and the one before it loaded.
@@ -106,41 +109,41 @@ class Checkpoints:
                 generator = self.model.generator
                 why = "no validation NLL was finite"
                 if not generator.has_likelihood:
-                    why = f"{type(generator).__name__} has no likelihood that tells the best"
+                    why = f"{type(generator).__name__} has no likelihood to choose the best by"
                 hint = f"; {why}, pass --checkpoint=latest"
             raise UserError(f"{checkpoints.folder} holds no checkpoint{hint}")
         for damaged in checkpoints.restore(step):
             logging.warning("%s; the one before it is used", damaged)
 
-    def restore_for_use(self, which):
+    def restore_for_use(self, which: str) -> None:
         """Load the networks that `--checkpoint` names: of "latest" the averaged ones, if any; see `restore`."""
         self.restore(_for_use(self._folder, which))
 
-    def restore_best(self):
+    def restore_best(self) -> None:
         """Load the networks of the lowest validation NLL so far or, if none is finite, those to use of the latest."""
         if math.isfinite(float(self.best_nll)):
             self.restore("best", int(self.best_step))
         elif _for_use(self._folder, "latest") == _AVERAGED:
             self.restore(_AVERAGED)
 
-    def drop_after(self, step):
+    def drop_after(self, step: int) -> None:
         """Delete the checkpoints after `step`, and what a crash left of one that was being written."""
         for checkpoints in (self._latest, self._averaged, self._best, self._best_score):
             checkpoints.drop_after(step)
 
 
-def saved_step(folder, which):
+def saved_step(folder: pathlib.Path, which: str) -> int | None:
     """Return the step of the newest checkpoint below a folder that `--checkpoint` names, None without one."""
     return max(steps_in(folder / _for_use(folder, which)), default=None)
 
 
-def chosen_checkpoint(folder, which):
+def chosen_checkpoint(folder: pathlib.Path, which: str) -> tuple[str, int] | tuple[None, None]:
     """Return (path prefix, step) of the newest checkpoint that `--checkpoint` names, (None, None) without one."""
     step = saved_step(folder, which)
     return (None, None) if step is None else (checkpoint_path(folder / _for_use(folder, which), step), step)
 
 
-def value_key(variable):
+def value_key(variable: keras.Variable) -> str:
     """Return the name that a checkpoint's file has for the value of a Keras variable of a network."""
     # TensorFlow's way of writing a name with slashes and dots.
     name = variable.path.replace(".", "..").replace("/", ".S")

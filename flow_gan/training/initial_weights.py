@@ -1,4 +1,4 @@
-"""Initial weights of a run from another run, which it fine-tunes."""
+"""Initial weights of a run from another run, which it fine-tunes, or from the original release."""
 
 import dataclasses
 import json
@@ -7,18 +7,22 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from flow_gan import original
+from flow_gan.config import Config, about
+from flow_gan.config.generator import GeneratorSettings
 from flow_gan.errors import UserError, check_tensorflow_path
+from flow_gan.flow_gan import FlowGAN
 from flow_gan.training.checkpoints import chosen_checkpoint, value_key
 from flow_gan.training.run_folder import read_config
 
-# Settings that say what the generator is. The two that no weight tells of, prior and alpha, move its NLL.
-_GENERATOR = (
-    *("model_type", "input_height", "input_width", "c_dim", "hidden_layers", "no_of_layers", "filters", "scales"),
-    *("prior", "alpha", "batch_norm", "batch_norm_adaptive"),
-)
+# Settings that say what the generator is. Some of them no weight tells of, such as prior and alpha, which move its NLL.
+_GENERATOR = [
+    *("input_height", "input_width", "c_dim"),
+    *(field.name for field in dataclasses.fields(GeneratorSettings) if not about(field).of_weights),
+]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class InitialWeights:
     """What was taken from a run.
 
@@ -33,8 +37,8 @@ class InitialWeights:
     run: str
     checkpoint: str
     step: int
-    generator: tuple
-    critic: tuple
+    generator: tuple[str, ...]
+    critic: tuple[str, ...]
 
     def __str__(self):
         critic = f"critic ({len(self.critic)} variables)" if self.critic else "no critic, which starts anew"
@@ -42,14 +46,27 @@ class InitialWeights:
         return f"{self.run}, checkpoint {self.checkpoint} (step {self.step}): {generator}, {critic}"
 
 
-def load_initial_weights(model, config) -> InitialWeights:
-    """Give a model the generator's weights of the run `config.init_from_run` and, where it is the same, the critic's.
+def load_initial_weights(model: FlowGAN, config: Config) -> InitialWeights | None:
+    """Give a model the weights of `--init_from_original` or `--init_from_run`, where one of the two is given.
 
-    Taken are the weights that `config.checkpoint` names. Optimizers and the step start anew.
+    Returns:
+      What was taken from another run, or None.
 
     Raises:
-      UserError: there is no such run or checkpoint, it is damaged, or its generator is another one. The model may then
-        have a part of the weights.
+      UserError: the weights are not there, damaged, or of another generator. The model may then have a part of them.
+    """
+    if config.init_from_original is not None:
+        try:
+            original.load_checkpoint(model, config.init_from_original)
+        except UserError as error:
+            raise UserError(f"--init_from_original={config.init_from_original}: {error}") from error
+    return None if config.init_from_run is None else _load_from_run(model, config)
+
+
+def _load_from_run(model, config):
+    """Load the generator's weights of the run `config.init_from_run` and, where it is the same, the critic's.
+
+    Taken are the weights that `config.checkpoint` names. Optimizers and the step start anew.
     """
     flag = f"--init_from_run={config.init_from_run}"
     check_tensorflow_path("--init_from_run", config.init_from_run)
@@ -70,7 +87,9 @@ def load_initial_weights(model, config) -> InitialWeights:
     if generator is None:
         raise UserError(f"{flag}: its checkpoint {prefix} does not fit the generator; expected the same flags")
     critic = () if model.critic is None else _assign(model.critic.weights, prefix, flag) or ()
-    return InitialWeights(config.init_from_run, config.checkpoint, step, generator, critic)
+    return InitialWeights(
+        run=config.init_from_run, checkpoint=config.checkpoint, step=step, generator=generator, critic=critic
+    )
 
 
 def _settings(text, path):

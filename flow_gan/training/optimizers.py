@@ -1,9 +1,11 @@
-"""Adam as the release has it, and its learning rate."""
+"""Adam as the release has it, its learning rate, and the optimizers of a configuration."""
 
 import keras
 import tensorflow as tf
 
+from flow_gan.config import Config
 from flow_gan.errors import UserError
+from flow_gan.generators import Generator
 
 
 class DecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
@@ -126,3 +128,30 @@ class Adam(keras.optimizers.Adam):
 
         for gradient, variable in grads_and_vars:
             distribution.extended.update(variable, apply, args=(gradient, learning_rate), group=False)
+
+
+def generator_optimizer(config: Config, generator: Generator) -> Adam:
+    """Return the optimizer of a run's generator."""
+    rate = _learning_rate(config, config.learning_rate, 1)
+    average = {"use_ema": config.ema_decay > 0, "ema_momentum": config.ema_decay}
+    factors = {}
+    if config.log_scale_rate != 1:
+        factors = {variable.path: config.log_scale_rate for variable in generator.log_scale_variables}
+    return Adam(rate, config.beta1, config.beta2, rate_factors=factors, global_clipnorm=config.clip_norm, **average)
+
+
+def critic_optimizer(config: Config) -> Adam:
+    """Return the optimizer of a run's critic."""
+    rate = _learning_rate(config, config.critic_learning_rate or config.learning_rate, config.n_critic)
+    return Adam(rate, config.beta1, config.beta2, global_clipnorm=config.clip_norm)
+
+
+def _learning_rate(config, initial, updates_per_step):
+    """Return the schedule of an optimizer whose first rate, after the warm-up, is `initial`."""
+    lowest = config.min_lr
+    if config.lr_schedule == "cosine":
+        # The floor is the same part of both rates.
+        schedule = keras.optimizers.schedules.CosineDecay(initial, config.max_steps, lowest / config.learning_rate)
+    else:
+        schedule = DecayToFloor(initial, config.lr_decay, lowest)
+    return PerStep(schedule, updates_per_step, config.warmup_steps)

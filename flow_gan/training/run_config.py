@@ -17,7 +17,7 @@ _OF_EVALUATION = [
 ]
 
 
-def run_config(given):
+def run_config(given: dict) -> Config:
     """Return the configuration of {setting: value} given, completed from `--run_dir` where there is a run.
 
     Raises:

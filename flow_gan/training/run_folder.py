@@ -6,10 +6,11 @@ import os
 import pathlib
 
 import filelock
-import tensorflow as tf
 
+from flow_gan.config import Config
 from flow_gan.data import is_path
 from flow_gan.errors import PATTERN_CHARACTERS, UserError, check_tensorflow_path
+from flow_gan.training.files import write_json, write_whole
 
 _LOCK = ".lock"
 _PROBE = ".probe"
@@ -32,7 +33,7 @@ class RunFolder:
       config: its configuration, which can put three of the subfolders elsewhere.
     """
 
-    def __init__(self, path, config):
+    def __init__(self, path: str | os.PathLike, config: Config):
         self.path = pathlib.Path(path)
         self.config_file = self.path / "config.json"
         self.data_file = self.path / "data.json"
@@ -43,7 +44,7 @@ class RunFolder:
         self.evaluation = self.path / "evaluation"
         self._lock = filelock.FileLock(self.path / _LOCK)
 
-    def lock(self):
+    def lock(self) -> None:
         """Keep other processes from training in this folder, until `unlock` or the end of this process, by any death.
 
         Raises:
@@ -56,39 +57,39 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"--run_dir={self.path} cannot be written: {error}") from error
 
-    def unlock(self):
+    def unlock(self) -> None:
         """Let other processes train in this folder."""
         release(self._lock)
 
-    def write_config(self, config):
+    def write_config(self, config: Config) -> None:
         """Write config.json, whole or not at all."""
         write_whole(self.config_file, config.to_json())
         self.samples.mkdir(parents=True, exist_ok=True)
 
-    def write_data(self, name, digest):
+    def write_data(self, name: str, digest: str | None) -> None:
         """Record on which data the run is trained.
 
         Args:
-          name: str, the setting `dataset`.
-          digest: str, of `data.Dataset`, or None where it does not count.
+          name: the setting `dataset`.
+          digest: of `data.Dataset`, or None where it does not count.
         """
         write_json(self.data_file, {"digest": digest, "path": os.path.abspath(name) if is_path(name) else None})
 
-    def write_initial_weights(self, taken: dict):
+    def write_initial_weights(self, taken: dict) -> None:
         """Record what was taken from which run."""
         write_json(self.path / "initial_weights.json", taken)
 
-    def data_digest(self):
+    def data_digest(self) -> str | None:
         """Return the digest of the data that the run was trained on; None if none is recorded."""
         return read_data(self.path)["digest"]
 
-    def has_other_data(self, digest):
-        """Whether the digest, a str or None, is known to be another one than that of the run's data."""
+    def has_other_data(self, digest: str | None) -> bool:
+        """Whether the digest is known to be another one than that of the run's data."""
         own = self.data_digest()
         return None not in (own, digest) and own != digest
 
 
-def release(lock):
+def release(lock: filelock.FileLock) -> None:
     """Release a `filelock.FileLock` that is held, and leave no file of it."""
     if lock.is_locked:
         # While it is held: one that waits for the file which is gone notices it, and locks a new one.
@@ -97,7 +98,7 @@ def release(lock):
     lock.release()
 
 
-def check_paths(config):
+def check_paths(config: Config) -> None:
     """Raise `UserError` if TensorFlow could not read what a new run or a resumed one writes."""
     folder = "runs_dir" if config.run_dir is None else "run_dir"
     for name in (folder, "checkpoint_dir"):
@@ -105,7 +106,7 @@ def check_paths(config):
             check_tensorflow_path(f"--{name}", getattr(config, name))
 
 
-def create(config):
+def create(config: Config) -> RunFolder:
     """Make the folder of a new run, `--run_dir` or the next free name, and return it as a `RunFolder` that is locked.
 
     Raises:
@@ -151,12 +152,12 @@ def _make(name, path):
         raise UserError(f"{name} cannot be written: {error}") from error
 
 
-def check_writable(folder):
-    """Raise `UserError` unless the results of a run, a `RunFolder`, can be written, before they are computed."""
+def check_writable(folder: RunFolder) -> None:
+    """Raise `UserError` unless the results of a run can be written, before they are computed."""
     _make(f"--run_dir={folder.path}", folder.evaluation)
 
 
-def read_config(run_dir):
+def read_config(run_dir: str | os.PathLike) -> tuple[str, pathlib.Path]:
     """Return (text, path) of the config.json of an existing run."""
     check_tensorflow_path("--run_dir", run_dir)
     path = pathlib.Path(run_dir) / "config.json"
@@ -166,7 +167,7 @@ def read_config(run_dir):
         raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error})") from error
 
 
-def read_data(run_dir):
+def read_data(run_dir: str | os.PathLike) -> dict[str, str | None]:
     """Return {"digest": str, "path": str or None} of the data of an existing run; None for what is not recorded.
 
     Raises:
@@ -185,35 +186,7 @@ def read_data(run_dir):
         ) from error
 
 
-@contextlib.contextmanager
-def writing(path):
-    """Context in which `path` is written: what the system refuses (a full disk, no permission) is a `UserError`."""
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(
-            f"{path} cannot be written: {reason}. What was written before is as it was: make room, then go on: with "
-            "--resume if a run was training, with the same command if a reproduction was"
-        ) from error
-
-
-def write_whole(path, text):
-    """Write a text file so that a crash leaves the old or the new content, never a part."""
-    temporary = path.with_name(path.name + ".tmp")
-    with writing(path):
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-
-
-def write_json(path, value):
-    """Write `value` as a JSON file, making its folder."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(value, indent=2) + "\n")
-
-
-def new_folder(config, name):
+def new_folder(config: Config, name: str) -> pathlib.Path:
     """Make the folder `--run_dir`, or the next free <runs_dir>/<name>-<n>, for what is not a run; return its path.
 
     Raises:
@@ -226,9 +199,15 @@ def new_folder(config, name):
     return pathlib.Path(config.run_dir)
 
 
-def check_free(flag, path):
-    """Raise `UserError` if the path, a setting's value, is anything but an empty folder or nothing."""
-    if os.path.lexists(path) and not _is_empty_folder(path):
+def check_free(flag: str, path: str | os.PathLike, may_be_empty: bool = True) -> None:
+    """Raise `UserError` if there is anything at a path where something is to be made.
+
+    Args:
+      flag: the setting whose value the path is.
+      path: of a folder.
+      may_be_empty: whether an empty folder may be there already.
+    """
+    if os.path.lexists(path) and not (may_be_empty and _is_empty_folder(path)):
         raise UserError(
             f"--{flag}={path} exists already and is left as it is; pass another one"
             + (", or --resume to go on with that run" if flag == "run_dir" else "")

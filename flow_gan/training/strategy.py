@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,7 +15,7 @@ _TASKS = ("chief", "worker")
 _EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
-def select_gpu(number):
+def select_gpu(number: int | None) -> None:
     """Make the GPU `number` the only visible one. Without GPUs, or with None, nothing changes."""
     gpus = tf.config.list_physical_devices("GPU")
     if number is None or not gpus:
@@ -23,7 +25,7 @@ def select_gpu(number):
     tf.config.set_visible_devices([gpus[number]], "GPU")
 
 
-def make_strategy(name, batch_size):
+def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
     """Return the tf.distribute strategy of `--strategy`.
 
     "one_device" is TensorFlow's default: the first GPU, or the CPU. "mirrored" keeps one replica on each visible GPU
@@ -90,15 +92,15 @@ def _read_cluster(text):
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise wrong(f"is no JSON ({error})") from error
+        raise wrong(f"is not JSON ({error})") from error
     cluster, task = (values.get(name) if isinstance(values, dict) else None for name in ("cluster", "task"))
     if not isinstance(cluster, dict) or not isinstance(task, dict):
         raise wrong('lacks "cluster" or "task"')
     for kind, addresses in cluster.items():
         if kind not in _TASKS:
-            raise wrong(f'has tasks of the type "{kind}", which have no use here')
+            raise wrong(f'has tasks of the type "{kind}", which are not used here')
         if not (isinstance(addresses, list) and addresses and all(_is_address(a) for a in addresses)):
-            raise wrong(f'lists for "{kind}" other things than addresses host:port')
+            raise wrong(f'lists for "{kind}" what is not an address host:port')
     kind, index = task.get("type"), task.get("index")
     if kind not in cluster:
         raise wrong(f'lists no task of the type "{kind}"')
@@ -111,12 +113,12 @@ def _is_address(value):
     return isinstance(value, str) and value.rpartition(":")[0] != "" and value.rpartition(":")[2].isdigit()
 
 
-def is_chief(strategy):
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes: the first of several, or the only one."""
     return strategy.extended.should_checkpoint
 
 
-def from_chief(strategy, value):
+def from_chief(strategy: tf.distribute.Strategy, value: int) -> int:
     """Return the integer that the chief gave, once every process is here."""
     if not has_several_processes(strategy):
         return value
@@ -130,7 +132,7 @@ def from_chief(strategy, value):
     return int(strategy.experimental_local_results(strategy.run(agree))[0])
 
 
-def distribute(strategy, make):
+def distribute(strategy: tf.distribute.Strategy, make: Callable[[range, int], tf.data.Dataset]) -> Any:
     """Return what `fit` and `evaluate` take, with the number of steps, for batches of which each replica has its part.
 
     Args:

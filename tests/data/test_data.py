@@ -15,7 +15,7 @@ import flow_gan
 from flow_gan import data, evaluation
 from flow_gan.config import Config
 from flow_gan.data import arrays, public
-from flow_gan.training import build
+from flow_gan.training import resolve
 
 TFDS = pathlib.Path(os.environ.get("FLOW_GAN_TFDS", pathlib.Path(__file__).parents[3] / "shared" / "tfds"))
 needs_tfds = pytest.mark.skipif(not TFDS.exists(), reason=f"no prepared tensorflow_datasets in {TFDS}")
@@ -303,7 +303,7 @@ def test_the_case_of_a_name_does_not_matter(tmp_path, monkeypatch, given, name):
 def test_names_in_capitals_are_the_known_sets():
     mnist = data.load("MNIST", TFDS, validation_split="random")
     assert [len(mnist.split(part)) for part in ("train", "validation", "test")] == [50000, 10000, 10000]
-    config = build.resolve(Config(dataset="Cifar10"), (32, 32, 3))
+    config = resolve(Config(dataset="Cifar10"), (32, 32, 3))
     assert config.horizontal_flip
 
 

@@ -25,7 +25,7 @@ def test_units():
 def test_the_bound_is_the_log_of_the_mean_likelihood(monkeypatch):
     """-log 1/K sum_k p(x_k), over the draws that `evaluation_images` gives, and in bits/dim."""
     settings = config.Config(hidden_layers=8, no_of_layers=0, n_critic=0, input_height=8, input_width=8, c_dim=1)
-    model = training.build.build_model(dataclasses.replace(settings, critic="mnist"), 17)
+    model = training.build_model(dataclasses.replace(settings, critic="mnist"), 17)
     data = digits.load()
     nll = evaluation.evaluate_nll(model, data, "test", 100, noise_draws=3, num_examples=30)
     log_prob = []
@@ -54,7 +54,7 @@ def test_the_values_of_the_first_images_are_kept(monkeypatch):
 def test_what_is_wrong_shows(monkeypatch):
     """The checks are made on the model itself: an inverse that is off, values that depend on the batch."""
     settings = config.Config(hidden_layers=8, no_of_layers=0, n_critic=0, input_height=8, input_width=8, c_dim=1)
-    model = training.build.build_model(dataclasses.replace(settings, critic="mnist"), 17)
+    model = training.build_model(dataclasses.replace(settings, critic="mnist"), 17)
     decode, log_prob = model.generator.decode, model.generator.log_prob
     monkeypatch.setattr(model.generator, "decode", lambda z: decode(z) + 0.1)
     monkeypatch.setattr(model.generator, "log_prob", lambda x: log_prob(x) + tf.reduce_sum(x))

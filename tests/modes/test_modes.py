@@ -182,7 +182,7 @@ def test_the_terms_of_no_per_image_likelihood_say_so(tmp_path):
     settings = SMALL | REAL_NVP | {"batch_norm_adaptive": 0, "n_critic": 0, "num_examples": 20}
     config = flow_gan.config.Config(**settings)
     dataset = training.load_data(config)
-    model = training.build.build_model(training.build.resolve(config, dataset.image_shape), dataset.levels)
+    model = training.build_model(training.resolve(config, dataset.image_shape), dataset.levels)
     run = LoadedRun(config=config, folder=RunFolder(tmp_path / "run", config), dataset=dataset, model=model)
     assert measure(run, "nll_terms").count("no per-image likelihood") == 1
     (file,) = (tmp_path / "run" / "evaluation").iterdir()

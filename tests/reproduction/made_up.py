@@ -10,7 +10,7 @@ from flow_gan import data
 from flow_gan.evaluation import JacobianSpectrum
 from flow_gan.measurement import open_run, result_path
 from flow_gan.reproduction.settings import ROLES, Scale
-from flow_gan.training.run_folder import write_json
+from flow_gan.training.files import write_json
 
 # Trainings of three steps of tiny models, each measured by next to nothing.
 ABSURD = Scale(

@@ -27,7 +27,7 @@ from flow_gan.reproduction.settings import (
     flow_settings,
     implicit_settings,
 )
-from flow_gan.training.run_folder import write_json
+from flow_gan.training.files import write_json
 from tests.modes.test_modes import judge
 from tests.reproduction.made_up import ABSURD
 from tests.reproduction.test_report import check_report

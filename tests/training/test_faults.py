@@ -17,9 +17,9 @@ import flow_gan
 from flow_gan import training
 from flow_gan.main import main
 from flow_gan.signals import Interrupted, StopSignals
-from flow_gan.training import monitor
+from flow_gan.training import recorder
 from flow_gan.training.checkpoints import Checkpoints
-from flow_gan.training.records import MetricsFile
+from flow_gan.training.metrics_file import MetricsFile
 from flow_gan.training.run_folder import RunFolder
 from tests.training.processes import BOUND, finish, start, until
 from tests.training.same_run import assert_same_run, lines_of
@@ -67,7 +67,7 @@ def finished(tmp_path_factory):
     ids=["in a validation", "in a checkpoint's write", "between", "in the last validation", "before the first step"],
 )
 def test_a_signal_saves_and_leaves(finished, tmp_path, capfd, monkeypatch, number, owner, name, call, step):
-    monkeypatch.setattr(monitor, "SECONDS_BETWEEN_WRITES", float("inf"))
+    monkeypatch.setattr(recorder, "SECONDS_BETWEEN_WRITES", float("inf"))
     stopped = tmp_path / "stopped"
     flags = [f"--{setting}={value}" for setting, value in SMALL.items()] + ["--max_steps=10", f"--run_dir={stopped}"]
     with monkeypatch.context() as patch:

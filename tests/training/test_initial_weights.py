@@ -7,7 +7,7 @@ import pytest
 
 from flow_gan import config, training
 from flow_gan.main import main
-from flow_gan.training import build
+from flow_gan.training.batches import watched_batches
 from flow_gan.training.run_config import run_config
 from tests.test_main import assert_refused
 from tests.training.same_run import lines_of
@@ -60,9 +60,9 @@ def test_the_nll_at_step_0_is_the_source_s(sources):
         **{"hidden_layers": 8, "no_of_layers": 0, "n_critic": 0, "max_steps": 1, "checkpoint": "best"},
         init_from_run=str(sources["mle"]),
     )
-    resolved, dataset, _, model = build.prepare(own)
-    training.load_initial_weights(model, resolved)
-    batches, steps = build.watched_batches(resolved, model, dataset)["validation"]
+    prepared = training.prepare(own)
+    model = prepared.model
+    batches, steps = watched_batches(prepared.config, model, prepared.dataset)["validation"]
     nll = model.evaluate(batches, steps=steps, verbose=0, return_dict=True)["nll"]
     recorded = [line["validation_nll"] for line in lines_of(sources["mle"]) if "validation_nll" in line]
     assert float(nll) == min(recorded)

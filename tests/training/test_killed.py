@@ -10,12 +10,12 @@ from flow_gan.training import saved_step
 from tests.training.processes import finish, killer, start, until
 from tests.training.same_run import assert_same_run, lines_of
 
-MONITOR = "flow_gan.training.monitor:Monitor"
+CALLBACK = "flow_gan.training.chief:ChiefCallback"
 CHECKPOINTS = "flow_gan.training.checkpoints:Checkpoints"
 # Where a process is killed, and what is then on the disk of a run that validates every 4 steps.
 KILLS = {
-    "before the first checkpoint": (MONITOR, "on_train_batch_end", 3),
-    "in a step": (MONITOR, "on_train_batch_end", 7, 0.001),
+    "before the first checkpoint": (CALLBACK, "on_train_batch_end", 3),
+    "in a step": (CALLBACK, "on_train_batch_end", 7, 0.001),
     "in a checkpoint's write": ("tensorflow.python.ops.gen_io_ops", "merge_v2_checkpoints", 2),
     "between the best and the latest checkpoint": (CHECKPOINTS, "save", 1),
     "in a validation": ("flow_gan.flow_gan:FlowGAN", "evaluate", 1, 0.001),
@@ -50,7 +50,7 @@ def test_two_replicas(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     arguments = ("--strategy=mirrored", "--max_steps=9")
     reference = start([f"--run_dir={whole}", *arguments], devices=2)
-    run_and_be_killed(killed, (MONITOR, "on_train_batch_end", 7, 0.001), *arguments, devices=2)
+    run_and_be_killed(killed, (CALLBACK, "on_train_batch_end", 7, 0.001), *arguments, devices=2)
     run_to_the_end(killed, *arguments, "--resume", devices=2)
     assert finish(reference)[0] == 0
     assert_same_run(whole, killed)

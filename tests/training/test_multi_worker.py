@@ -70,7 +70,7 @@ def start_both(arguments, folders, **how_of_second):
 
 def test_a_run_whose_second_process_is_killed(tmp_path):
     whole, killed, elsewhere = (tmp_path / name for name in ("whole", "killed", "elsewhere"))
-    before_the_kill = killer("flow_gan.training.follower:Follower", "on_train_batch_end", 6)
+    before_the_kill = killer("flow_gan.training.worker:WorkerCallback", "on_train_batch_end", 6)
     survivor, victim = start_both([], [killed, elsewhere], before=before_the_kill)
     assert finish(victim)[0] == -signal.SIGKILL
     status, _, err = finish(survivor)
@@ -91,15 +91,15 @@ def test_a_run_whose_second_process_is_killed(tmp_path):
     "tf_config, message",
     [
         (None, "TF_CONFIG is not set"),
-        ("{", r"TF_CONFIG=\{ is no JSON"),
+        ("{", r"TF_CONFIG=\{ is not JSON"),
         ("[1]", 'lacks "cluster" or "task"'),
         ('{"cluster": {"worker": ["a:1"]}}', 'lacks "cluster" or "task"'),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', 'lists no task "worker" 1'),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "0"}}', 'lists no task "worker" 0'),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', 'no task of the type "chief"'),
         ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', 'tasks of the type "ps"'),
-        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "other things than addresses"),
-        ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "other things than addresses"),
+        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "what is not an address"),
+        ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "what is not an address"),
     ],
 )
 def test_a_wrong_tf_config(monkeypatch, tf_config, message):

@@ -14,12 +14,13 @@ import pytest
 
 from flow_gan import evaluation, training
 from flow_gan.data import folder
-from flow_gan.training import monitor
+from flow_gan.training import progress_bar, recorder
+from flow_gan.training.chief import ChiefCallback
 from tests.training.same_run import assert_same_run, lines_of
 from tests.training.test_training import DCGAN, settings
 
 COLUMNS = 80
-tqdm = monitor.tqdm
+tqdm = progress_bar.tqdm
 
 
 @contextlib.contextmanager
@@ -46,7 +47,7 @@ def terminal(monkeypatch):
 
 @pytest.mark.parametrize("changes", [{"n_critic": 0}, {"like_reg": 0.0}, DCGAN], ids=["mle", "adv", "dcgan"])
 def test_the_bar_is_one_line_and_ends_on_the_best_nll(tmp_path, monkeypatch, changes):
-    monkeypatch.setattr(monitor, "tqdm", lambda **how: tqdm(**(how | {"mininterval": 0})))
+    monkeypatch.setattr(progress_bar, "tqdm", lambda **how: tqdm(**(how | {"mininterval": 0})))
     with terminal(monkeypatch) as lines:
         outcome = training.train(settings(tmp_path / "run", **changes))
     lines = [line for line in lines if "training" in line]
@@ -83,9 +84,9 @@ def test_the_first_record_is_there_after_the_first_step(tmp_path, monkeypatch):
         on_train_batch_end(self, *arguments, **logs)
         seen.append(len(lines_of(tmp_path / "run")))
 
-    on_train_batch_end = monitor.Monitor.on_train_batch_end
-    monkeypatch.setattr(monitor.time, "monotonic", lambda: now)
-    monkeypatch.setattr(monitor.Monitor, "on_train_batch_end", count)
+    on_train_batch_end = ChiefCallback.on_train_batch_end
+    monkeypatch.setattr(recorder.time, "monotonic", lambda: now)
+    monkeypatch.setattr(ChiefCallback, "on_train_batch_end", count)
     training.train(settings(tmp_path / "run", n_critic=0, max_steps=6, log_every=100, eval_every=100))
     assert seen == [1, 1, 1, 4, 4, 6]
 
@@ -93,6 +94,6 @@ def test_the_first_record_is_there_after_the_first_step(tmp_path, monkeypatch):
 def test_when_records_are_written_changes_nothing_else(tmp_path, monkeypatch):
     runs = tmp_path / "at once", tmp_path / "late"
     for run, seconds in zip(runs, (-1.0, float("inf")), strict=True):
-        monkeypatch.setattr(monitor, "SECONDS_BETWEEN_WRITES", seconds)
+        monkeypatch.setattr(recorder, "SECONDS_BETWEEN_WRITES", seconds)
         training.train(settings(run, max_steps=5))
     assert_same_run(*runs)

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from flow_gan import config, training
-from flow_gan.training.records import TensorBoardLog
+from flow_gan.training.tensorboard_log import TensorBoardLog
 from tests.training.processes import until
 from tests.training.test_training import DCGAN, events_of, lines_of, settings, with_tags
 

@@ -7,7 +7,7 @@ import pytest
 
 import flow_gan
 from flow_gan import data, evaluation, training
-from flow_gan.training import build
+from flow_gan.training.batches import watched_batches, watched_images
 from tests.training.test_training import DCGAN, REAL_NVP, lines_of, settings
 
 NAMES = ("train_nll", "train_nll_standard_error", "validation_nll", "validation_nll_standard_error")
@@ -30,8 +30,8 @@ def test_both_are_in_evaluation_mode_at_every_validation(tmp_path, objective):
     assert not [line["step"] for line in lines_of(folder) if "train_nll" in line and "validation_nll" not in line]
     dataset = outcome.dataset
     latest = settings(folder, checkpoint="latest", **OBJECTIVES[objective])
-    model, _ = training.load_model(build.resolve(latest, dataset.image_shape), dataset.levels)
-    images = build.watched_images(dataset)["train"]
+    model, _ = training.load_model(training.resolve(latest, dataset.image_shape), dataset.levels)
+    images = watched_images(dataset)["train"]
     assert len(images) == len(dataset.validation) == 250
     train = evaluated(model, images, dataset)
     validation = evaluation.evaluate_nll(model, dataset, "validation", 100)
@@ -49,10 +49,10 @@ def test_the_images_are_a_sample_of_all_and_always_the_same():
     few, many = (data.Split(images[:count]) for count in (300, 5000))
     for validation, count in ((few, 300), (many, 2000)):
         dataset = data.Dataset("own", (1, 2, 1), 256, data.Split(images), validation, validation)
-        watched = build.watched_images(dataset)
+        watched = watched_images(dataset)
         assert watched["validation"] is validation.images and len(watched["train"]) == count
         chosen = numbers(watched["train"])
-        assert len(set(chosen)) == count and list(chosen) == list(numbers(build.watched_images(dataset)["train"]))
+        assert len(set(chosen)) == count and list(chosen) == list(numbers(watched_images(dataset)["train"]))
         # Not the first ones: files of a folder come class by class.
         assert abs(chosen.mean() - 3000) < 4 * 6000 / np.sqrt(12 * count)
 
@@ -68,7 +68,7 @@ def test_images_are_not_read_before_they_are_asked_for():
             return np.zeros((*np.shape(key), 3, 3), np.uint8) + np.asarray(key, np.uint8)[..., None, None]
 
     dataset = data.Dataset("own", (3, 3, 1), 256, data.Split(Lazy()), data.Split(Lazy()), data.Split(Lazy()))
-    images = build.watched_images(dataset)["train"]
+    images = watched_images(dataset)["train"]
     assert images.shape == (50, 3, 3, 1) and list(images[np.array([0, 49])][:, 0, 0, 0]) == [0, 49]
 
 
@@ -81,7 +81,7 @@ def test_own_data_with_few_images(tmp_path, held_out, kept):
     np.savez(path, **{name: rng.integers(0, 256, (size, 8, 8), np.uint8) for name, size in sizes.items()})
     changes = {"dataset": str(path), "batch_size": 4, "n_critic": 0, "epoch": 1, "max_steps": None, "eval_every": 2}
     outcome = training.train(settings(tmp_path / "run", **changes))
-    assert len(build.watched_images(outcome.dataset)["train"]) == kept
+    assert len(watched_images(outcome.dataset)["train"]) == kept
     records = [line for line in lines_of(tmp_path / "run") if "train_nll" in line]
     assert [line["step"] for line in records] == [2, 4, 5]
     assert all(np.isfinite(line["train_nll"]) for line in records)
@@ -94,7 +94,7 @@ def test_the_batch_s_own_statistics_take_the_batches_of_training(tmp_path):
     """Such a likelihood depends on the batch, of which a validation's have the size."""
     changes = REAL_NVP | {"n_critic": 0, "batch_norm_adaptive": 0, "max_steps": 1}
     outcome = training.train(settings(tmp_path / "run", **changes))
-    batches, steps = build.watched_batches(settings(None, **changes), outcome.model, outcome.dataset)["train"]
+    batches, steps = watched_batches(settings(None, **changes), outcome.model, outcome.dataset)["train"]
     sizes = [len(batch["images"]) for batch in batches]
     assert sizes == [20] * 13 and steps == 13
     assert np.isfinite(lines_of(tmp_path / "run")[0]["train_nll"])

@@ -14,11 +14,11 @@ from flow_gan import config, training
 from flow_gan.evaluation import evaluate_nll
 from flow_gan.flow_gan import StepDraws
 from flow_gan.measurement import registry
-from flow_gan.training import build
 from flow_gan.training.checkpoints import Checkpoints
-from flow_gan.training.monitor import Monitor
-from flow_gan.training.records import MetricsFile, TensorBoardLog
+from flow_gan.training.chief import ChiefCallback
+from flow_gan.training.metrics_file import MetricsFile
 from flow_gan.training.strategy import select_gpu
+from flow_gan.training.tensorboard_log import TensorBoardLog
 from tests.training.same_run import events_of, lines_of
 
 SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
@@ -33,8 +33,8 @@ def settings(folder, **changes):
 
 
 def model_of(config_):
-    dataset = build.load_data(config_)
-    return build.build_model(build.resolve(config_, dataset.image_shape), dataset.levels)
+    dataset = training.load_data(config_)
+    return training.build_model(training.resolve(config_, dataset.image_shape), dataset.levels)
 
 
 @pytest.fixture(scope="module")
@@ -372,7 +372,7 @@ def test_every_setting_reaches_the_model(tmp_path):
         **{"df_dim": 3, "critic_batches": "fresh", "batch_size": 5, "learning_rate": 0.02, "beta1": 0.7},
         **{"lr_decay": 0.5, "min_lr": 0.004, "seed": 9, "epoch": 2},
     )
-    dataset = build.load_data(config_)
+    dataset = training.load_data(config_)
     model = model_of(config_)
     generator = model.generator
     assert (generator.image_shape, generator.hidden_units, generator.num_hidden_layers) == ((4, 6, 1), 7, 2)
@@ -391,7 +391,7 @@ def test_every_setting_reaches_the_model(tmp_path):
         assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.7, 0.9, 1e-8)
         rates = [float(optimizer._learning_rate(step * updates)) for step in range(4)]
         np.testing.assert_allclose(rates, [0.02, 0.01, 0.005, 0.004], rtol=1e-6)
-    assert build.num_steps(config_, dataset) == 2 * (240 // 15)
+    assert training.num_steps(config_, dataset) == 2 * (240 // 15)
 
 
 def test_settings_of_the_optimizers():
@@ -433,7 +433,7 @@ def test_a_clipped_gradient(tmp_path):
 def test_auto_critic(tmp_path, channels, critic):
     np.save(tmp_path / "set.npy", np.zeros((20, 4, 4, channels), np.uint8))
     config_ = config.Config(dataset=str(tmp_path / "set.npy"), batch_size=2)
-    assert build.resolve(config_, build.load_data(config_).image_shape).critic == critic
+    assert training.resolve(config_, training.load_data(config_).image_shape).critic == critic
 
 
 def test_gpu_nr(monkeypatch):
@@ -479,7 +479,7 @@ def test_real_nvp_resumes(tmp_path):
 
 def test_batch_statistics_are_no_likelihood_and_say_so():
     config_ = config.Config(**(SMALL | REAL_NVP | {"batch_norm_adaptive": 0, "n_critic": 0}))
-    nll = evaluate_nll(model_of(config_), build.load_data(config_), "test", 50)
+    nll = evaluate_nll(model_of(config_), training.load_data(config_), "test", 50)
     assert not nll.is_per_image and "no per-image likelihood" in str(nll) and nll.to_dict()["warnings"]
 
 
@@ -529,10 +529,12 @@ def test_the_magnitudes_of_a_step_are_those_that_it_had(tmp_path, monkeypatch, o
         tf.py_function(lambda z: seen["latent"].append(float(np.abs(z).max())), [z], [])
         return z
 
-    original_latent, on_train_batch_end = StepDraws.latent, Monitor.on_train_batch_end
+    original_latent, on_train_batch_end = StepDraws.latent, ChiefCallback.on_train_batch_end
     monkeypatch.setattr(StepDraws, "latent", latent)
     monkeypatch.setattr(
-        Monitor, "on_train_batch_end", lambda self, *a, **k: (on_train_batch_end(self, *a, **k), spoil(self, *a, **k))
+        ChiefCallback,
+        "on_train_batch_end",
+        lambda self, *a, **k: (on_train_batch_end(self, *a, **k), spoil(self, *a, **k)),
     )
     config_ = settings(tmp_path / "run", eval_every=100, log_every=100, batch_norm=False, **objective)
     with pytest.raises(flow_gan.UserError, match=r"step 3: .* of layer \w+ is not finite \(in sampling") as error:
@@ -598,7 +600,7 @@ def test_flips_are_cifar10_s():
         *(("cifar10", False, False), ("digits", True, True)),
     ):
         config_ = config.Config(dataset=name, horizontal_flip=given)
-        assert build.resolve(config_, (8, 8, 3)).horizontal_flip == expected
+        assert training.resolve(config_, (8, 8, 3)).horizontal_flip == expected
 
 
 def test_metrics_file_is_cut(tmp_path):

@@ -1,23 +1,25 @@
-"""Numbered checkpoints in a folder, of which the newest are kept."""
+"""Checkpoints of one kind, numbered by their step, of which the newest are kept."""
 
+import os
 import pathlib
 import shutil
 
 import tensorflow as tf
 
 from flow_gan.errors import UserError
-from flow_gan.training.run_folder import writing
+from flow_gan.training.files import writing
 
 _PREFIX = "ckpt-"
 # Name of a checkpoint that is being written.
 _WRITING = "writing"
 
 
-class NumberedCheckpoints:
+class CheckpointManager:
     """The checkpoints <folder>/ckpt-<step> of one `tf.train.Checkpoint`.
 
     One is written under another name, and its index renamed last: one with an index is whole. What is there is told by
-    the files alone. (TensorFlow's own manager writes an index in place, and keeps a list that a crash may leave wrong.)
+    the files alone. (`tf.train.CheckpointManager` writes an index in place, and keeps a list that a crash may leave
+    wrong.)
 
     Args:
       checkpoint: `tf.train.Checkpoint`.
@@ -25,21 +27,21 @@ class NumberedCheckpoints:
       max_to_keep: int, a further one deletes the oldest.
     """
 
-    def __init__(self, checkpoint, folder, max_to_keep):
+    def __init__(self, checkpoint: tf.train.Checkpoint, folder: str | os.PathLike, max_to_keep: int):
         self.folder = pathlib.Path(folder)
         self._checkpoint = checkpoint
         self._max_to_keep = max_to_keep
 
     @property
-    def steps(self):
+    def steps(self) -> list[int]:
         """The steps of the checkpoints, ascending."""
         return steps_in(self.folder)
 
-    def path(self, step):
+    def path(self, step: int) -> str:
         """Return the path prefix of a step's checkpoint, a str."""
         return checkpoint_path(self.folder, step)
 
-    def save(self, step):
+    def save(self, step: int) -> None:
         """Write a checkpoint, whole or not at all, then delete those too many.
 
         Raises:
@@ -60,7 +62,7 @@ class NumberedCheckpoints:
         kept = self.steps[-self._max_to_keep :]
         self._delete(lambda found: found not in kept)
 
-    def restore(self, step=None):
+    def restore(self, step: int | None = None) -> list[str]:
         """Load the newest checkpoint that is whole, of those up to `step` if it is given.
 
         Returns:
@@ -88,7 +90,7 @@ class NumberedCheckpoints:
             raise UserError(f"checkpoint {path} is one of another architecture: {reason}") from error
         return damaged
 
-    def drop_after(self, step):
+    def drop_after(self, step: int) -> None:
         """Delete the checkpoints after `step`, and what a crash left of one that was being written."""
         whole = self.steps
         self._delete(lambda found: found is None or found > step or found not in whole)
@@ -105,12 +107,12 @@ class NumberedCheckpoints:
                     path.unlink()
 
 
-def checkpoint_path(folder, step):
+def checkpoint_path(folder: str | os.PathLike, step: int) -> str:
     """Return the path prefix of a step's checkpoint in a folder, a str."""
     return str(pathlib.Path(folder) / f"{_PREFIX}{step}")
 
 
-def steps_in(folder):
+def steps_in(folder: str | os.PathLike) -> list[int]:
     """Return the steps of the checkpoints in a folder, ascending."""
     steps = [_step_of(path) for path in pathlib.Path(folder).glob(f"{_PREFIX}*.index")]
     return sorted(step for step in steps if step is not None)

@@ -1,16 +1,56 @@
-"""What is known of a step whose numbers are not finite, found out once it has failed."""
+"""Numbers that are not finite: looked for before anything is saved, and told of with all that is known of them."""
 
 import re
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from flow_gan import data
-from flow_gan.bijectors import watched_layers
-from flow_gan.training.build import batches_per_step
+from flow_gan.bijectors import layer_not_finite, watched_layers
+from flow_gan.config import Config
+from flow_gan.errors import NotFiniteError
+from flow_gan.flow_gan import FlowGAN
+from flow_gan.training.steps import batches_per_step
 
 
-def magnitudes(model, config, images, step, what):
+def failure(step: int, what: str) -> NotFiniteError:
+    """Return the error of a training that stopped at a step, since `what` is not finite."""
+    return NotFiniteError(f"step {step}: {what}, so training stopped; expected finite values")
+
+
+def check_weights(model: FlowGAN, step: int) -> None:
+    """Raise `NotFiniteError` if a model that the update of a step has spoilt would be saved.
+
+    The losses of the step are from before that update.
+    """
+    # Moving averages too: a ReLU of oneDNN turns a NaN into 0, so an NLL may be finite and wrong.
+    for variable in model.weights:
+        if not np.isfinite(variable.numpy()).all():
+            raise failure(step, f"the weight {variable.path} is not finite")
+
+
+def layer_at_fault(model: FlowGAN, images: Any, split: str) -> str | None:
+    """Return which layer's result is not finite on one of the images of a split, in words, or None.
+
+    Args:
+      model: `FlowGAN` of a flow.
+      images: uint8 [N, H, W, C], evaluated as all images of the split together.
+      split: "train" or "validation".
+    """
+    fast = model.generator.fast_batch_size
+    for batch in data.evaluation_batches(images, split, min(fast, len(images))):
+        try:
+            with watched_layers() as layers:
+                model.generator.bijector(validate_args=True).inverse(model.evaluation_images(batch))
+        except tf.errors.InvalidArgumentError as error:
+            *_, (largest, _) = layers.values()
+            image = {"train": "a training image", "validation": "a validation image"}[split]
+            return f"{layer_not_finite(error)} on {image} (the layer's input is {largest:.3g} at most)"
+    return None
+
+
+def magnitudes(model: FlowGAN, config: Config, images: Any, step: int, what: str) -> str:
     """Return how large z and a layer's input and result were in a step that broke off, in words; "" if it is not known.
 
     The step's draws follow from the seed and its number, so that nothing is kept for this while training goes well.

@@ -1,15 +1,16 @@
-"""What a run leaves behind while it trains: metrics.jsonl and TensorBoard's events."""
+"""TensorBoard's events of a run."""
 
-import contextlib
-import json
 import math
 import os
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams_plugin
 
-from flow_gan.training.run_folder import write_whole, writing
+from flow_gan.training.files import writing
 
 # TensorBoard's names, grouped and sorted as its page shows them: capitals come first, and so the NLL.
 _NATS_TAG = "NLL/nats per image"
@@ -30,63 +31,6 @@ _TAGS = {
 _CUT = "cut."
 
 
-class MetricsFile:
-    """metrics.jsonl: one JSON object per step, written in bulk; null is a value that is not finite.
-
-    Args:
-      path: the file.
-      last_step: a run that is resumed at this step keeps the lines up to it and drops the rest.
-    """
-
-    def __init__(self, path, last_step=0):
-        if last_step and path.exists():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            kept = [line for line in lines if _step_of(line) <= last_step]
-            write_whole(path, "".join(line + "\n" for line in kept))
-        else:
-            write_whole(path, "")
-        self._path = path
-        self._kept = None
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  for the whole run
-
-    def write(self, records):
-        """Append dicts, each with "step"."""
-        with writing(self._path):
-            text = "".join(json.dumps(_finite(record)) + "\n" for record in records)
-            if self._kept is None:
-                self._file.write(text)
-                self._file.flush()
-                return
-            self._file.close()
-            write_whole(self._path, self._kept + text)
-            self._kept = None
-            self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115
-
-    def take_back(self):
-        """Return the last record, {name: float}; what is written next takes its place."""
-        *kept, last = self._path.read_text(encoding="utf-8").splitlines()
-        self._kept = "".join(line + "\n" for line in kept)
-        return {name: float("nan") if value is None else value for name, value in json.loads(last).items()}
-
-    def close(self):
-        """Close the file."""
-        # All was written by `write`, or a failure of it has been told.
-        with contextlib.suppress(OSError):
-            self._file.close()
-
-
-def _finite(record):
-    # JSON knows neither NaN nor infinity.
-    return {name: value if math.isfinite(value) else None for name, value in record.items()}
-
-
-def _step_of(line):
-    try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
-        return float("inf")  # A line that a crash cut off.
-
-
 class TensorBoardLog:
     """TensorBoard's events, train and validation apart, so that the curves of their NLL share a chart.
 
@@ -96,7 +40,7 @@ class TensorBoardLog:
       last_step: a run that is resumed at this step keeps the events up to it and drops the rest.
     """
 
-    def __init__(self, folder, bits_per_dim, last_step=0):
+    def __init__(self, folder: pathlib.Path, bits_per_dim: Callable[[float], float], last_step: int = 0):
         self._folder = folder
         self._bits_per_dim = bits_per_dim
         with writing(folder):
@@ -107,7 +51,7 @@ class TensorBoardLog:
             self._train = tf.summary.create_file_writer(str(folder / "train"))
             self._validation = tf.summary.create_file_writer(str(folder / "validation"))
 
-    def hparams(self, settings):
+    def hparams(self, settings: dict[str, Any]) -> None:
         """Write what the run is compared by, {name: value}: its row in the HParams table.
 
         The table's metrics are the last values of the scalars beside it. It lies with the validation, not a folder
@@ -117,7 +61,7 @@ class TensorBoardLog:
             # No trial_id: a hash of the settings would put runs with the same ones into one row.
             hparams_plugin.hparams(settings, trial_id="")
 
-    def train(self, step, record):
+    def train(self, step: int, record: dict[str, float]) -> None:
         """Write the values of a training step, {name: float}."""
         with writing(self._folder), self._train.as_default(step):
             for name, tag in _TAGS.items():
@@ -126,7 +70,7 @@ class TensorBoardLog:
             if "train_nll" in record:
                 tf.summary.scalar(_BITS_TAG, self._bits_per_dim(record["train_nll"]))
 
-    def validation(self, step, nll, best_nll, latents):
+    def validation(self, step: int, nll: float, best_nll: float, latents: Any) -> None:
         """Write the validation NLL, the lowest so far if there is one that is finite, and a histogram of latents."""
         with writing(self._folder), self._validation.as_default(step):
             tf.summary.scalar(_NATS_TAG, nll)
@@ -136,24 +80,24 @@ class TensorBoardLog:
                 tf.summary.scalar(f"best {_BITS_TAG}", self._bits_per_dim(best_nll))
             tf.summary.histogram("z = f(x) of validation images", latents)
 
-    def scores(self, step, figures):
+    def scores(self, step: int, figures: dict[str, float]) -> None:
         """Write the scores of samples, {tag: float}."""
         with writing(self._folder), self._validation.as_default(step):
             for tag, value in figures.items():
                 tf.summary.scalar(tag, value)
 
-    def samples(self, step, grid):
+    def samples(self, step: int, grid: np.ndarray) -> None:
         """Write a sample grid, uint8 [H, W, C]."""
         with writing(self._folder), self._validation.as_default(step):
             tf.summary.image("samples from a fixed z", grid[None])
 
-    def flush(self):
+    def flush(self) -> None:
         """Bring everything to the disk."""
         with writing(self._folder):
             self._train.flush()
             self._validation.flush()
 
-    def close(self):
+    def close(self) -> None:
         """Close the files."""
         with writing(self._folder):
             self._train.close()

@@ -1,0 +1,51 @@
+"""The batches that `fit` and `evaluate` take in a run."""
+
+from typing import Any
+
+import numpy as np
+
+from flow_gan import data
+from flow_gan.config import Config
+from flow_gan.flow_gan import FlowGAN
+from flow_gan.training.steps import batches_per_step
+from flow_gan.training.strategy import distribute
+
+# Training images whose NLL is watched, at most.
+WATCHED_IMAGES = 2000
+
+
+def training_batches(config: Config, model: FlowGAN, dataset: data.Dataset, first_step: int, last_step: int) -> Any:
+    """Return what `model.fit` takes for the steps `first_step` to `last_step - 1`."""
+    steps = (config.batch_size, config.seed, first_step, last_step, batches_per_step(config))
+    if config.data_on_device:
+        model.keep_on_device(dataset.train.images[np.arange(len(dataset.train))])
+        source, images = data.training_indices, len(dataset.train)
+    else:
+        source, images = data.training_batches, dataset.train.images
+    return distribute(model.distribute_strategy, lambda *replicas: source(images, *steps, *replicas))
+
+
+def watched_images(dataset: data.Dataset) -> dict:
+    """Return {split: images} whose NLL every validation measures, in evaluation mode.
+
+    They are all validation images, and as many training images, `WATCHED_IMAGES` at most and always the same ones.
+    """
+    count = min(len(dataset.validation), len(dataset.train), WATCHED_IMAGES)
+    return {"validation": dataset.validation.images, "train": data.fixed_sample(dataset.train.images, count)}
+
+
+def watched_batches(config: Config, model: FlowGAN, dataset: data.Dataset) -> dict:
+    """Return {split: (what `model.evaluate` takes for the NLL of `watched_images`, the number of its batches)}.
+
+    The noise is keyed by (seed, split, image's place among those watched).
+    """
+    return {split: _evaluated(config, model, split, images) for split, images in watched_images(dataset).items()}
+
+
+def _evaluated(config, model, split, images):
+    size = data.evaluation_batch_size(config.batch_size, model.generator.fast_batch_size, len(images))
+
+    def make(*replicas):
+        return data.evaluation_batches(images, split, size, None, *replicas)
+
+    return distribute(model.distribute_strategy, make), -(-len(images) // size)

@@ -1,0 +1,158 @@
+"""The callback of the process that records, validates and saves: the first of several, or the only one."""
+
+import keras
+
+from flow_gan.errors import NotFiniteError
+from flow_gan.signals import Interrupted, Stopped, StopSignals
+from flow_gan.training.non_finite import failure, magnitudes
+from flow_gan.training.progress_bar import ProgressBar
+from flow_gan.training.recorder import Recorder
+from flow_gan.training.resume import OpenRun
+from flow_gan.training.steps import Steps
+from flow_gan.training.validator import Score, Validator
+
+
+class ChiefCallback(keras.callbacks.Callback):
+    """Says when and in which order a run's recorder, validator and checkpoints act.
+
+    Records are written after the first step, every `log_every` steps, when they are overdue, with each checkpoint and
+    at the end. Every `eval_every` steps and after the last: validation, grid, histogram, best weights, checkpoint; with
+    `score_every` scores, and the best weights by them, too. A generator without a likelihood has no NLL and no
+    histogram, and so no best weights by it. With `ema_decay` all this is of the averaged weights.
+
+    A step's record is written when all that is due after the step is done, and the checkpoint after that. A signal to
+    stop breaks a validation off; the checkpoint then says that the step is unfinished, and a run going on from it
+    begins with the validation. What is not finite ends the run before anything of it is saved, as `NotFiniteError`.
+
+    Args:
+      run: `OpenRun`.
+      score: of samples, with `score_every`.
+      signals: `StopSignals`; never any if None.
+
+    Attributes:
+      steps: `Steps` of the training.
+    """
+
+    def __init__(self, run: OpenRun, score: Score | None = None, signals: StopSignals | None = None):
+        super().__init__()
+        self.steps = Steps.of(run.config, run.dataset, run.step)
+        self._run = run
+        self._checkpoints = run.checkpoints
+        self._signals = signals or StopSignals()
+        self._recorder = Recorder(run)
+        self._validator = Validator(run.config, run.model, run.dataset, score, self._signals)
+        self._score = score
+        self._step = run.step
+        self._saved_step = None
+        self._bar = None
+
+    def on_train_begin(self, logs=None):
+        """Start the progress bar, and finish the step before, if it is unfinished."""
+        self._bar = ProgressBar(self.steps, self._run.dataset)
+        if self._run.is_step_unfinished:
+            self._signals.protect()
+            self._finish([self._recorder.take_back()])
+        if self._signals.received:
+            self._stop()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Record a step, and do what is due after it."""
+        self._signals.protect()
+        self._step += 1
+        self._recorder.add(self._step, logs)
+        self._bar.update()
+        if self.steps.is_record_due(self._step):
+            self._finish(self._collect())
+        elif self._recorder.is_overdue:
+            self._recorder.write(self._collect())
+        if self._signals.received:
+            self._stop()
+
+    def _collect(self):
+        records = self._recorder.collect()
+        self._show(records[-1])
+        return records
+
+    def _finish(self, records):
+        """Do what is due after the last of the steps recorded, write the records, and save where something was due."""
+        is_interrupted = False
+        is_due = self.steps.is_validation_due(self._step) or self.steps.is_score_due(self._step)
+        try:
+            if is_due:
+                with self._validator.weights_to_use():
+                    self._measure(records[-1])
+        except Interrupted:
+            is_interrupted = True
+        finally:
+            # Also where something is not finite: the steps before it were good.
+            self._recorder.write(records)
+        if not is_interrupted:
+            self._recorder.write_curves(records[-1])
+        if is_due:
+            self._save(unfinished=is_interrupted)
+        self._show(records[-1])
+
+    def _measure(self, record):
+        """Validate and score, add the figures to the step's record, and save what is the best so far."""
+        if self.steps.is_validation_due(self._step):
+            validation = self._validator.validate(self._step)
+            self._recorder.write_grid(self._step, validation.grid)
+            if validation.record:
+                nll = validation.record["validation_nll"]
+                self._checkpoints.save_if_best(nll)
+                best_nll = float(self._checkpoints.best_nll)
+                self._recorder.write_validation(self._step, nll, best_nll, validation.latents)
+            record |= validation.record
+        if self.steps.is_score_due(self._step):
+            score, figures = self._validator.score(self._step)
+            self._recorder.write_scores(
+                self._step, {self._score.tags[name]: figure for name, figure in figures.items()}
+            )
+            self._checkpoints.save_if_best_score(score)
+            record |= figures
+        if self._run.config.ema_decay:
+            self._checkpoints.save_averaged()
+
+    def _save(self, unfinished=False):
+        self._recorder.flush()
+        self._checkpoints.save(unfinished)
+        self._saved_step = self._step
+
+    def _stop(self):
+        """Save what is not saved yet, and leave `fit` at once: at its usual end other processes would be waited for."""
+        self._write_pending()
+        if self._saved_step != self._step:
+            self._save()
+        raise Stopped(self._signals.received, self._step, self._run.folder.path)
+
+    def _write_pending(self):
+        if self._recorder.has_pending:
+            self._recorder.write(self._collect())
+
+    def failure_in_step(self, what: str) -> NotFiniteError:
+        """Return the error of a step that broke off, with the finished steps before it recorded.
+
+        Args:
+          what: from `bijectors.layer_not_finite`.
+        """
+        self._write_pending()
+        run = self._run
+        try:
+            sizes = magnitudes(run.model, run.config, run.dataset.train.images, self._step, what)
+        except Exception:
+            # What failed is told in any case.
+            sizes = ""
+        return failure(self._step + 1, f"{what} ({sizes})" if sizes else what)
+
+    def _show(self, record):
+        self._bar.show(record, float(self._checkpoints.best_nll))
+
+    def on_train_end(self, logs=None):
+        """Close the progress bar."""
+        self._bar.close()
+
+    def close(self) -> None:
+        """Close the progress bar, also after a failure, and the files."""
+        if self._bar is not None:
+            self._bar.close()
+        self._recorder.close()

@@ -1,0 +1,72 @@
+"""The data of a configuration, checked against it."""
+
+import dataclasses
+import math
+
+from flow_gan import data
+from flow_gan.config import Config
+from flow_gan.config.datasets import SPLITS
+from flow_gan.data import memory
+from flow_gan.data.dataset import Source
+from flow_gan.errors import UserError
+from flow_gan.training.steps import batches_per_step
+
+_SIZES = ("input_height", "input_width", "c_dim")
+
+
+def load_data(config: Config) -> data.Dataset:
+    """Return the data set of a configuration.
+
+    Raises:
+      UserError: there is none, or it does not fit the sizes and the batches of the configuration.
+    """
+    dataset = find_data(config).read()
+    check_data(config, dataset)
+    return dataset
+
+
+def find_data(config: Config) -> Source:
+    """Return the data set of a configuration, to be read."""
+    size = config.input_height, config.input_width
+    return data.open_dataset(config.dataset, config.data_dir, config.levels, config.validation_split, *size)
+
+
+def check_data(config: Config, dataset: data.Dataset) -> None:
+    """Raise `UserError` where a data set does not fit the sizes and the batches of a configuration."""
+    for flag, actual in zip(_SIZES, dataset.image_shape, strict=True):
+        asked = getattr(config, flag)
+        if asked is not None and asked != actual:
+            raise UserError(f"--{flag}={asked}, but the images of --dataset={config.dataset} have {actual}")
+    check_grid(config, dataset.image_shape)
+    largest = max(len(dataset.split(split)) for split in SPLITS)
+    if config.mode != "train" and config.batch_size > largest:
+        raise UserError(f"--batch_size={config.batch_size}; --dataset={config.dataset} has {largest} images in a split")
+    needed = config.batch_size * (batches_per_step(config) or 1)
+    if config.mode == "train" and needed > len(dataset.train):
+        raise UserError(
+            f"--batch_size={config.batch_size} needs {needed} training images per step; "
+            f"--dataset={config.dataset} has {len(dataset.train)}"
+        )
+
+
+def check_grid(config: Config, image_shape: tuple) -> None:
+    """Raise `UserError` if a grid of `--num_samples` images does not fit in memory."""
+    # Latents and images, in 32 bits, at the least.
+    num_bytes = 8 * config.num_samples * math.prod(image_shape)
+    memory.require(num_bytes, f"a grid of --num_samples={config.num_samples}", "pass a smaller number")
+
+
+def resolve(config: Config, image_shape: tuple) -> Config:
+    """Return the configuration with the data's sizes in place of those not given, the critic and flips chosen."""
+    changes = dict(zip(_SIZES, image_shape, strict=True))
+    if config.horizontal_flip is None:
+        public = data.known_dataset(config.dataset)
+        changes["horizontal_flip"] = public is not None and public.horizontal_flip
+    if config.critic == "auto":
+        changes["critic"] = "mnist" if image_shape[-1] == 1 else "dcgan"
+    return dataclasses.replace(config, **changes)
+
+
+def resolved_shape(config: Config) -> tuple:
+    """Return the image shape (H, W, C) of a configuration from `resolve`."""
+    return tuple(getattr(config, name) for name in _SIZES)
