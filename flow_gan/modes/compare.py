@@ -120,9 +120,7 @@ class _Comparison:
             for run in self._runs
         ]
         if any("test_images" in result for of in self._results.values() for result in of.values()):
-            rows.append(
-                real_images(["real test images", NOTHING], columns, lambda name: [*self._results[name].values()])
-            )
+            rows.append(real_images(["real test images", NOTHING], columns, self._stored))
         number = paper.objectives_number(self._dataset)
         return model_table(
             key=f"table-{number}",
