@@ -119,7 +119,7 @@ class _Comparison:
             )
             for run in self._runs
         ]
-        rows += real_images(["real test images", NOTHING], columns, lambda name: [*self._results[name].values()])
+        rows += real_images(["real test images", NOTHING], columns, self._stored)
         number = paper.objectives_number(self._dataset)
         return model_table(
             key=f"table-{number}",

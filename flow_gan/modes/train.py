@@ -15,40 +15,40 @@ def run(given: dict) -> None:
     Without a likelihood there is no evaluation, and the weights are the latest.
     """
     config = run_config(given)
-    outcome = training.train(config, Scorer)
-    if outcome is None:
+    trained = training.train(config, Scorer)
+    if trained is None:
         print("training is done; the chief evaluates and saves")
         return
-    model, folder = outcome.model, outcome.folder
-    if outcome.first_step == outcome.last_step:
-        print(f"nothing left to train: the run has made its {outcome.last_step} steps")
-    if math.isfinite(outcome.best_nll):
+    model, folder = trained.model, trained.folder
+    if trained.first_step == trained.last_step:
+        print(f"nothing left to train: the run has made its {trained.last_step} steps")
+    if math.isfinite(trained.best_nll):
         checkpoint = "best"
-        bits = outcome.dataset.bits_per_dim(outcome.best_nll)
-        print(f"best validation NLL  {outcome.best_nll:.2f} nats, {bits:.4f} bits/dim, at step {outcome.best_step}")
+        bits = trained.dataset.bits_per_dim(trained.best_nll)
+        print(f"best validation NLL  {trained.best_nll:.2f} nats, {bits:.4f} bits/dim, at step {trained.best_step}")
     else:
         checkpoint = "latest"
         why = " was finite" if model.generator.has_likelihood else f", since {config.model_type} has no likelihood"
         print(f"best validation NLL  none{why}; what follows is of the latest weights")
     if model.generator.has_likelihood:
-        print(f"{'test NLL':<20} {_measured(outcome, config, checkpoint, 'nll')}")
+        print(f"{'test NLL':<20} {_measured(trained, config, checkpoint, 'nll')}")
     grid = folder.samples / f"{checkpoint}.png"
     data.save_png(grid, data.image_grid(model.generator.sample(config.num_samples, config.seed)))
-    if math.isfinite(outcome.best_score):
-        label = paper.score_label(outcome.dataset)
-        print(f"{'best ' + label:<20} {outcome.best_score:.3f} in training, at step {outcome.best_score_step}")
+    if math.isfinite(trained.best_score):
+        label = paper.score_label(trained.dataset)
+        print(f"{'best ' + label:<20} {trained.best_score:.3f} in training, at step {trained.best_score_step}")
         # The highest of several is too high: these weights are measured on samples that did not choose them.
         training.Checkpoints(model, folder.checkpoints).restore("best_score")
-        print(f"{'on new samples':<20} {_measured(outcome, config, 'best_score', 'scores')}")
+        print(f"{'on new samples':<20} {_measured(trained, config, 'best_score', 'scores')}")
     print(f"samples              {grid}")
     print(f"run folder           {folder.path}")
     print(f"curves               tensorboard --logdir {folder.tensorboard}")
 
 
-def _measured(outcome, config, checkpoint, metric):
+def _measured(trained, config, checkpoint, metric):
     """Return the text, indented, of a measure on test images; the model has the weights of the checkpoint."""
     finished = dataclasses.replace(config, checkpoint=checkpoint, split="test")
     text = measure(
-        LoadedRun(config=finished, folder=outcome.folder, dataset=outcome.dataset, model=outcome.model), metric
+        LoadedRun(config=finished, folder=trained.folder, dataset=trained.dataset, model=trained.model), metric
     )
     return text.replace("\n", "\n" + 21 * " ")

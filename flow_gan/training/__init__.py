@@ -9,12 +9,12 @@ from flow_gan.training.load_model import load_model
 from flow_gan.training.moving_averages import has_moving_averages, reestimated_moving_averages
 from flow_gan.training.prepare import prepare
 from flow_gan.training.steps import num_steps
-from flow_gan.training.train import Outcome, train
+from flow_gan.training.train import TrainedRun, train
 
 __all__ = [
     "Checkpoints",
-    "Outcome",
     "Stopped",
+    "TrainedRun",
     "build_model",
     "has_moving_averages",
     "load_data",

@@ -40,8 +40,8 @@ class ChiefCallback(keras.callbacks.Callback):
         self._checkpoints = run.checkpoints
         self._signals = signals or StopSignals()
         self._recorder = Recorder(run)
-        self._score_tags = score.tags if score else {}
         self._validator = Validator(run.config, run.model, run.dataset, score, self._signals)
+        self._score = score
         self._step = run.step
         self._saved_step = None
         self._bar = None
@@ -105,8 +105,9 @@ class ChiefCallback(keras.callbacks.Callback):
             record |= validation.record
         if self.steps.is_score_due(self._step):
             score, figures = self._validator.score(self._step)
-            tagged = {self._score_tags[name]: value for name, value in figures.items()}
-            self._recorder.write_scores(self._step, tagged)
+            self._recorder.write_scores(
+                self._step, {self._score.tags[name]: figure for name, figure in figures.items()}
+            )
             self._checkpoints.save_if_best_score(score)
             record |= figures
         if self._run.config.ema_decay:

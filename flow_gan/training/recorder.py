@@ -92,7 +92,7 @@ class Recorder:
         self._tensorboard.validation(step, nll, best_nll, latents)
 
     def write_scores(self, step: int, figures: dict[str, float]) -> None:
-        """Write scores of samples, {tag: float}, to TensorBoard."""
+        """Write scores of samples, {tag: figure}, to TensorBoard."""
         self._tensorboard.scores(step, figures)
 
     def flush(self) -> None:

@@ -23,8 +23,8 @@ from flow_gan.training.validator import Score
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a training run ended.
+class TrainedRun:
+    """A run that `train` has finished.
 
     Attributes:
       model: with the weights of the lowest validation NLL, or the latest if there is none.
@@ -48,7 +48,7 @@ class Outcome:
     last_step: int
 
 
-def train(config: Config, make_score: Callable[[Config, data.Dataset], Score] | None = None) -> Outcome | None:
+def train(config: Config, make_score: Callable[[Config, data.Dataset], Score] | None = None) -> TrainedRun | None:
     """Train a model as `config` says, or go on with a run (`config.resume`).
 
     Nothing is written before the configuration, the data and, when resuming, the checkpoint are found good.
@@ -58,8 +58,8 @@ def train(config: Config, make_score: Callable[[Config, data.Dataset], Score] | 
       make_score: function from (configuration, data set) to the `Score` that `--score_every` needs.
 
     Returns:
-      An `Outcome`, whose model has the weights of the lowest validation NLL, or the latest where there is none. None in
-      the processes of a run by several that are not the chief.
+      A `TrainedRun`, whose model has the weights of the lowest validation NLL, or the latest where there is none. None
+      in the processes of a run by several that are not the chief.
 
     Raises:
       UserError: what is wrong with the configuration, the data, the folder or the checkpoint; the step at which a loss
@@ -105,7 +105,7 @@ def _train(config, make_score):
         checkpoints.restore_best()
     finally:
         run.folder.unlock()
-    return Outcome(
+    return TrainedRun(
         model=checkpoints.model,
         dataset=dataset,
         folder=run.folder,
