@@ -174,7 +174,9 @@ class Lab:
             run, own = self._measured(trial, metric)
             averages = contextlib.nullcontext()
             if metric == SCORES_REESTIMATED:
-                averages = training.reestimated_moving_averages(model, self.images.train.images, run.config.batch_size)
+                averages = training.reestimated_batch_norm_statistics(
+                    model, self.images.train.images, run.config.batch_size
+                )
             with averages:
                 print(measure(Run(run.configured(own, "latest"), self.images, model, run.folder), own), flush=True)
 

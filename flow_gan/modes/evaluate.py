@@ -218,7 +218,7 @@ def _with_choice(run, text, result):
 def _nll_reestimated(run):
     """The NLL with the moving averages of a pass over training images in place of the run's own."""
     images, batch_size = run.dataset.train.images, run.config.batch_size
-    with training.reestimated_moving_averages(
+    with training.reestimated_batch_norm_statistics(
         run.model, images, batch_size, lambda batches: evaluation.progress(batches, "moving averages")
     ):
         text, result = _nll(run)
