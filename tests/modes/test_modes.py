@@ -190,7 +190,7 @@ def test_the_terms_of_no_per_image_likelihood_say_so(tmp_path):
     assert len(terms["warnings"]) == 1 and terms["per_pixel"] is None and terms["regions"] == {}
 
 
-def test_reestimated_moving_averages(runs, capsys):
+def test_reestimated_batch_norm_statistics(runs, capsys):
     """The averages of ADV are of the sampling path alone; afterwards the run is measured as before."""
     flags = [f"--run_dir={runs / 'adv'}", "--checkpoint=latest"]
     assert main(["--mode=evaluate", "--metrics=nll", *flags]) == 0
