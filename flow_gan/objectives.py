@@ -16,6 +16,8 @@ wgan is Eq. 5 of the paper with a gradient penalty (Gulrajani et al. 2017), ce i
 generator loss, the others are the release's f-divergences (Nowozin et al. 2016) and least squares.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from flow_gan.config.objective import DIVERGENCES, GRADIENT_PENALTY_NORMS
@@ -37,7 +39,7 @@ _TERMS = {
 }
 
 
-def critic_loss(divergence, real_logits, fake_logits):
+def critic_loss(divergence: str, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the critic's loss on real and on generated images, two scalars whose sum is minimised.
 
     The penalty of "wgan" is not in it, see `gradient_penalty`.
@@ -52,22 +54,22 @@ def critic_loss(divergence, real_logits, fake_logits):
     return tf.reduce_mean(real(real_logits)), tf.reduce_mean(fake(fake_logits))
 
 
-def generator_loss(divergence, fake_logits):
+def generator_loss(divergence: str, fake_logits: tf.Tensor) -> tf.Tensor:
     """Return the generator's adversarial loss, a scalar: V(G, D) of Eq. 7 as far as it depends on G."""
     check_choice("divergence", divergence, DIVERGENCES)
     return tf.reduce_mean(_TERMS[divergence][2](fake_logits))
 
 
-def interpolate(real_images, fake_images, alpha):
+def interpolate(real_images: tf.Tensor, fake_images: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
     """Return real + alpha (fake - real), [batch, H, W, C]; `alpha` is [batch], one coefficient per example."""
     return real_images + alpha[:, None, None, None] * (fake_images - real_images)
 
 
-def gradient_penalty(critic, images, norm="image"):
+def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, norm: str = "image") -> tf.Tensor:
     """Return the mean of (|grad D(x)| - 1)^2 over `images` (Gulrajani et al. 2017), a scalar.
 
     Args:
-      critic: function from images [batch, H, W, C] to logits [batch, 1].
+      critic: from images [batch, H, W, C] to logits [batch, 1].
       images: float [batch, H, W, C], the interpolates.
       norm: "image" takes the Euclidean norm of an image's whole gradient, as the method is defined; "column"
         sums over the height alone, as the release does, and averages over [batch, W, C].
@@ -85,7 +87,7 @@ def gradient_penalty(critic, images, norm="image"):
     return tf.reduce_mean(tf.square(slopes - 1))
 
 
-def generator_objective(adversarial, nll, like_reg):
+def generator_objective(adversarial: tf.Tensor | None, nll: tf.Tensor | None, like_reg: float) -> tf.Tensor:
     """Return what the generator minimises (Eq. 7 divided by lambda, as the release has it).
 
         adversarial is None:  NLL                           MLE, Eq. 1
@@ -93,9 +95,9 @@ def generator_objective(adversarial, nll, like_reg):
         otherwise:            adversarial / like_reg + NLL  hybrid, lambda = like_reg
 
     Args:
-      adversarial: scalar from `generator_loss`, or None.
-      nll: scalar, mean negative log-likelihood in nats, or None.
-      like_reg: float, lambda > 0 in the hybrid.
+      adversarial: scalar from `generator_loss`.
+      nll: scalar, mean negative log-likelihood in nats.
+      like_reg: lambda > 0 in the hybrid.
     """
     if adversarial is None:
         return nll

@@ -13,38 +13,40 @@ import psutil
 import tensorflow as tf
 
 from flow_gan import data, random
+from flow_gan.config import Config
+from flow_gan.flow_gan import FlowGAN
 from flow_gan.training import build, run_folder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.monitor import Monitor
 from flow_gan.training.records import MetricsFile, TensorBoardLog
 
-# Data that is read beside build and trace counts with what is then left to wait for.
+# Data are read while the model is built and traced; only the time that is then still spent waiting counts as "data".
 START_UP = ("imports", "build", "trace", "data", "first step")
 
 _PART_RUNS = 5
-# Batches whose NLL and samples are timed.
+# Number of batches whose NLL and samples are timed.
 _EVALUATED = 4
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Timing:
     """What was measured; times in seconds.
 
     Attributes:
-      start_up: {stage: seconds}, from the process's start to the end of the first step.
-      steps: list of the seconds of each step after the first.
-      parts: {part: seconds per step}; they add up to the median step. The data comes before: it is prepared while
-        the step before it runs, and only what the step waits for counts. None with several replicas.
-      data: seconds that a step's data takes to prepare.
-      nll: seconds per image, of the NLL; None without a likelihood.
-      sampling: seconds per sample.
+      start_up: by stage, from the process's start to the end of the first step.
+      steps: each step after the first.
+      parts: by part; they add up to the median step. Preparing the data is not among them, since it happens during the
+        step before. None with several replicas.
+      data: to prepare a step's data.
+      nll: per image; None without a likelihood.
+      sampling: per sample.
       peak_memory: bytes, of the whole process.
-      images_per_step: int, images that a step takes from the data set.
+      images_per_step: images that a step takes from the data set.
     """
 
-    start_up: dict
-    steps: list
-    parts: dict | None
+    start_up: dict[str, float]
+    steps: list[float]
+    parts: dict[str, float] | None
     data: float
     nll: float | None
     sampling: float
@@ -72,17 +74,22 @@ class _Stopwatch(keras.callbacks.Callback):
         self.model.stop_training = len(self.finished) == self.num_steps
 
 
-def time_training(config, num_steps):
-    """Train as `config` says for `num_steps` steps; return (model, dataset, config, Timing).
+def time_training(config: Config, num_steps: int) -> tuple[FlowGAN, data.Dataset, Config, Timing]:
+    """Train with `config` for `num_steps` >= 2 steps and time it.
 
-    Args:
-      config: the run's configuration.
-      num_steps: int >= 2.
+    Returns:
+      The model, the data set, the configuration with the defaults that depend on the data filled in, and the `Timing`.
     """
     noted = [psutil.Process().create_time(), time.time()]
     config, dataset, strategy, model = build.prepare(config, lambda stage: noted.append(time.time()))
     with tempfile.TemporaryDirectory() as scratch:
-        settings = {"runs_dir": scratch, "run_dir": None, "checkpoint_dir": None, "log_dir": None, "sample_dir": None}
+        settings: dict = {
+            "runs_dir": scratch,
+            "run_dir": None,
+            "checkpoint_dir": None,
+            "log_dir": None,
+            "sample_dir": None,
+        }
         config_here = dataclasses.replace(config, **settings, eval_every=num_steps + 1)
         folder = run_folder.create(config_here)
         checkpoints = Checkpoints(model, folder.checkpoints)
@@ -103,20 +110,20 @@ def time_training(config, num_steps):
         for file in (monitor, *files):
             file.close()
     timing = Timing(
-        start_up,
-        steps,
-        parts,
-        _data_time(batches, num_steps),
-        nll,
-        sampling,
-        _peak_memory(),
-        config.batch_size * (build.batches_per_step(config) or 1),
+        start_up=start_up,
+        steps=steps,
+        parts=parts,
+        data=_data_time(batches, num_steps),
+        nll=nll,
+        sampling=sampling,
+        peak_memory=_peak_memory(),
+        images_per_step=config.batch_size * (build.batches_per_step(config) or 1),
     )
     return model, dataset, config, timing
 
 
 def _parts(model, batch, step, callbacks):
-    """Split the seconds of a step by running its optimizers and its critic updates alone."""
+    """Split the seconds of a step by timing its optimizers and its critic updates separately."""
     generator_adam = _optimizer_time(model.optimizer, model.generator.trainable_variables)
     critic = critic_adam = 0.0
     if model.critic is not None:
@@ -136,7 +143,7 @@ def _parts(model, batch, step, callbacks):
 
 
 def _evaluation_times(model, dataset, batch_size):
-    """Return the seconds that an image's NLL (None without a likelihood) and a sample take, in fast batches."""
+    """Return the seconds per image of the NLL (None without a likelihood) and of sampling, in fast batches."""
     generator, images = model.generator, dataset.validation.images
     batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, len(images))
     count = min(_EVALUATED, -(-len(images) // batch_size)) * batch_size
@@ -183,7 +190,7 @@ def _time_of(work, runs=1):
 
 
 def _wait(values):
-    """Wait for a device to finish what the values come from."""
+    """Wait until the device has computed the values."""
     tf.nest.map_structure(lambda value: value.numpy() if hasattr(value, "numpy") else value, values)
 
 
