@@ -64,12 +64,6 @@ def check_tensorflow_path(name: str, path: str | os.PathLike) -> None:
         )
 
 
-def check_free(name: str, path: str | os.PathLike) -> None:
-    """Raise `UserError` if anything stands at `path`, the setting called `name`, even a broken link."""
-    if os.path.lexists(path):
-        raise UserError(f"{name}={path} exists already and is left as it is; pass another one")
-
-
 def home_expanded(name: str, path: str | os.PathLike) -> str:
     """Return `path`, the setting called `name`, with the home directory in place of a leading ~.
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from flow_gan import random
 from flow_gan.config.datasets import SPLITS
-from flow_gan.errors import UserError, check_free, check_tensorflow_path
+from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.flow_gan import FlowGAN
 from flow_gan.networks.convolution import library_gradients
 
@@ -124,7 +124,7 @@ def export(model: FlowGAN, path: str | os.PathLike) -> dict[str, Difference]:
       UserError: `path` exists or cannot be created, or a difference is not allowed.
     """
     path = pathlib.Path(path)
-    check_target(path)
+    check_path(path)
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ def export(model: FlowGAN, path: str | os.PathLike) -> dict[str, Difference]:
                     raise UserError(
                         f"--export_dir={path} is not created: {name} differs from the model by {difference}"
                     )
-            check_target(path)
+            check_path(path)
             written.rename(path)
     except BaseException as error:
         for parent in made:
@@ -149,10 +149,11 @@ def export(model: FlowGAN, path: str | os.PathLike) -> dict[str, Difference]:
     return differences
 
 
-def check_target(path: str | os.PathLike) -> None:
+def check_path(path: str | os.PathLike) -> None:
     """Raise `UserError` if anything stands at the path of an export, or TensorFlow could not read the path."""
     check_tensorflow_path("--export_dir", path)
-    check_free("--export_dir", path)
+    if os.path.lexists(path):
+        raise UserError(f"--export_dir={path} exists already and is left as it is; pass another one")
 
 
 def signatures(model: FlowGAN) -> dict[str, Signature]:

@@ -14,7 +14,7 @@ def run(given: dict) -> None:
     config = run_config(given)
     own = pathlib.Path(config.run_dir) / "export" / config.checkpoint
     path = own if config.export_dir is None else pathlib.Path(config.export_dir)
-    export_module.check_target(path)
+    export_module.check_path(path)
     levels = data.levels_of(config.dataset, config.levels)
     model, _ = training.load_model(config, levels)
     differences = export_module.export(model, path)
