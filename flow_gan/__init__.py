@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flow_gan.errors import UserError
 
@@ -44,7 +44,7 @@ _MODULES = {
 }
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)
     if name.startswith("_") or importlib.util.find_spec(f"flow_gan.{name}") is None:
@@ -52,5 +52,5 @@ def __getattr__(name):
     return importlib.import_module(f"flow_gan.{name}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -4,30 +4,32 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from flow_gan.errors import UserError, brief
 from flow_gan.signals import Stopped
 
 
-def run(work, interrupted):
+def run(work: Callable[[], object], interrupted: str) -> int:
     """Run `work()`; return the exit status: 0, 2 for an error, or 128 and the number of the signal that ended it.
 
     Args:
-      work: function without arguments.
-      interrupted: str, what is said after Ctrl-C, where `work` itself says nothing.
+      work: what the command line does; its result is not used.
+      interrupted: what is said after Ctrl-C, where `work` itself says nothing.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # What the terminal's encoding lacks, in the name of a folder for example, ends no run.
+            # A character that the terminal's encoding lacks, as in the name of a folder, must not end a run.
             stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(work, interrupted)
         if sys.stdout is not None:
-            # Now, since Python's own flush at the end has a status and words of its own.
+            # Here, since a failure of Python's own flush at exit would have another status and message.
             sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # As of a program that the signal ended: `head` and the like have read enough.
+        # `head` and the like close the pipe when they have read enough. The status is that of a process which the
+        # signal ended.
         _discard_output()
         return 128 + signal.SIGPIPE
     except OSError as error:

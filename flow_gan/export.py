@@ -1,4 +1,4 @@
-"""A trained model as a SavedModel, which plain TensorFlow runs without this package."""
+"""A trained model as a SavedModel, which TensorFlow runs without this package."""
 
 import contextlib
 import dataclasses
@@ -15,18 +15,19 @@ import tensorflow as tf
 from flow_gan import random
 from flow_gan.config.datasets import SPLITS
 from flow_gan.errors import UserError, check_tensorflow_path
+from flow_gan.model import FlowGAN
 from flow_gan.networks.convolution import library_gradients
 from flow_gan.training.run_folder import check_free
 
-# Batch sizes with which an export is tried.
+# Batch sizes with which an export is checked.
 BATCH_SIZES = (1, 3, 8)
-# Largest difference of an export from its model that is allowed, by the precision of its networks, in units of the
-# largest value of a result; at least of 1, or of the number of terms where it is a sum whose terms may cancel. In
-# float32 rounding alone came to 5e-7 at most, seen with NICE of MNIST's and Real-NVP of CIFAR-10's full size. Values in
-# bfloat16 have 8 bits, and an export does other operations as one, without rounding between them, than the model.
+# Largest allowed difference between an export and its model, by the precision of its networks, relative to the largest
+# value of a result, or to 1 if that is more, or to the number of terms where a result is a sum whose terms may cancel.
+# In float32 rounding was 5e-7 at most, measured with NICE for MNIST and Real-NVP for CIFAR-10 in full size. Values in
+# bfloat16 have 8 bits, and an export fuses other operations, without rounding between them, than the model.
 BOUNDS = {"float32": 1e-5, "bfloat16": 1e-2}
 
-# What takes a process without flow_gan, and without the libraries it stands on, through all signatures.
+# Calls all signatures in a process without flow_gan and without the libraries that it is built on.
 _FRESH_PROCESS = """
 import sys
 for name in ("flow_gan", "keras", "tf_keras", "tensorflow_probability"):
@@ -53,23 +54,23 @@ np.savez(outputs, **results)
 """
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Signature:
     """One entry of a SavedModel.
 
     Attributes:
-      function: the model's own, from keyword arguments to a tensor.
-      inputs: {name: tf.TensorSpec}; a batch has any size.
+      function: the model's, from keyword arguments to a tensor.
+      inputs: by name; a batch has any size.
       output: name of the result.
-      terms: int, how many terms of order 1 each value of the result is the sum of.
+      terms: number of terms of order 1 whose sum each value of the result is.
     """
 
-    function: Callable
-    inputs: dict
+    function: Callable[..., tf.Tensor]
+    inputs: dict[str, tf.TensorSpec]
     output: str
     terms: int = 1
 
-    def __str__(self):
+    def __str__(self) -> str:
         inputs = ", ".join(
             f"{name} {spec.dtype.name} [{', '.join('N' if n is None else str(n) for n in spec.shape)}]"
             for name, spec in self.inputs.items()
@@ -77,16 +78,16 @@ class Signature:
         return f"({inputs}) -> {self.output}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How far a signature of an export is from its model.
+    """The difference between a signature's results in an export and in its model.
 
     Attributes:
-      largest: float, largest |exported - own| over all values; 0 for two infinities of one sign and for two NaNs,
-        infinity where one of the two alone is finite.
-      scale: float, largest finite |own|, or the signature's `terms` if they are more.
-      finite_fraction: float, share of the model's own values that are finite.
-      bound: float, the largest / scale that is allowed, one of `BOUNDS`.
+      largest: largest |exported - own| over all values; 0 for two equal infinities and for two NaNs, infinity where
+        only one of the two is finite.
+      scale: largest finite |own|, or the signature's `terms` if that is more.
+      finite_fraction: share of the model's own values that are finite.
+      bound: the largest allowed `largest` / `scale`, one of `BOUNDS`.
     """
 
     largest: float
@@ -94,7 +95,7 @@ class Difference:
     finite_fraction: float
     bound: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = f"{self.largest:.2g} (allowed {self.bound * self.scale:.2g})"
         return (
             text
@@ -103,26 +104,25 @@ class Difference:
         )
 
     @property
-    def is_allowed(self):
+    def is_allowed(self) -> bool:
         """Whether it is within the bound."""
         return self.largest <= self.bound * self.scale
 
 
-def export(model, path):
-    """Write a `FlowGAN` as a SavedModel, all in evaluation mode, and try it in a process that has TensorFlow alone.
+def export(model: FlowGAN, path: str | os.PathLike) -> dict[str, Difference]:
+    """Write a model in evaluation mode as a SavedModel, and check it in a process that has only TensorFlow.
 
-    Signatures are those of `signatures`. The folder appears once it is complete and found good; nothing is left behind
-    otherwise.
+    It has the `signatures` of the model. The folder appears only when it is complete and checked; otherwise nothing is
+    left behind.
 
     Args:
-      model: `FlowGAN`.
-      path: folder to make.
+      path: folder to create.
 
     Returns:
       {signature: `Difference`} from the model's own results, with batches of each of `BATCH_SIZES`.
 
     Raises:
-      UserError: `path` exists or cannot be made, or a difference is not allowed.
+      UserError: `path` exists or cannot be created, or a difference is not allowed.
     """
     path = pathlib.Path(path)
     check_path(path)
@@ -135,7 +135,9 @@ def export(model, path):
             differences = verify(model, written)
             for name, difference in differences.items():
                 if not difference.is_allowed:
-                    raise UserError(f"--export_dir={path} is not made: {name} differs from the model by {difference}")
+                    raise UserError(
+                        f"--export_dir={path} is not created: {name} differs from the model by {difference}"
+                    )
             check_path(path)
             written.rename(path)
     except BaseException as error:
@@ -149,35 +151,41 @@ def export(model, path):
 
 
 def check_path(path: str | os.PathLike) -> None:
-    """Raise `UserError` if there is anything at the path of an export, or TensorFlow could not read it."""
+    """Raise `UserError` if anything stands at the path of an export, or TensorFlow could not read the path."""
     check_tensorflow_path("--export_dir", path)
     check_free("export_dir", path, may_be_empty=False)
 
 
-def signatures(model):
-    """Return {name: `Signature`} of what a `FlowGAN` can do.
+def signatures(model: FlowGAN) -> dict[str, Signature]:
+    """Return the signatures of a model by name.
 
-    Of every generator: `sample`. Of a flow also `log_prob`, `encode`, `decode` and, with a critic, `critic`; those that
-    take images take them dequantised, float in [0, 1], or under the name with `_uint8` as grey levels and a seed, with
-    the noise that `--mode=evaluate` gives the test images in order, by the run's seed.
+    Every generator has `sample`. A flow also has `log_prob`, `encode`, `decode` and, with a critic, `critic`. Those
+    that take images take them dequantised, float in [0, 1]. Their variants with `_uint8` in the name take grey levels
+    and a seed; with the run's seed they add the noise that `--mode=evaluate` adds to the test images in order.
     """
     generator = model.generator
     dtype = generator.prior.dtype
     seed = {"seed": tf.TensorSpec([], tf.int32)}
     sampling = {"count": tf.TensorSpec([], tf.int32), **seed, "temperature": tf.TensorSpec([], dtype)}
-    found = {"sample": Signature(lambda count, **how: generator.sample(count, **how), sampling, "images")}
+    found = {
+        "sample": Signature(
+            function=lambda count, **how: generator.sample(count, **how), inputs=sampling, output="images"
+        )
+    }
     if not generator.has_likelihood:
         return found
     z = {"z": tf.TensorSpec([None, generator.latent_size], dtype)}
-    found["decode"] = Signature(generator.decode, z, "images")
+    found["decode"] = Signature(function=generator.decode, inputs=z, output="images")
     images = {"images": tf.TensorSpec([None, *generator.image_shape], dtype)}
     grey_levels = {"images": tf.TensorSpec([None, *generator.image_shape], tf.uint8), **seed}
     of_images = {"log_prob": (generator.log_prob, "log_prob", generator.size), "encode": (generator.encode, "z", 1)}
     if model.critic is not None:
         of_images["critic"] = (model.critic, "logits", 1)
-    for name, (function, *result) in of_images.items():
-        found[name] = Signature(function, images, *result)
-        found[f"{name}_uint8"] = Signature(_of_grey_levels(model, function), grey_levels, *result)
+    for name, (function, output, terms) in of_images.items():
+        found[name] = Signature(function=function, inputs=images, output=output, terms=terms)
+        found[f"{name}_uint8"] = Signature(
+            function=_of_grey_levels(model, function), inputs=grey_levels, output=output, terms=terms
+        )
     return found
 
 
@@ -195,7 +203,7 @@ def _of_grey_levels(model, function):
 
 
 def _write(model, path):
-    # TensorFlow finds a Keras model's weights and those below a bijector in part only.
+    # TensorFlow does not find all weights of a Keras model and of bijectors, so they are listed.
     root = tf.Module()
     root.weights = [weight.value for part in (model.generator, model.critic) if part for weight in part.weights]
     with library_gradients():
@@ -211,17 +219,13 @@ def _concrete(signature):
     def function(**inputs):
         return {signature.output: signature.function(**inputs)}
 
-    # By a tensor's name TensorFlow knows what it has to be called with.
+    # TensorFlow takes the names of a signature's arguments from the tensors.
     named = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in signature.inputs.items()}
     return function.get_concrete_function(**named)
 
 
-def verify(model, path):
-    """Compare a SavedModel with its model in a process that has TensorFlow alone, on the CPU.
-
-    Args:
-      model: the `FlowGAN`.
-      path: folder of the SavedModel.
+def verify(model: FlowGAN, path: str | os.PathLike) -> dict[str, Difference]:
+    """Compare the SavedModel in the folder `path` with its model, in a process that has only TensorFlow, on the CPU.
 
     Returns:
       {signature: `Difference`}.
@@ -249,7 +253,7 @@ def verify(model, path):
 def _example(model, signature, count):
     """Return arguments of a signature for a batch of `count`."""
     generator = model.generator
-    # Images as the model makes them, and others. Not white ones, whose logit hangs on the last bit of float32.
+    # Half are images of the model, half are noise. None is white: its logit depends on the last bit of float32.
     grey_levels = np.nan_to_num(generator.sample(count, seed=count).numpy()) * model.levels
     grey_levels[1::2] = np.random.default_rng(count).uniform(0, model.levels, grey_levels[1::2].shape)
     grey_levels = np.clip(grey_levels, 0, max(model.levels - 2, 0)).astype(np.uint8)
@@ -277,7 +281,7 @@ def _call_in_fresh_process(path, calls):
         inputs, outputs = (os.path.join(folder, name) for name in ("inputs.npz", "outputs.npz"))
         np.savez(inputs, **{f"{key}/{k}": v.numpy() for key, arguments in calls.items() for k, v in arguments.items()})
         done = subprocess.run(
-            # -P: nothing is imported from the folder at hand.
+            # -P: do not import from the current folder.
             [sys.executable, "-P", "-c", _FRESH_PROCESS, os.path.abspath(path), inputs, outputs],
             env=environment | {"CUDA_VISIBLE_DEVICES": "-1"},
             cwd=folder,
@@ -300,4 +304,4 @@ def _difference(exported, own, terms, bound):
     same = (exported == own) | (np.isnan(exported) & np.isnan(own))
     apart = np.where(same, 0.0, np.where(np.isfinite(apart), apart, np.inf))
     scale = np.abs(own[finite]).max(initial=terms)
-    return Difference(float(apart.max()), float(scale), float(finite.mean()), bound)
+    return Difference(largest=float(apart.max()), scale=float(scale), finite_fraction=float(finite.mean()), bound=bound)

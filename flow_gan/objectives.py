@@ -66,11 +66,11 @@ def interpolate(real_images: tf.Tensor, fake_images: tf.Tensor, alpha: tf.Tensor
     return real_images + alpha[:, None, None, None] * (fake_images - real_images)
 
 
-def gradient_penalty(critic: Callable, images: tf.Tensor, norm: str = "image") -> tf.Tensor:
+def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, norm: str = "image") -> tf.Tensor:
     """Return the mean of (|grad D(x)| - 1)^2 over `images` (Gulrajani et al. 2017), a scalar.
 
     Args:
-      critic: function from images [batch, H, W, C] to logits [batch, 1].
+      critic: from images [batch, H, W, C] to logits [batch, 1].
       images: float [batch, H, W, C], the interpolates.
       norm: "image" takes the Euclidean norm of an image's whole gradient, as the method is defined; "column"
         sums over the height alone, as the release does, and averages over [batch, W, C].
@@ -96,9 +96,9 @@ def generator_objective(adversarial: tf.Tensor | None, nll: tf.Tensor | None, li
         otherwise:            adversarial / like_reg + NLL  hybrid, lambda = like_reg
 
     Args:
-      adversarial: scalar from `generator_loss`, or None.
-      nll: scalar, mean negative log-likelihood in nats, or None.
-      like_reg: float, lambda > 0 in the hybrid.
+      adversarial: scalar from `generator_loss`.
+      nll: scalar, mean negative log-likelihood in nats.
+      like_reg: lambda > 0 in the hybrid.
     """
     if adversarial is None:
         return nll
@@ -132,7 +132,7 @@ class Objective:
     gradient_penalty: float
     gradient_penalty_norm: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("divergence", self.divergence, DIVERGENCES)
         check_choice("gradient_penalty_norm", self.gradient_penalty_norm, GRADIENT_PENALTY_NORMS)
         check_number("n_critic", self.n_critic, 0)

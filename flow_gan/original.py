@@ -1,10 +1,11 @@
-"""Variables and checkpoints of the original 2017 release, by name."""
+"""Variables and checkpoints of the original 2017 release, by its names."""
 
 import collections
 import dataclasses
 import os
 import pathlib
 import re
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -12,54 +13,53 @@ import tensorflow as tf
 from absl import logging
 
 from flow_gan.errors import UserError, brief, check_tensorflow_path
-from flow_gan.generators import NICE, RealNVP
+from flow_gan.generators import NICE, Generator, RealNVP
 from flow_gan.model import FlowGAN
 from flow_gan.networks.critics import Critic
 from flow_gan.networks.normalization import BatchNorm, LayerNorm
 
 # The release's scopes, and whose variables they hold.
 _SCOPES = {"model": "variables of the generator", "discriminator": "variables of the critic"}
-# What a program around the release's model may have saved besides.
+# What a program that uses the release's model may have saved with it.
 _OPTIMIZER_STATE = {
     r"/Adam(_\d+)?$": "Adam's moments",
     r"(^|/)beta[12]_power(_\d+)?$": "Adam's powers of beta",
     r"(^|/)global_step$": "step counters",
 }
-# Names that a message shows of those that do not fit.
+# Number of unexpected names that a message lists.
 _SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the release calls a variable: a Keras variable, or one part of it where ours are stacked.
+    """A variable of the release: a Keras variable, or one part of it where ours are stacked.
 
     Attributes:
-      variable: the Keras variable.
-      index: int along its first axis, or None for the whole.
+      index: along the first axis; None for the whole.
     """
 
     variable: keras.Variable
     index: int | None = None
 
     @property
-    def shape(self):
-        """The shape, a tuple."""
+    def shape(self) -> tuple[int, ...]:
+        """The shape."""
         return tuple(self.variable.shape[0 if self.index is None else 1 :])
 
     @property
-    def trainable(self):
+    def trainable(self) -> bool:
         """Whether it is trained."""
         return self.variable.trainable
 
-    def of(self, value):
+    def of(self, value: np.ndarray) -> np.ndarray:
         """Return the part of `value`, an array of the whole variable's shape such as its gradient."""
         return value if self.index is None else value[self.index]
 
-    def numpy(self):
+    def numpy(self) -> np.ndarray:
         """Return the value."""
         return self.of(self.variable.numpy())
 
-    def assign(self, value):
+    def assign(self, value: np.ndarray) -> None:
         """Set the value."""
         if self.index is not None:
             whole = self.variable.numpy()
@@ -68,13 +68,13 @@ class Entry:
         self.variable.assign(value)
 
 
-def assign_variables(part, variables):
-    """Give a model the values of the release's variables.
+def assign_variables(part: Generator | Critic | FlowGAN, variables: Mapping[str, np.ndarray]) -> None:
+    """Set a model's weights to the values of the release's variables.
 
     Args:
-      part: a generator, a critic, or a `FlowGAN` with both.
+      part: a generator, a critic, or both.
       variables: {name: array} with the release's names (without ":0"), complete for `part`. The counters
-        `.../step` of the release's batch norms, which nothing reads, may be there and are left out.
+        `.../step` of the release's batch norms, which nothing reads, may be present and are ignored.
 
     Raises:
       UserError: a name is missing or unknown, or an array has another shape than the variable.
@@ -95,22 +95,22 @@ def assign_variables(part, variables):
         entry.assign(given[name].reshape(entry.shape))
 
 
-def load_checkpoint(part, path):
-    """Give a model the weights of a checkpoint that the release, on TensorFlow 1, has written.
+def load_checkpoint(part: Generator | Critic | FlowGAN, path: str | os.PathLike) -> None:
+    """Load the weights of a checkpoint that the release, on TensorFlow 1, has written.
 
-    The model must have the settings of that run; alpha and the prior are not in a checkpoint. Left out, with a warning
-    that says how many, are the state of the optimizers (the release's own checkpoints have none) and the global step,
-    so that training goes on from here with new optimizers at step 0; and, where `part` has only a generator or only a
-    critic, the variables of the other. The counters of batch norms are left out as in `assign_variables`.
+    The model must have the settings of that run; alpha and the prior are not in a checkpoint. Some variables are left
+    out, with a warning that says how many: the state of the optimizers (the release's own checkpoints have none) and
+    the global step, so that training continues with new optimizers at step 0; and, where `part` is only a generator or
+    only a critic, the variables of the other. The counters of batch norms are ignored as in `assign_variables`.
 
     Args:
-      part: a generator, a critic, or a `FlowGAN`; one without a critic takes the generator's variables alone.
+      part: a `FlowGAN` without a critic takes only the generator's variables.
       path: prefix of the checkpoint's files, such as ".../DCGAN.model-703", or the folder with a file `checkpoint` that
         names the latest.
 
     Raises:
-      UserError: there is no checkpoint, it is damaged, or it does not fit: a name is missing or unknown, or a shape is
-        another. The model is then as it was.
+      UserError: there is no checkpoint, it is damaged, or it does not fit: a name is missing or unknown, or a shape
+        differs. The model is then unchanged.
     """
     prefix = _checkpoint_prefix(path)
     expected = variable_names(part)
@@ -125,7 +125,7 @@ def load_checkpoint(part, path):
     try:
         assign_variables(part, values)
     except UserError as error:
-        raise UserError(f"checkpoint {prefix} is one of another model: {error}") from error
+        raise UserError(f"checkpoint {prefix} does not fit the model: {error}") from error
     if left_out:
         kinds = collections.Counter(left_out.values())
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
@@ -142,9 +142,9 @@ def _checkpoint_prefix(path):
                 f"folder {path} holds no readable file 'checkpoint' that names the latest; expected one, or the prefix "
                 "of a checkpoint's files"
             )
-        # The folder may have been elsewhere when the state was written.
+        # The folder may have been moved since the state was written.
         path = path / os.path.basename(state.model_checkpoint_path)
-    # Of the newer format the prefix is no file itself, of the older one it is.
+    # In the older format the prefix is a file itself, in the newer one it is not.
     is_part = re.search(r"\.(index|meta|data-\d+-of-\d+)$", path.name)
     if is_part or not any(os.path.isfile(f"{path}{suffix}") for suffix in (".index", "")):
         raise UserError(
@@ -155,7 +155,7 @@ def _checkpoint_prefix(path):
 
 
 def _left_out(names, expected):
-    """Return {name: kind} of a checkpoint's variables that a part with the names `expected` has no use for."""
+    """Return {name: kind} of the variables in a checkpoint that a part with the names `expected` does not have."""
     scopes = {name.split("/")[0] for name in expected}
     counters = _counters(expected)
     kinds = {}
@@ -178,8 +178,8 @@ def _shown(names):
     return f"{names[:_SHOWN]} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else str(names or "none")
 
 
-def variable_names(part):
-    """Return {name in the release: `Entry`} of a generator, a critic or a `FlowGAN`."""
+def variable_names(part: Generator | Critic | FlowGAN) -> dict[str, Entry]:
+    """Return {name in the release: `Entry`} of a generator, a critic or both."""
     if isinstance(part, FlowGAN):
         names = variable_names(part.generator)
         return names if part.critic is None else names | variable_names(part.critic)
@@ -221,8 +221,8 @@ def _nice(generator):
 def _real_nvp(generator):
     if generator.scales != 2:
         raise UserError(f"a RealNVP with scales={generator.scales} has no counterpart in the release, which has 2")
-    names = {}
-    # What the release numbers 0_1, 0_2, 1_1, ... is the first and second of each block.
+    names: dict[str, Entry] = {}
+    # The release numbers the first and the second convolution of each block 0_1, 0_2, 1_1, 1_2, ...
     labels = [f"{i}_{j}" for i in range(generator.residual_blocks) for j in (1, 2)]
     for network in generator.networks:
         kind, scale, number = network.name.split("_")
@@ -232,7 +232,7 @@ def _real_nvp(generator):
             f"{scope}/g_weights_scale_shift": Entry(network.scale_shift),
         }
         # The release writes "g_weights_input" but "g_weights0_1", and "g_biases_0_1".
-        convolutions = [("_input", network.conv_in, None), ("_output", network.conv_out, None)]
+        convolutions: list = [("_input", network.conv_in, None), ("_output", network.conv_out, None)]
         convolutions += [(label, network.block_convs, i) for i, label in enumerate(labels)]
         for label, (kernel, scale, bias), i in convolutions:
             names[f"{scope}/g_weights{label}"] = Entry(kernel, i)
@@ -255,7 +255,7 @@ def _averages(scope, mean_and_variance, index=None):
 
 
 def _critic(critic):
-    names = {}
+    names: dict[str, Entry] = {}
     weighted = [layer for layer in critic.stack if layer.weights]
     matrices = [layer for layer in weighted if not isinstance(layer, BatchNorm | LayerNorm)]
     num_convolutions = sum(layer.kernel.shape.rank == 4 for layer in matrices)

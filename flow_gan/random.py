@@ -6,6 +6,7 @@ that is resumed or compiled by XLA, therefore sees the numbers that the whole ba
 
 import enum
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -33,7 +34,7 @@ class Stream(enum.IntEnum):
     MOVING_AVERAGES = 9
 
 
-def key(seed, stream, *indices):
+def key(seed: int | tf.Tensor, stream: Stream, *indices: int | tf.Tensor) -> tf.Tensor:
     """Return the key, int32 [2], of a stream at integer `indices` such as the step and the critic run."""
     result = tf.stack([tf.cast(seed, tf.int32), tf.constant(int(stream), tf.int32)])
     for index in indices:
@@ -42,14 +43,20 @@ def key(seed, stream, *indices):
     return result
 
 
-def uniform(key, first, count, shape, dtype=tf.float32):
+def uniform(
+    key: tf.Tensor,
+    first: int | tf.Tensor,
+    count: int | tf.Tensor,
+    shape: Sequence[int],
+    dtype: tf.DType = tf.float32,
+) -> tf.Tensor:
     """Draw from the uniform density on [0, 1) for the examples `first` to `first + count - 1`.
 
     Args:
       key: int32 [2], from `key`.
-      first: integer scalar (tensor), the number of the first example.
-      count: integer (tensor), the number of examples.
-      shape: static shape of one example's draws.
+      first: the number of the first example.
+      count: the number of examples.
+      shape: of one example's draws.
       dtype: float32 or float64.
 
     Returns:
@@ -74,7 +81,13 @@ def uniform(key, first, count, shape, dtype=tf.float32):
     return tf.reshape(values, [-1 if values.shape[0] is None else values.shape[0], *shape])
 
 
-def open_uniform(key, first, count, shape, dtype=tf.float32):
+def open_uniform(
+    key: tf.Tensor,
+    first: int | tf.Tensor,
+    count: int | tf.Tensor,
+    shape: Sequence[int],
+    dtype: tf.DType = tf.float32,
+) -> tf.Tensor:
     """Draw as `uniform` does, from the open interval (0, 1), where every quantile is finite."""
     # The middle of each draw's cell; the sum is exact.
     return uniform(key, first, count, shape, dtype) + tf.constant(2.0 ** -(_BITS[dtype] + 1), dtype)

@@ -4,6 +4,8 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from typing import Self
 
 _ASKING = (signal.SIGTERM, signal.SIGINT)
 
@@ -12,53 +14,53 @@ class Stopped(KeyboardInterrupt):
     """A run stopped because a signal asked it to.
 
     Args:
-      received: `signal.Signals`.
-      step: int, the last step that counts.
+      received: the signal.
+      step: the last step that counts.
       run_dir: folder of the run, or None for a process that writes none.
     """
 
-    def __init__(self, received, step, run_dir):
+    def __init__(self, received: signal.Signals, step: int, run_dir: str | os.PathLike | None):
         self.signal = received
-        where = f"; it goes on from there with --resume --run_dir={run_dir}" if run_dir else "; the chief alone saves"
+        where = f"; to continue, pass --resume --run_dir={run_dir}" if run_dir else "; only the chief saves"
         super().__init__(f"{received.name}: training stopped, saved up to step {step}{where}")
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal came while something ran that may be broken off and done again."""
+    """A signal came while something ran that can be interrupted and repeated."""
 
 
 class StopSignals:
     """Context in which SIGTERM and Ctrl-C (SIGINT) ask the run to stop, instead of ending the process.
 
-    Until `protect` is called nothing can be lost, and a signal raises `Interrupted` at once; then it waits to
-    be asked for. A second one ends the process, as KeyboardInterrupt. Only the main thread of a process has signals;
-    elsewhere none is ever received.
+    Until `protect` is called nothing can be lost, and a signal raises `Interrupted` at once; after that it is only
+    noted in `received`. A second signal raises KeyboardInterrupt. Only the main thread of a process receives signals;
+    in other threads the context does nothing.
 
     Attributes:
-      received: the first signal that came, `signal.Signals`, or None.
+      received: the first signal that came, or None.
     """
 
-    def __init__(self):
-        self.received = None
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
         self._may_interrupt = True
-        self._before = {}
+        self._before: dict = {}
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._receive) for number in _ASKING}
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def protect(self):
-        """Let signals wait from now on: there is something to save."""
+    def protect(self) -> None:
+        """Only note signals from now on: there is something to save."""
         self._may_interrupt = False
 
     @contextlib.contextmanager
-    def interruptible(self):
-        """Context that a signal breaks off with `Interrupted`, at once or on entry."""
+    def interruptible(self) -> Iterator[None]:
+        """Context in which a signal raises `Interrupted`; one that came before raises it on entry."""
         before = self._may_interrupt
         try:
             self._may_interrupt = True
@@ -76,4 +78,6 @@ class StopSignals:
             raise Interrupted
         with contextlib.suppress(OSError):
             # Not print: the signal may have come in the middle of one, and the reader of a pipe may be gone.
-            os.write(2, f"{self.received.name}: stopping after this step; once more to leave unsaved\n".encode())
+            os.write(
+                2, f"{self.received.name}: stopping after this step; send it again to stop without saving\n".encode()
+            )

@@ -158,7 +158,7 @@ def test_a_difference_leaves_nothing_behind(tmp_path, monkeypatch):
         model.generator.log_scale.assign(model.generator.log_scale + 1e-3)
 
     monkeypatch.setattr(export, "_write", write_another)
-    with pytest.raises(flow_gan.UserError, match="is not made: sample differs from the model by"):
+    with pytest.raises(flow_gan.UserError, match="is not created: sample differs from the model by"):
         export.export(model, tmp_path / "a" / "b")
     assert not list(tmp_path.iterdir())
 

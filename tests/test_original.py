@@ -150,7 +150,7 @@ def golden_values(part, variables):
 @pytest.mark.parametrize(
     "break_it, message",
     [
-        (lambda v: v.pop("model/Scaling/g_scale"), r"is one of another model: .* missing \['model/Scaling/g_scale'\]"),
+        (lambda v: v.pop("model/Scaling/g_scale"), r"does not fit the model: .* missing \['model/Scaling/g_scale'\]"),
         (lambda v: v.update({"model/extra": np.zeros(1, "f")}), r"unknown \['model/extra'\]"),
         (lambda v: v.update({"other/step": np.zeros((), "f")}), r"unknown \['other/step'\]"),
         (lambda v: v.update({"model/Scaling/g_scale": np.zeros((1, 3), "f")}), r"has shape \(1, 3\); expected"),
@@ -234,8 +234,8 @@ def test_bad_checkpoints(tmp_path, capsys, monkeypatch):
     refuse(tmp_path / "empty", "holds no readable file 'checkpoint'")
     refuse(tmp_path / "text", "")
     refuse(path, "is for --model_type=nice or real_nvp, not dcgan", "--model_type=dcgan", "--like_reg=0")
-    refuse(path, "is one of another model: .*missing .*discriminator", *GAUSSIAN)
-    refuse(path, "is one of another model", "--n_critic=0")
+    refuse(path, "does not fit the model: .*missing .*discriminator", *GAUSSIAN)
+    refuse(path, "does not fit the model", "--n_critic=0")
     whole = data.read_bytes()
     data.write_bytes(whole[:1000] + bytes(100) + whole[1100:])
     refuse(path, "cannot be read")

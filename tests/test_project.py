@@ -2,12 +2,14 @@
 
 import ast
 import doctest
+import fnmatch
 import importlib
 import pathlib
 import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -46,6 +48,69 @@ def test_imports_go_one_way():
         cwd=ROOT,
     )
     assert done.returncode == 0 and "1 kept, 0 broken" in done.stdout, done.stdout + done.stderr
+
+
+def test_types_agree():
+    done = subprocess.run([sys.executable, "-m", "mypy"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def without_types():
+    """Return the names, "*" at their end for all modules below, that mypy is told to leave out in pyproject.toml."""
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]["overrides"]
+    return [name for part in options if part.get("ignore_errors") for name in part["module"]]
+
+
+def untyped_functions(tree, scope=()):
+    """Yield (line, name) of public functions and methods that lack the type of an argument or of what they return."""
+    for node in ast.iter_child_nodes(tree):
+        name = getattr(node, "name", "")
+        if name.startswith("_") and not name.endswith("__"):
+            continue
+        if isinstance(node, ast.FunctionDef):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            # The first of a method, the instance or the class, has none.
+            arguments = arguments[1:] if isinstance(tree, ast.ClassDef) else arguments
+            arguments += [rest for rest in (node.args.vararg, node.args.kwarg) if rest]
+            returns = node.returns is not None or name == "__init__"
+            if not returns or any(argument.annotation is None for argument in arguments):
+                yield node.lineno, ".".join([*scope, name])
+        elif isinstance(node, ast.ClassDef):
+            yield from untyped_functions(node, (*scope, name))
+        else:
+            yield from untyped_functions(node, scope)
+
+
+def test_public_functions_have_types():
+    found = []
+    for path in (ROOT / "flow_gan").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if not any(fnmatch.fnmatch(f"{module}.", f"{name.removesuffix('.*')}.*") for name in without_types()):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            found += [f"{module}:{line} {name}" for line, name in untyped_functions(tree)]
+    assert found == []
+
+
+def test_untyped_functions_are_found():
+    source = """
+def whole(a: int, *rest: int, b: int = 1, **more: int) -> int: ...
+def no_argument(a, b: int) -> int: ...
+def no_result(a: int): ...
+def no_rest(*rest) -> int: ...
+def _private(a): ...
+if True:
+    def inside(a): ...
+class Public:
+    def __init__(self, a: int): ...
+    def __len__(self): ...
+    def method(self, a: int) -> None:
+        def local(b): ...
+    def other(self, *, a) -> None: ...
+class _Private:
+    def method(self, a): ...
+"""
+    found = [name for _, name in untyped_functions(ast.parse(source))]
+    assert found == ["no_argument", "no_result", "no_rest", "inside", "Public.__len__", "Public.other"]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -66,7 +66,10 @@ def test_a_locale_without_utf_8(tmp_path):
         [sys.executable, "-c", IN_ASCII, str(tmp_path)], env=environment, capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    assert r"error: --run_dir='nowhere/\xe9\u03bb' is not UTF-8 where the names of files are in ascii" in done.stderr
+    expected = (
+        r"error: --run_dir='nowhere/\xe9\u03bb' is not a file name in UTF-8, which TensorFlow expects (file names"
+    )
+    assert f"{expected} are in ascii here)" in done.stderr
     assert r"error: --dataset=./nowhere/\xe9\u03bb: there is no such folder" in done.stderr
     page = (tmp_path / "r" / "report" / "index.html").read_text(encoding="utf-8")
     assert "λ" in page and "±" in page
@@ -80,7 +83,7 @@ def test_paths_that_tensorflow_takes_for_patterns(tmp_path, capsys, path):
         *(["--mode=evaluate", f"--run_dir={path}"], ["--mode=compare", f"--run_dirs={path}"]),
         *(["--mode=reproduce", f"--run_dir={path}"], ["--dataset=mnist", f"--data_dir={path}"]),
     ):
-        assert_refused([*flags], r"holds [][*?\\](?: \])?, which TensorFlow takes for a pattern", capsys)
+        assert_refused([*flags], r"contains [][*?\\](?: \])?, which TensorFlow takes for a pattern", capsys)
     with pytest.raises(flow_gan.UserError, match=r"checkpoint=.* takes for a pattern"):
         original.load_checkpoint(None, path)
     assert not list(tmp_path.iterdir())
@@ -88,17 +91,17 @@ def test_paths_that_tensorflow_takes_for_patterns(tmp_path, capsys, path):
 
 def test_paths_in_other_encodings(tmp_path, monkeypatch):
     """Bytes that are no UTF-8, and a locale in which the same letters are other bytes."""
-    with pytest.raises(flow_gan.UserError, match=r"--run_dir='.*/\\udce9' is not UTF-8"):
+    with pytest.raises(flow_gan.UserError, match=r"--run_dir='.*/\\udce9' is not a file name in UTF-8"):
         training.train(settings(f"{tmp_path}/\udce9"))
     monkeypatch.setattr(os, "fsencode", lambda path: path.encode("latin-1"))
-    with pytest.raises(flow_gan.UserError, match=r"--run_dir='.*/\\xe9' is not UTF-8"):
+    with pytest.raises(flow_gan.UserError, match=r"--run_dir='.*/\\xe9' is not a file name in UTF-8"):
         training.train(settings(f"{tmp_path}/\xe9"))
     assert not list(tmp_path.iterdir())
 
 
 def test_an_export_to_such_a_path_is_refused_first(finished, tmp_path, capsys):
     flags = ["--mode=export", f"--run_dir={finished}", f"--export_dir={tmp_path}/a[1]"]
-    assert_refused(flags, r"--export_dir=.*a\[1\] holds \[ \], which", capsys)
+    assert_refused(flags, r"--export_dir=.*a\[1\] contains \[ \], which", capsys)
 
 
 def test_a_data_folder_with_such_a_name(tmp_path, capsys):

@@ -1,1 +1,1 @@
-"""How fast a configuration trains on this machine, and how fast it could: `python -m flow_gan.benchmark`."""
+"""How fast a configuration trains on this machine, and how fast it could train: `python -m flow_gan.benchmark`."""

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
@@ -20,7 +21,7 @@ from flow_gan.training import num_steps, watched_images
 DEFAULT_STEPS = 20
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name); return the exit status."""
     return command_line.run(lambda: _main(sys.argv[1:] if argv is None else argv), "interrupted; nothing was written")
 
@@ -35,20 +36,15 @@ def _main(argv):
         return
     config = config_module.Config(**given)
     if config.mode != "train" or config.resume:
-        raise UserError("a benchmark trains a new model: leave --mode and --resume out")
+        raise UserError("a benchmark trains a new model; --mode and --resume cannot be set")
     if values["steps"].value < 1:
         raise UserError(f"--steps={values['steps'].value}; expected 1 or more")
     result = benchmark(config, values["steps"].value)
     print(json.dumps(result, indent=2) if values["json"].value else report.text(result))
 
 
-def benchmark(config, steps):
-    """Return all figures of a configuration's training as one dict of numbers, strings, lists and dicts.
-
-    Args:
-      config: `config.Config`.
-      steps: int, steps to time besides the first.
-    """
+def benchmark(config: config_module.Config, steps: int) -> dict:
+    """Return all figures of a configuration's training, as JSON takes them; `steps` are timed after the first."""
     load = os.getloadavg()[0]
     model, dataset, config, timing = time_training(config, steps + 1)
     before = limits_module.measure_limits()

@@ -1,10 +1,14 @@
-"""What a training step has to compute: the work that no implementation of it can save."""
+"""What a training step has to compute: the work that no implementation can avoid."""
 
 import dataclasses
+from typing import Any
 
 import tensorflow as tf
 
 from flow_gan import objectives
+from flow_gan.benchmark.limits import Limits
+from flow_gan.generators import Generator
+from flow_gan.model import FlowGAN
 
 # Adam reads and writes the weight and its two moments, and reads the gradient.
 _OPTIMIZER_BYTES = 7 * 4
@@ -15,23 +19,23 @@ class Cost:
     """Necessary work.
 
     Attributes:
-      matmul_flops: float, of matrix products, a multiplication and an addition each counting one.
-      convolution_flops: float, of convolutions.
-      optimizer_bytes: float, that optimizers read and write.
+      matmul_flops: of matrix products; a multiplication and an addition count as two.
+      convolution_flops: of convolutions, likewise.
+      optimizer_bytes: that optimizers read and write.
     """
 
     matmul_flops: float = 0.0
     convolution_flops: float = 0.0
     optimizer_bytes: float = 0.0
 
-    def __add__(self, other):
+    def __add__(self, other: "Cost") -> "Cost":
         return Cost(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
 
-    def __mul__(self, factor):
+    def __mul__(self, factor: float) -> "Cost":
         return Cost(*(factor * a for a in dataclasses.astuple(self)))
 
-    def seconds(self, limits):
-        """Return the floor: the time of this work alone at the best rates, `Limits`, of the machine."""
+    def seconds(self, limits: Limits) -> float:
+        """Return the floor: the time that only this work takes at the machine's best rates."""
         return (
             self.matmul_flops / limits.matmul_flops
             + self.convolution_flops / limits.convolution_flops
@@ -39,14 +43,16 @@ class Cost:
         )
 
 
-def step_cost(model, batch_size):
-    """Return the `Cost` of a training step of a `FlowGAN`, over all replicas.
+def step_cost(model: FlowGAN, batch_size: int) -> Cost:
+    """Return the `Cost` of a training step, over all replicas.
 
     Counted from the plain program: G(z) once per step (with critic_batches="fresh" once per update), the critic on real
     and on generated images and the penalty at each critic update, one f(x) where the likelihood is in the objective,
-    one backward pass of each, and the optimizers' traffic. An input gradient that nothing needs is not counted.
+    one backward pass of each, and the optimizers' traffic. Gradients that are not needed are not counted.
     """
-    generator, critic, objective = model.generator, model.critic, model.objective
+    generator: Generator = model.generator
+    critic: Any = model.critic
+    objective = model.objective
     images = tf.TensorSpec([batch_size, *generator.image_shape], tf.float32)
     latents = tf.TensorSpec([batch_size, generator.latent_size], tf.float32)
     weights = generator.trainable_variables
@@ -60,7 +66,8 @@ def step_cost(model, batch_size):
         return tape.gradient(loss, critic.trainable_variables)
 
     def generator_update(real, z):
-        adversarial = nll = None
+        adversarial: Any = None
+        nll: Any = None
         with tf.GradientTape() as tape:
             if critic is not None:
                 fake = generator.decode(z, training=True)
@@ -79,8 +86,8 @@ def step_cost(model, batch_size):
     return cost
 
 
-def evaluation_cost(generator):
-    """Return the `Cost` of log p(x) of an image, or of a sample: both take one pass through the flow."""
+def evaluation_cost(generator: Generator) -> Cost:
+    """Return the `Cost` of log p(x) of an image, or of a sample: each is one pass through the flow."""
     return _counted(generator.decode, tf.TensorSpec([1, generator.latent_size], tf.float32))
 
 
@@ -91,7 +98,7 @@ def _optimizer(variables):
 def _counted(program, *signature):
     """Return the `Cost` of the matrix products and convolutions that the results of `program` depend on."""
     were_eager = tf.config.functions_run_eagerly()
-    # A function inside the program becomes a part of its graph this way, instead of a graph of its own.
+    # So that a tf.function inside the program becomes part of its graph instead of a graph of its own.
     tf.config.run_functions_eagerly(True)
     try:
         graph = tf.function(program, autograph=False).get_concrete_function(*signature).graph

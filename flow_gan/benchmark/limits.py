@@ -1,4 +1,4 @@
-"""What the machine can do at best."""
+"""The best rates of the machine."""
 
 import dataclasses
 import os
@@ -8,23 +8,23 @@ import numpy as np
 import tensorflow as tf
 
 RUNS = 20
-# Operations per measurement, so that a call's own cost does not count.
+# Operations per measurement: so many that the cost of a call does not matter.
 _CHAIN = 10
 
-# Above these the figures say more about the machine's other work than about this package.
+# Above these the machine is too busy for the figures to mean anything.
 BUSY_SPREAD = 1.5
 BUSY_DRIFT = 1.25
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
     """The best rates of the operations that a training step consists of, in float32, with TensorFlow's threads.
 
     Attributes:
-      matmul_flops: float, per second, of [100, 1000] x [1000, 1000].
-      convolution_flops: float, per second, of a 3x3 convolution from 64 to 64 channels on [16, 32, 32, 64].
-      bandwidth: float, bytes read and written per second by `a += b` on 64 MiB each.
-      spread: float, the largest ratio of median to shortest time among the three.
+      matmul_flops: per second, of [100, 1000] x [1000, 1000].
+      convolution_flops: per second, of a 3x3 convolution from 64 to 64 channels on [16, 32, 32, 64].
+      bandwidth: bytes read and written per second by `a += b` on 64 MiB each.
+      spread: the largest ratio of median to shortest time among the three.
     """
 
     matmul_flops: float
@@ -33,7 +33,7 @@ class Limits:
     spread: float
 
 
-def measure_limits():
+def measure_limits() -> Limits:
     """Measure the `Limits` of the default device: each the best of 20 runs of ten operations."""
     draw = np.random.default_rng(0).standard_normal
 
@@ -63,16 +63,16 @@ def measure_limits():
         return sums[0][0] + sums[1][0]
 
     work = {
-        matmuls: 2.0 * 100 * 1000 * 1000,
-        convolutions: 2.0 * 16 * 32 * 32 * 9 * 64 * 64,
-        additions: 3.0 * 4 * 2**24,
+        "matmul_flops": (matmuls, 2.0 * 100 * 1000 * 1000),
+        "convolution_flops": (convolutions, 2.0 * 16 * 32 * 32 * 9 * 64 * 64),
+        "bandwidth": (additions, 3.0 * 4 * 2**24),
     }
-    rates, spreads = [], []
-    for run, amount in work.items():
+    rates, spreads = {}, []
+    for name, (run, amount) in work.items():
         times = _time(tf.function(run, autograph=False))
-        rates.append(_CHAIN * amount / min(times))
+        rates[name] = _CHAIN * amount / min(times)
         spreads.append(float(np.median(times) / min(times)))
-    return Limits(*rates, spread=max(spreads))
+    return Limits(**rates, spread=max(spreads))
 
 
 def _time(function):
@@ -84,18 +84,27 @@ def _time(function):
     return times[2:]
 
 
-def between(first, second):
-    """Return the means of the rates of two measurements, which what was done between them compares with."""
-    pairs = zip(dataclasses.astuple(first)[:3], dataclasses.astuple(second)[:3], strict=True)
-    return Limits(*((a + b) / 2 for a, b in pairs), spread=max(first.spread, second.spread))
+def between(first: Limits, second: Limits) -> Limits:
+    """Return the mean rates of two measurements, for the work that was timed between them."""
+    means = {name: (a + b) / 2 for name, (a, b) in _pairs(first, second).items()}
+    return Limits(**means, spread=max(first.spread, second.spread))
 
 
-def why_busy(load, before, after):
-    """Return why the figures mean little, a list of sentences, empty where the machine was quiet.
+def _pairs(first, second):
+    """Return {rate: its two values}."""
+    return {
+        field.name: (getattr(first, field.name), getattr(second, field.name))
+        for field in dataclasses.fields(Limits)
+        if field.name != "spread"
+    }
+
+
+def why_busy(load: float, before: Limits, after: Limits) -> list[str]:
+    """Return sentences that say why the machine was too busy for the figures to mean much; none where it was quiet.
 
     Args:
-      load: float, the 1-minute load average from before the benchmark began.
-      before, after: `Limits` measured before and after the steps.
+      load: the 1-minute load average before the benchmark began.
+      before, after: measured before and after the steps.
     """
     reasons = []
     cores = os.cpu_count() or 1
@@ -103,9 +112,8 @@ def why_busy(load, before, after):
         reasons.append(f"the load average was {load:.1f} on {cores} cores before the benchmark began")
     spread = max(before.spread, after.spread)
     if spread > BUSY_SPREAD:
-        reasons.append(f"the same operation took {spread:.2f} times its shortest time in the median")
-    pairs = zip(dataclasses.astuple(before)[:3], dataclasses.astuple(after)[:3], strict=True)
-    drift = max(max(a, b) / min(a, b) for a, b in pairs)
+        reasons.append(f"the median time of the same operation was {spread:.2f} times its shortest time")
+    drift = max(max(pair) / min(pair) for pair in _pairs(before, after).values())
     if drift > BUSY_DRIFT:
         reasons.append(f"the machine's best rates changed by a factor of {drift:.2f} during the benchmark")
     return reasons

@@ -1,7 +1,7 @@
 """A benchmark's figures in words."""
 
 HELP = """\
-Time the training of a configuration, and compare it with what this machine can do at best.
+Time the training of a configuration, and compare it with the best that this machine can do.
 
   python -m flow_gan.benchmark [--flags of flow_gan.main]
       --steps=20   training steps to time, besides the first
@@ -11,7 +11,7 @@ A model is trained for a few steps in a folder that is deleted afterwards. The f
 products and convolutions and the optimizer's memory traffic, at the best rates that TensorFlow reaches here."""
 
 
-def text(result):
+def text(result: dict) -> str:
     """Return the figures of `benchmark` as a table."""
     step, limits, cost, evaluated = result["step"], result["limits"], result["cost"], result["evaluation"]
     stages = [(name, seconds) for name, seconds in result["start_up"].items() if name != "total"]
@@ -27,7 +27,7 @@ def text(result):
         _figure("images per second", f"{result['images_per_second']:.1f}"),
         _figure("peak memory", f"{result['peak_memory'] / 1e9:.2f} GB"),
         "",
-        "this machine at best",
+        "this machine's best rates",
         _figure("matrix products", f"{limits['matmul_flops'] / 1e9:.1f} GFLOP/s"),
         _figure("convolutions", f"{limits['convolution_flops'] / 1e9:.1f} GFLOP/s"),
         _figure("memory", f"{limits['bandwidth'] / 1e9:.1f} GB/s"),

@@ -22,33 +22,33 @@ from flow_gan.training.chief import ChiefCallback
 from flow_gan.training.resume import open_run
 from flow_gan.training.steps import batches_per_step
 
-# Data that is read beside build and trace counts with what is then left to wait for.
+# Data are read while the model is built and traced; only the time that is then still spent waiting counts as "data".
 START_UP = ("imports", "build", "trace", "data", "first step")
 
 _PART_RUNS = 5
-# Batches whose NLL and samples are timed.
+# Number of batches whose NLL and samples are timed.
 _EVALUATED = 4
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Timing:
     """What was measured; times in seconds.
 
     Attributes:
-      start_up: {stage: seconds}, from the process's start to the end of the first step.
-      steps: list of the seconds of each step after the first.
-      parts: {part: seconds per step}; they add up to the median step. The data comes before: it is prepared while
-        the step before it runs, and only what the step waits for counts. None with several replicas.
-      data: seconds that a step's data takes to prepare.
-      nll: seconds per image, of the NLL; None without a likelihood.
-      sampling: seconds per sample.
+      start_up: by stage, from the process's start to the end of the first step.
+      steps: each step after the first.
+      parts: by part; they add up to the median step. Preparing the data is not among them, since it happens during the
+        step before. None with several replicas.
+      data: to prepare a step's data.
+      nll: per image; None without a likelihood.
+      sampling: per sample.
       peak_memory: bytes, of the whole process.
-      images_per_step: int, images that a step takes from the data set.
+      images_per_step: images that a step takes from the data set.
     """
 
-    start_up: dict
-    steps: list
-    parts: dict | None
+    start_up: dict[str, float]
+    steps: list[float]
+    parts: dict[str, float] | None
     data: float
     nll: float | None
     sampling: float
@@ -77,21 +77,26 @@ class _Stopwatch(keras.callbacks.Callback):
 
 
 def time_training(config: Config, num_steps: int) -> tuple[FlowGAN, data.Dataset, Config, Timing]:
-    """Train as `config` says for `num_steps` steps; return (model, dataset, config, Timing).
+    """Train with `config` for `num_steps` >= 2 steps and time it.
 
-    Args:
-      config: the run's configuration.
-      num_steps: int >= 2.
+    Returns:
+      The model, the data set, the configuration with the defaults that depend on the data filled in, and the `Timing`.
     """
     noted = [psutil.Process().create_time(), time.time()]
     prepared = prepare(config, lambda stage: noted.append(time.time()))
     config, dataset, model = prepared.config, prepared.dataset, prepared.model
     with tempfile.TemporaryDirectory() as scratch:
-        places = {"runs_dir": scratch, "run_dir": None, "checkpoint_dir": None, "log_dir": None, "sample_dir": None}
+        places: dict = {
+            "runs_dir": scratch,
+            "run_dir": None,
+            "checkpoint_dir": None,
+            "log_dir": None,
+            "sample_dir": None,
+        }
         # One step more than are made, so that no validation follows the last.
         last_step = num_steps + 1
-        settings = {"max_steps": last_step, "eval_every": last_step, "score_every": 0}
-        run = open_run(dataclasses.replace(config, **places, **settings), dataset, model, last_step)
+        config_here = dataclasses.replace(config, **places, max_steps=last_step, eval_every=last_step, score_every=0)
+        run = open_run(config_here, dataset, model, last_step)
         watch = _Stopwatch(num_steps)
         batches = training_batches(config, model, dataset, 0, num_steps)
         with contextlib.closing(ChiefCallback(run)) as callback:
@@ -119,7 +124,7 @@ def time_training(config: Config, num_steps: int) -> tuple[FlowGAN, data.Dataset
 
 
 def _parts(model, batch, step, callbacks):
-    """Split the seconds of a step by running its optimizers and its critic updates alone."""
+    """Split the seconds of a step by timing its optimizers and its critic updates separately."""
     generator_adam = _optimizer_time(model.optimizer, model.generator.trainable_variables)
     critic = critic_adam = 0.0
     if model.critic is not None:
@@ -140,7 +145,7 @@ def _parts(model, batch, step, callbacks):
 
 
 def _evaluation_times(model, dataset, batch_size):
-    """Return the seconds that an image's NLL (None without a likelihood) and a sample take, in fast batches."""
+    """Return the seconds per image of the NLL (None without a likelihood) and of sampling, in fast batches."""
     generator, images = model.generator, dataset.validation.images
     batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, len(images))
     count = min(_EVALUATED, -(-len(images) // batch_size)) * batch_size
@@ -187,7 +192,7 @@ def _time_of(work, runs=1):
 
 
 def _wait(values):
-    """Wait for a device to finish what the values come from."""
+    """Wait until the device has computed the values."""
     tf.nest.map_structure(lambda value: value.numpy() if hasattr(value, "numpy") else value, values)
 
 

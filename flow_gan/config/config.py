@@ -43,7 +43,7 @@ class Config(
       UserError: a value of another type or out of its bounds, or settings that contradict each other.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, plain(field, getattr(self, field.name)))
         object.__setattr__(self, "dataset", canonical_name(self.dataset))

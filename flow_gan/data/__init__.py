@@ -9,7 +9,7 @@ from flow_gan.data.batches import (
     training_batches,
     training_indices,
 )
-from flow_gan.data.dataset import Dataset, Split, bits_per_dim, fixed_sample
+from flow_gan.data.dataset import Dataset, Images, Split, bits_per_dim, fixed_sample, is_grey
 from flow_gan.data.dequantization import dequantize
 from flow_gan.data.grid import image_grid, save_png
 from flow_gan.data.load import is_path, levels_of, load, open_dataset
@@ -19,6 +19,7 @@ __all__ = [
     "NAMED_DATASETS",
     "VALIDATION_SPLITS",
     "Dataset",
+    "Images",
     "ReadingError",
     "Split",
     "bits_per_dim",
@@ -28,6 +29,7 @@ __all__ = [
     "evaluation_batches",
     "fixed_sample",
     "image_grid",
+    "is_grey",
     "is_path",
     "known_dataset",
     "levels_of",

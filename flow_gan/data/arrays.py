@@ -4,6 +4,7 @@ import math
 import os
 import pathlib
 import zipfile
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -19,15 +20,15 @@ _READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.form
 _CHECKED = 2**26
 
 
-def load(path, levels):
+def load(path: str | os.PathLike, levels: int) -> Dataset:
     """Return the images of a numpy file, uint8 [N, H, W] or [N, H, W, C] with 1, 3 or 4 channels.
 
     A .npy file is read batch by batch and split 80 / 10 / 10 at random, always in the same way. A .npz file, which is
     read into memory, holds `train`, `validation` and `test` (with `train_labels`, ... if there are labels), or `images`
-    (with `labels`), which are split likewise. Its other members are not read, and nothing is written anywhere.
+    (with `labels`), which are split likewise. Its other arrays are not read. No file is written.
 
     Raises:
-      UserError: the file is missing, broken or pickled, a .npz that does not fit in memory, or of other arrays.
+      UserError: the file is missing, broken or pickled, does not fit in memory (.npz), or holds other arrays.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -36,7 +37,7 @@ def load(path, levels):
     names = SPLITS if "images" not in arrays else ("images",)
     divided = [name for name in SPLITS if name in arrays]
     if "images" in arrays and divided:
-        raise UserError(f"--dataset={path} has images beside {', '.join(divided)}; expected the one or the others")
+        raise UserError(f"--dataset={path} has both images and {', '.join(divided)}; expected one or the other")
     missing = [name for name in names if name not in arrays]
     if missing:
         raise UserError(
@@ -54,36 +55,43 @@ def load(path, levels):
     if len(shapes) > 1:
         raise UserError(f"--dataset={path} has images of shapes {sorted(shapes)}; expected one shape")
     used = {name: arrays.get(name) for part in names for name in (part, _LABELS[part])}
-    return Dataset(path.stem, shapes.pop(), levels, *splits, digest=digest.of_arrays(used))
+    return Dataset(
+        name=path.stem,
+        image_shape=shapes.pop(),
+        levels=levels,
+        **dict(zip(SPLITS, splits, strict=True)),
+        digest=digest.of_arrays(used),
+    )
 
 
 class FileRows:
-    """The rows of a memory map, read by system calls when they are asked for.
+    """The rows of a memory map, read by system calls when an index asks for them.
 
-    Through the map itself a batch of large images takes many times as long, one page fault after the other, and its
+    Through the map itself a batch of large images takes many times as long, one page fault after another, and its
     pages count as the process's memory.
 
     Args:
-      array: numpy.memmap [N, ...] of a whole file, its rows one after the other.
+      path: of a .npy file.
+      array: [N, ...], the memory map of the whole file, in C order.
 
     Raises:
       UserError: from an index, the file has become shorter.
     """
 
-    def __init__(self, array):
+    def __init__(self, path: pathlib.Path, array: np.memmap):
         self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
         self._row_bytes = math.prod(array.shape[1:]) * array.dtype.itemsize
         self._offset = array.offset
-        self._file = open(array.filename, "rb")  # noqa: SIM115  as long as the rows live
+        self._file = open(path, "rb")  # noqa: SIM115  as long as the rows live
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> np.ndarray:
         chosen = np.arange(*key.indices(len(self))) if isinstance(key, slice) else np.asarray(key)
         rows = np.empty((chosen.size, self._row_bytes), np.uint8)
         for row, number in zip(rows, chosen.ravel().tolist(), strict=True):
-            if os.preadv(self._file.fileno(), [row], self._offset + number * self._row_bytes) < self._row_bytes:
+            if os.preadv(self._file.fileno(), [row.data], self._offset + number * self._row_bytes) < self._row_bytes:
                 raise UserError(f"{self._file.name} has become shorter, image {number} is missing")
         return rows.view(self.dtype).reshape(*chosen.shape, *self.shape[1:])
 
@@ -92,7 +100,7 @@ def _open(path):
     try:
         if path.suffix.lower() == ".npy":
             array = np.lib.format.open_memmap(path, mode="r")
-            return {"images": FileRows(array) if array.flags.c_contiguous else array}
+            return {"images": FileRows(path.resolve(), array) if array.flags.c_contiguous else array}
         return _read_npz(path)
     except UserError:
         raise
@@ -105,7 +113,7 @@ def _open(path):
 
 
 def _read_npz(path):
-    """Return {name: array} of the archive's members, with None for those that are not read."""
+    """Return {name: array} of the archive's members; None stands for those that are not read."""
     with zipfile.ZipFile(path) as archive:
         sizes = {
             member.filename.removesuffix(".npy"): _size(archive, member)
@@ -118,7 +126,7 @@ def _read_npz(path):
 
 
 def _size(archive, member):
-    """Return the bytes of an archive's array as its header has them, which numpy would set aside unread."""
+    """Return an array's size in bytes by its header; numpy allocates that much before it reads anything."""
     with archive.open(member) as file:
         shape, _, dtype = _READ_HEADER[np.lib.format.read_magic(file)](file)
     size = math.prod(shape) * dtype.itemsize
@@ -139,8 +147,9 @@ def _check(path, name, array, labels):
             f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}, of {channels} channels; expected "
             f"[N, H, W, C] with 1, 3 or 4{hint}"
         )
-    if len(array) < (3 if name == "images" else 1):
-        raise UserError(f"--dataset={path}: {name} has {len(array)} images, too few")
+    fewest = 3 if name == "images" else 1
+    if len(array) < fewest:
+        raise UserError(f"--dataset={path}: {name} has {len(array)} images; expected {fewest} or more")
     if labels is not None and (labels.shape != array.shape[:1] or labels.dtype.kind not in "iu"):
         raise UserError(
             f"--dataset={path}: the labels of {name} are {labels.dtype} {list(labels.shape)}; "

@@ -3,14 +3,16 @@
 import contextlib
 import functools
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from flow_gan.config.datasets import SPLITS
+from flow_gan.data.dataset import Images
 from flow_gan.errors import UserError
 
-# Stands before the words of a `UserError` in those of TensorFlow's.
+# Marks the message of a `UserError` inside that of a TensorFlow error.
 _MARK = "images cannot be read:"
 
 
@@ -18,28 +20,34 @@ class ReadingError(UserError):
     """An image of a batch cannot be read."""
 
 
-def epoch_order(count, seed, epoch):
+def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     """Return the order, int [count], in which an epoch visits the images; it depends on (seed, epoch) only."""
     return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
 
 
 def training_batches(
-    images, batch_size, seed, first_step, last_step, batches_per_step=None, replicas=range(1), num_replicas=1
-):
-    """Return the shuffled batches of the steps `first_step` to `last_step - 1`, a tf.data.Dataset.
+    images: Images,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    batches_per_step: int | None = None,
+    replicas: range = range(1),
+    num_replicas: int = 1,
+) -> tf.data.Dataset:
+    """Return the shuffled batches of the steps `first_step` to `last_step - 1`.
 
-    What a step gets depends on (seed, step) only, so a run goes on anywhere. An epoch's last images are left
+    A step's images depend on (seed, step) only, so a run can be resumed at any step. An epoch's last images are left
     out where they do not fill a step.
 
     Args:
-      images: uint8 [N, H, W, C], indexed by integer arrays.
-      batch_size: int, over all replicas.
-      seed: int.
-      first_step, last_step: int, counted from 0.
-      batches_per_step: int or None, see `critic_batches` of `FlowGAN`.
-      replicas: range, the replicas whose parts of the batches are wanted. Each step has one element for each of
-        them, in turn; all together they are the whole batch in order.
-      num_replicas: int, number of all replicas.
+      images: uint8 [N, H, W, C].
+      batch_size: over all replicas.
+      first_step, last_step: counted from 0.
+      batches_per_step: see `critic_batches` of `FlowGAN`.
+      replicas: the replicas whose parts of the batches are wanted. Each step has one element for each of them, in
+        turn; together they are the whole batch in order.
+      num_replicas: number of all replicas.
 
     Returns:
       Batches uint8 [batch, H, W, C], or [batch, batches_per_step, H, W, C], batch = batch_size / num_replicas.
@@ -59,12 +67,19 @@ def training_batches(
 
 
 def training_indices(
-    count, batch_size, seed, first_step, last_step, batches_per_step=None, replicas=range(1), num_replicas=1
-):
+    count: int,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    batches_per_step: int | None = None,
+    replicas: range = range(1),
+    num_replicas: int = 1,
+) -> tf.data.Dataset:
     """Return the numbers of the images of `training_batches`, int32 [batch] or [batch, batches_per_step].
 
     Args:
-      count: int, number of training images.
+      count: number of training images.
       batch_size, seed, first_step, last_step, batches_per_step, replicas, num_replicas: as in `training_batches`.
     """
     choose = _chooser(count, _step_shape(batch_size, batches_per_step), seed)
@@ -124,8 +139,8 @@ def _load(fetch, numbers, dtype, shape):
 
 
 @contextlib.contextmanager
-def reading_errors():
-    """Where batches are taken: raise what is wrong with an image as a `ReadingError`, not as TensorFlow's."""
+def reading_errors() -> Iterator[None]:
+    """Context in which batches are read: an image that cannot be read raises `ReadingError`, not TensorFlow's error."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
@@ -136,19 +151,26 @@ def reading_errors():
         raise ReadingError(re.sub(r"\\(.)", r"\1", found[1])) from error
 
 
-def evaluation_batch_size(batch_size, fast, count):
-    """Return the multiple of `batch_size` next above `fast`, or that holds `count` images where there are fewer."""
+def evaluation_batch_size(batch_size: int, fast: int, count: int) -> int:
+    """Return the smallest multiple of `batch_size` that is at least the smaller of `fast` and `count`."""
     return batch_size * min(-(-fast // batch_size), -(-count // batch_size))
 
 
-def evaluation_batches(images, split, batch_size, count=None, replicas=range(1), num_replicas=1):
-    """Return the images of a split once and in order, a tf.data.Dataset of batches of equal size.
+def evaluation_batches(
+    images: Images,
+    split: str,
+    batch_size: int,
+    count: int | None = None,
+    replicas: range = range(1),
+    num_replicas: int = 1,
+) -> tf.data.Dataset:
+    """Return the images of a split once and in order, in batches of equal size.
 
     Args:
       images: uint8 [N, H, W, C].
       split: "train", "validation" or "test".
-      batch_size: int, over all replicas. The last batch is filled up with the first images.
-      count: int, the first images alone; all if None.
+      batch_size: over all replicas. The last batch is filled up with the first images.
+      count: take the first `count` images only; all if None.
       replicas, num_replicas: as in `training_batches`.
 
     Returns:

@@ -2,14 +2,33 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
 # Channels that images may have: what a PNG file of samples holds.
 CHANNELS = (1, 3, 4)
 
-# Of training images a tenth is held out to validate, where there are no others, but at most so many.
+# Where a data set has no validation images, a tenth of its training images is held out for them, but at most so many.
 MAX_HELD_OUT = 10_000
+
+
+class Images(Protocol):
+    """Images uint8 [N, H, W, C]: a numpy array, or what reads the rows that an index asks for, such as `Rows`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, H, W, C]."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any) -> Any: ...
+
+
+def is_grey(shape: tuple[int, ...]) -> bool:
+    """Whether images of a shape [..., C] are grey, of one channel; others are in colour."""
+    return shape[-1] == 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,48 +36,59 @@ class Split:
     """Images and, where there are any, their labels.
 
     Attributes:
-      images: uint8 [N, H, W, C], a numpy array or anything that has `len` and is indexed by an integer array,
-        such as `Rows` of a memory-mapped file.
-      labels: int64 [N] or None.
+      images: uint8 [N, H, W, C].
+      labels: int64 [N].
     """
 
-    images: object
+    images: Images
     labels: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Train, validation and test images of one shape.
 
     Attributes:
-      name: str.
       image_shape: (H, W, C).
-      levels: int, number of grey levels; images hold 0 to levels - 1.
-      train, validation, test: `Split`.
-      digest: str, of names, sizes and contents, by which data are known wherever they lie (see `digest`); None where
-        nobody has taken it.
+      levels: number of grey levels; images hold 0 to levels - 1.
+      digest: of names, sizes and contents, by which data are recognised wherever they lie (see `digest`); None where
+        it was not computed.
     """
 
     name: str
-    image_shape: tuple
+    image_shape: tuple[int, int, int]
     levels: int
     train: Split
     validation: Split
     test: Split
     digest: str | None = None
 
-    def bits_per_dim(self, nats):
+    @property
+    def is_grey(self) -> bool:
+        """Whether the images have one channel."""
+        return is_grey(self.image_shape)
+
+    @property
+    def nll_unit(self) -> str:
+        """The unit in which the field gives an NLL: nats for grey images, bits/dim for colour (the paper's)."""
+        return "nats" if self.is_grey else "bits/dim"
+
+    def in_nll_unit(self, nats: float) -> float:
+        """Return an NLL in `nll_unit`."""
+        return nats if self.is_grey else self.bits_per_dim(nats)
+
+    def bits_per_dim(self, nats: float) -> float:
         """Return an NLL of this data's images in bits/dim; see `bits_per_dim`."""
         return bits_per_dim(nats, math.prod(self.image_shape), self.levels)
 
-    def format_nll(self, nats):
-        """Return an NLL in the unit that the field uses: nats for grey images, bits/dim for colour (the paper's)."""
-        return f"{nats:.2f} nats" if self.image_shape[-1] == 1 else f"{self.bits_per_dim(nats):.3f} bits/dim"
+    def format_nll(self, nats: float) -> str:
+        """Return an NLL in `nll_unit` as text."""
+        return f"{self.in_nll_unit(nats):.{2 if self.is_grey else 3}f} {self.nll_unit}"
 
-    def split(self, name):
+    def split(self, name: str) -> Split:
         """Return the split called `name`, one of `SPLITS`."""
         return getattr(self, name)
 
@@ -68,25 +98,25 @@ class Source:
     """A data set that was looked up and is not read yet.
 
     Attributes:
-      read: function without arguments that returns the `Dataset`, in any thread.
-      image_shape: (H, W, C), or None where only reading tells.
-      levels: int, number of grey levels, likewise.
+      read: returns the `Dataset`, in any thread.
+      image_shape: (H, W, C); None where it is known only after reading.
+      levels: number of grey levels, likewise.
     """
 
-    read: object
-    image_shape: tuple | None = None
+    read: Callable[[], Dataset]
+    image_shape: tuple[int, int, int] | None = None
     levels: int | None = None
 
 
-def bits_per_dim(nats, size, levels):
+def bits_per_dim(nats: float, size: int, levels: int) -> float:
     """Return the NLL of a discrete image in bits per pixel value from that of the dequantised one in nats.
 
         bits/dim = NLL / (D ln 2) + log2(levels)
 
     Args:
-      nats: float, NLL per image of pixels in [0, 1].
-      size: int, D = H W C.
-      levels: int, grey levels.
+      nats: NLL per image of pixels in [0, 1].
+      size: D = H W C.
+      levels: number of grey levels.
     """
     return nats / (size * math.log(2)) + math.log2(levels)
 
@@ -95,46 +125,46 @@ class Rows:
     """The rows `indices` of an array [N, H, W] or [N, H, W, C], read when they are asked for.
 
     Args:
-      array: numpy array, memory map, or anything that a `Split` takes, uint8.
+      array: uint8.
       indices: int [n].
     """
 
-    def __init__(self, array, indices):
+    def __init__(self, array: Images, indices: np.ndarray):
         self._array = array
         self._indices = np.asarray(indices)
-        self.shape = (len(self._indices), *array.shape[1:], *([1] if len(array.shape) == 3 else []))
+        self.shape: tuple[int, ...] = (len(self._indices), *array.shape[1:], *([1] if len(array.shape) == 3 else []))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._indices)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> np.ndarray:
         chosen = self._indices[key]
         return np.asarray(self._array[chosen]).reshape(*np.shape(chosen), *self.shape[1:])
 
 
-def fixed_sample(images, count):
-    """Return `count` of the images at random, without repetition and in their order, as `Rows`.
+def fixed_sample(images: Images, count: int) -> Rows:
+    """Return `count` of the images at random, without repetition and in their order.
 
-    They are always the same ones, whatever a run's seed is: figures of different runs compare.
+    They are the same ones for every seed, so that figures of different runs can be compared.
     """
     chosen = np.random.default_rng(0).choice(len(images), count, replace=False)
     return Rows(images, np.sort(chosen))
 
 
-def random_split_indices(count):
+def random_split_indices(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return index arrays of a random 80 / 10 / 10 split of `count` images.
 
-    The split never changes, whatever a run's seed is: figures of different runs compare.
+    The split is the same for every seed, so that figures of different runs can be compared.
     """
     order = np.random.default_rng(0).permutation(count)
     held_out = max(count // 10, 1)
     return order[2 * held_out :], order[:held_out], order[held_out : 2 * held_out]
 
 
-def hold_out_indices(count):
-    """Return index arrays (rest, held out) of `count` training images, a tenth of which is drawn at random.
+def hold_out_indices(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return index arrays (rest, held out) of `count` training images: a random tenth is held out.
 
-    It is always the same tenth, and `MAX_HELD_OUT` images at most.
+    The tenth is always the same, and at most `MAX_HELD_OUT` images.
     """
     order = np.random.default_rng(0).permutation(count)
     held_out = min(max(count // 10, 1), MAX_HELD_OUT)

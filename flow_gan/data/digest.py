@@ -3,8 +3,11 @@
 import hashlib
 import math
 import os
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+
+from flow_gan.data.dataset import Split
 
 # Arrays, and all files of a folder together, up to so many bytes are digested whole.
 WHOLE = 2**28
@@ -16,14 +19,14 @@ _BLOCKS_OF_FILE = 4
 _PART = 2**24
 
 
-def of_arrays(arrays):
+def of_arrays(arrays: Mapping) -> str:
     """Return the digest of {name: array [N, ...] or None}, 64 hexadecimal digits.
 
     It covers names, types and shapes, and every value of an array of up to `WHOLE` bytes. Of a larger one it covers the
-    first row, the last one and so many evenly spaced between them as hold 64 MiB.
+    first row, the last one and as many evenly spaced ones between them as make up 64 MiB.
 
     Args:
-      arrays: anything that has `shape` and `dtype` and is indexed by slices and by integer arrays.
+      arrays: numpy arrays, or what has `shape` and `dtype` and takes slices and integer arrays as indices.
     """
     digest = hashlib.sha256()
     for name, array in arrays.items():
@@ -33,25 +36,25 @@ def of_arrays(arrays):
         count, row_bytes = array.shape[0], math.prod(array.shape[1:]) * array.dtype.itemsize
         step = max(_PART // row_bytes, 1)
         if count * row_bytes <= WHOLE:
-            parts = (slice(start, start + step) for start in range(0, count, step))
+            parts: Iterator = (slice(start, start + step) for start in range(0, count, step))
         else:
             rows = np.linspace(0, count - 1, min(max(_OF_ARRAY // row_bytes, 2), count)).astype(np.int64)
             parts = (rows[start : start + step] for start in range(0, len(rows), step))
         for part in parts:
-            digest.update(np.ascontiguousarray(array[part]))
+            digest.update(np.ascontiguousarray(array[part]).data)
     return digest.hexdigest()
 
 
-def of_splits(splits):
-    """Return the digest of {part: `Split`}, images and labels, as `of_arrays` takes it."""
-    arrays = {}
+def of_splits(splits: Mapping[str, Split]) -> str:
+    """Return the digest, see `of_arrays`, of the images and labels of {part: `Split`}."""
+    arrays: dict = {}
     for part, split in splits.items():
         arrays |= {part: split.images, f"{part}_labels": split.labels}
     return of_arrays(arrays)
 
 
-def of_file(path, whole):
-    """Return the digest of a file's size and content, bytes [32].
+def of_file(path: str | os.PathLike, whole: bool) -> bytes:
+    """Return the digest of a file's size and content, 32 bytes.
 
     It covers every byte if `whole`, or if there are 16 KiB at most; else four blocks of 4 KiB, the first and the last
     of the file and two evenly spaced between them.
@@ -69,11 +72,11 @@ def of_file(path, whole):
     return digest.digest()
 
 
-def of_folder(parts):
+def of_folder(parts: Mapping[str, list[tuple[str, bytes]]]) -> str:
     """Return the digest of {part: [(name, `of_file`)]}, 64 hexadecimal digits.
 
     Args:
-      parts: names are paths below the data set's folder, str, so that the folder itself may be called anything.
+      parts: the names are paths below the data set's folder, so that the folder's own name does not count.
     """
     digest = hashlib.sha256()
     for part, files in parts.items():

@@ -12,10 +12,10 @@ HELD_OUT = 250
 LEVELS = 17
 
 
-def load():
-    """Return the digits, split 1,297 / 250 / 250, every class in proportion.
+def load() -> Dataset:
+    """Return the digits, split 1,297 / 250 / 250, each class in proportion.
 
-    The file has the writers one after the other, so the split is random; it is the same for every run.
+    The file lists the writers one after another, so the split is random; it is the same for every run.
     """
     digits = load_digits()
     images = digits.images.astype(np.uint8)[..., np.newaxis]
@@ -24,7 +24,9 @@ def load():
     train, validation = _stratified(rest, labels)
     parts = dict(zip(SPLITS, (train, validation, test), strict=True))
     splits = {part: Split(images[chosen], labels[chosen]) for part, chosen in parts.items()}
-    return Dataset("digits", images.shape[1:], LEVELS, **splits, digest=digest.of_splits(splits))
+    return Dataset(
+        name="digits", image_shape=images.shape[1:], levels=LEVELS, **splits, digest=digest.of_splits(splits)
+    )
 
 
 def _stratified(indices, labels):

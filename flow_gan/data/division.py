@@ -1,8 +1,9 @@
-"""Into which parts a folder's owner has divided it, by the names of its subfolders."""
+"""Which of a folder's subfolders hold training, validation and test images, by their names."""
 
 import collections
 import itertools
 import re
+from collections.abc import Iterable
 
 from flow_gan.config.datasets import SPLITS
 
@@ -18,13 +19,13 @@ _FILLERS = ("set", "sets", "split", "data", "dataset", "images", "image", "imgs"
 _GLUED = re.compile(rf"^({'|'.join(_PARTS)})({'|'.join(_FILLERS)})$")
 
 
-def part_of(name):
-    """Return the part, one of `SPLITS`, that a subfolder is by its name alone, in any case; None if it is no part's."""
+def part_of(name: str) -> str | None:
+    """Return the part, one of `SPLITS`, that a subfolder's name stands for in any case; None if it stands for none."""
     words = [word for word in _words(name) if word not in _FILLERS]
     return _PARTS.get(words[0]) if len(words) == 1 else None
 
 
-def looks_divided(names):
+def looks_divided(names: Iterable[str]) -> bool:
     """Whether subfolders of these names, as far as names tell, hold training images apart from others."""
     # Many subfolders are classes, whose names say nothing: the pairs of the few others are soon tried.
     found = collections.Counter(frozenset(_PARTS[word] for word in _words(name) if word in _PARTS) for name in names)
@@ -32,11 +33,11 @@ def looks_divided(names):
     return any("train" in one and other - {"train"} for one, other in itertools.permutations(sets, 2))
 
 
-def divided(names):
-    """Return {part: name} of subfolders that divide a folder, {} if they look like no division.
+def divided(names: list[str]) -> dict[str, str]:
+    """Return {part: name} of the subfolders that divide a folder; {} if none of them looks like a part.
 
     Raises:
-      ValueError: they look like one that is not understood.
+      ValueError: some look like parts, but the division is ambiguous or incomplete.
     """
     parts = {name: part_of(name) for name in names}
     if not any(parts.values()) and not looks_divided(names):

@@ -2,9 +2,13 @@
 
 import dataclasses
 import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 # Examples that are read at once: so many, or so many bytes.
 _EXAMPLES = 1000
@@ -18,7 +22,7 @@ class Examples:
     """The examples of a split, not read yet.
 
     Attributes:
-      count: int, how many.
+      count: how many there are.
       batches: tf.data.Dataset of (numbers int64 [n], {"image": uint8 [n, H, W, C], "label": int64 [n] or absent, "id":
         string [n] or absent}) in any order; an example's number is its place in the stored order.
     """
@@ -26,7 +30,7 @@ class Examples:
     count: int
     batches: tf.data.Dataset
 
-    def read(self, order):
+    def read(self, order: np.ndarray) -> dict[str, np.ndarray]:
         """Return {name: array [count, ...]} of all examples in the order of the numbers `order`, int [count]."""
         places = np.argsort(order)
         spec = self.batches.element_spec[1]
@@ -44,12 +48,13 @@ class Examples:
         return arrays
 
 
-def open_examples(builder, split, names, image_size):
+def open_examples(
+    builder: "tfds.core.DatasetBuilder", split: str, names: list[str], image_size: tuple[int, int]
+) -> Examples:
     """Return the `Examples` of a split.
 
     Args:
       builder: of a prepared data set of tensorflow_datasets.
-      split: str.
       names: the features that are read, "image" among them.
       image_size: (H, W); of an image of another size the largest part of such sides around its centre is resized.
     """

@@ -6,6 +6,7 @@ import os
 import pathlib
 import stat
 import warnings
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -28,63 +29,70 @@ _READ = 1000
 _THREADS = 8
 
 
-def load(path, levels):
+def load(path: str, levels: int) -> Dataset:
     """Return the images below the folder `path`.
 
     Subfolders for training, validation and test, by any usual name (`division.part_of`) and in any case, are the
-    splits. Of these a missing one is split off from the training images, which a warning tells. Without such subfolders
-    all images are split 80 / 10 / 10. Both are done at random, always in the same way. Hidden files and folders, whose
-    names begin with a dot, are not seen.
+    splits. A missing split is taken from the training images, with a warning. Without such subfolders all images are
+    split 80 / 10 / 10. Both are done at random, always in the same way. Hidden files and folders, whose names begin
+    with a dot, are left out.
 
-    All images have one size and are grey or colour alike, see `image_file`; images of a palette of greys are what the
-    others are, and grey where there are no others. Up to `IN_MEMORY` bytes of images are read at once. Of more, the
-    header of every file is checked (200,000 take about 6 s, or a minute or two on a disk that was not read before), and
-    the rest when its pixels are read.
+    All images must have one size and be all grey or all in colour, see `image_file`; images with a palette of greys
+    count as what the others are, and as grey where there are no others. Up to `IN_MEMORY` bytes of images are read at
+    once. Of more, only the header of every file is checked here (200,000 take about 6 s, or a minute or two on a disk
+    that was not read before), and the rest when its pixels are read.
 
-    The digest is of the files' names below `path`, their sizes and contents: of every byte if all files together have
-    `digest.WHOLE` bytes at most, else of up to 16 KiB of each (`digest.of_file`).
+    The digest covers the files' names below `path`, their sizes and contents: every byte if all files together have
+    `digest.WHOLE` bytes at most, else up to 16 KiB of each (`digest.of_file`).
 
     Raises:
       UserError: no such folder, no images in it, a division that is not understood, a link out of it, a pipe, or a file
-        that is broken, of another size or kind, or whose pixels cannot be taken as they are (`image_file.read_pixels`).
+        that is broken, of another size or kind, or whose pixels cannot be used unchanged (`image_file.read_pixels`).
     """
     if not os.path.isdir(path):
         raise UserError(f"--dataset={path}: there is no such folder")
     parts = _parts(path)
     with warnings.catch_warnings():
-        # PIL warns of an image of some 10,000 x 10,000 pixels that may be meant to fill the memory, and refuses larger.
+        # PIL warns of images above some 10,000 x 10,000 pixels, which may be an attack on the memory, and refuses
+        # larger ones.
         warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
         size, channels, identity = _check_files(path, parts)
-        images = [ImageFiles(parts[name], size, channels, levels) for name in SPLITS]
+        images: list = [ImageFiles(parts[name], size, channels, levels) for name in SPLITS]
         if sum(part.nbytes for part in images) <= IN_MEMORY:
             images = [_read_all(part) for part in images]
-    return Dataset(pathlib.Path(path).name, images[0].shape[1:], levels, *map(Split, images), digest=identity)
+    return Dataset(
+        name=pathlib.Path(path).name,
+        image_shape=images[0].shape[1:],
+        levels=levels,
+        **dict(zip(SPLITS, map(Split, images), strict=True)),
+        digest=identity,
+    )
 
 
 class ImageFiles:
-    """Images uint8 [N, H, W, C] in files, decoded by several threads when they are asked for by an index.
+    """Images uint8 [N, H, W, C] in files, decoded by several threads when an index asks for them.
 
     Args:
       files: object [N], their paths.
       size: (width, height) that all must have.
-      channels: int, 1 or 3.
-      levels: int, grey levels.
+      channels: 1 or 3.
+      levels: number of grey levels.
 
     Raises:
-      UserError: from every index, with the file that is broken, or not as it should be.
+      UserError: by indexing, with the name of a file that is broken or differs from the others.
     """
 
-    def __init__(self, files, size, channels, levels):
+    def __init__(self, files: np.ndarray, size: tuple[int, int], channels: int, levels: int):
         self._files = files
         self._levels = levels
         self.shape = (len(files), *size[::-1], channels)
         self.nbytes = int(np.prod(self.shape))
         self._threads = concurrent.futures.ThreadPoolExecutor(_THREADS)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._files)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> np.ndarray:
         chosen = self._files[key]
         files = np.ravel(chosen)
         images = np.empty((len(files), *self.shape[1:]), np.uint8)
@@ -109,13 +117,13 @@ def _parts(path):
         place = os.path.join(path, name)
         if os.path.isdir(place):
             _check_link(place, root)
-            # A link to a folder inside is not followed, unless it is a part: its images are found where they are.
+            # A link to a folder inside `path` is not followed, unless it is a part: the images are found in the folder.
             is_followed = not os.path.islink(place) or division.part_of(name)
             found[name] = _image_files(place, root) if is_followed else []
         elif _is_image(name):
             _check_file(place, root)
             loose.append(place)
-    # What holds no images, such as a folder of annotations, divides nothing unless it is called after a part.
+    # A subfolder without images, such as one of annotations, counts as a part only if it has a part's name.
     named = _division(path, [name for name in found if found[name] or division.part_of(name)], loose)
     for name in named.values():
         if not found[name]:
@@ -140,28 +148,31 @@ def _division(path, names, loose):
         pass
     beside = f" beside the image {shown(os.path.basename(loose[0]))}" if loose else ""
     raise UserError(
-        f"--dataset={path} looks divided into parts, but not in a way that is understood: it has {_listed(names)}"
-        f"{beside}; expected folders train and, if there are such, validation and test, each once and nothing else. "
-        "Rename them, or move away what is none of these"
+        f"--dataset={path} looks divided into parts, but it is unclear into which: it has {_listed(names)}{beside}; "
+        "expected one folder train, at most one validation and one test, and nothing else. Rename the folders, or move "
+        "the others away"
     )
 
 
 def _completed(path, parts):
-    """Return {part: paths} with the parts that are missing, which are split off from the training images."""
+    """Return {part: paths} with the missing parts added, which are taken from the training images."""
     missing = [name for name in SPLITS if name not in parts]
     if not missing:
         return parts
     train = parts["train"]
     if len(train) <= len(missing):
         raise UserError(
-            f"--dataset={path} has no folder of {' or '.join(missing)} images, and {len(train)} training images to "
+            f"--dataset={path} has no folder of {' or '.join(missing)} images and only {len(train)} training images to "
             f"take them from; expected {len(missing) + 1} or more"
         )
     indices = random_split_indices(len(train)) if len(missing) == 2 else hold_out_indices(len(train))
     taken = dict(zip(("train", *missing), (train[chosen] for chosen in indices), strict=True))
     logging.warning(
-        "--dataset=%s has no folder of %s images: of its %d training images %s are taken, at random, always the same",
-        *(path, " or ".join(missing), len(train), " and ".join(f"{len(taken[name])} for {name}" for name in missing)),
+        "--dataset=%s has no folder of %s images: %s of its %d training images are taken, at random, always the same",
+        path,
+        " or ".join(missing),
+        " and ".join(f"{len(taken[name])} for {name}" for name in missing),
+        len(train),
     )
     return parts | taken
 
@@ -169,7 +180,7 @@ def _completed(path, parts):
 def _check_files(path, parts):
     """Check all files as far as their headers tell; return (size, channels, digest) of the data set."""
     files = np.concatenate([parts[name] for name in SPLITS])
-    # The first in the order of names, not of the split.
+    # The first by name; the order of the split is random.
     first = min(files, key=_order)
     size = image_file.read_header(first, whole=True).size
     whole = sum(map(os.path.getsize, files)) <= digest.WHOLE
@@ -179,7 +190,7 @@ def _check_files(path, parts):
     def check(i):
         header = image_file.read_header(files[i])
         if header.size != size:
-            # Pixels tell the size of an image whose orientation comes after them.
+            # Where the orientation stands after the pixels, the whole file has to be read for the size.
             header = image_file.read_header(files[i], whole=True)
         _check_size(files[i], header.size, size, f"{shown(os.path.basename(first))} is")
         kinds[i] = header.kind
@@ -198,7 +209,7 @@ def _channels(files, kinds):
     """Return 1 or 3, how many channels images of these kinds have together."""
     grey, colour = files[kinds == GREY], files[kinds == COLOUR]
     if len(grey) and len(colour):
-        # The rarer ones are more likely those that should not be.
+        # The rarer kind is more likely the wrong one.
         odd = COLOUR if len(colour) < len(grey) else GREY
         others = min(grey if odd == COLOUR else colour, key=_order)
         odd_file = min(colour if odd == COLOUR else grey, key=_order)
@@ -240,7 +251,7 @@ def _is_image(name):
 
 
 def _is_hidden(name):
-    # Such as .ipynb_checkpoints, and the ._* that a Mac writes beside every file.
+    # Such as .ipynb_checkpoints, and the ._* files that macOS writes beside every file.
     return name.startswith(".")
 
 
@@ -257,7 +268,8 @@ def _visible(path):
 
 def _image_files(folder, root):
     """Return the paths of the images below `folder`; none of them lies outside of `root`."""
-    files, divided = [], None
+    files: list[str] = []
+    divided = None
     for parent, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not _is_hidden(name)]
         for name in folders:
@@ -266,15 +278,16 @@ def _image_files(folder, root):
             if _is_image(name) and not _is_hidden(name):
                 files.append(os.path.join(parent, name))
                 _check_file(files[-1], root)
-        # A part may hold itself, as archives that were unpacked do, or a class of trains, but not another part.
+        # Below a part there may be a folder of the same part's name, as in unpacked archives or for a class "train",
+        # but none of another part's.
         parts = {part for part in map(division.part_of, folders) if part}
         if len(parts) > 1 or division.looks_divided(folders):
             divided = divided or (parent, folders)
     if files and divided:
         parent, folders = divided
         raise UserError(
-            f"{shown(parent)} is divided into {_listed(sorted(folders))}, which --dataset above it would pool; "
-            "expected --dataset to be the folder that is divided"
+            f"{shown(parent)} is divided into {_listed(sorted(folders))}, and --dataset is a folder above it, "
+            "which would mix them; expected --dataset to be the divided folder"
         )
     return files
 
@@ -288,7 +301,9 @@ def _array(files):
 
 def _check_link(path, root):
     if os.path.islink(path) and os.path.commonpath([os.path.realpath(path), root]) != root:
-        raise UserError(f"{shown(path)} is a link out of the folder, to {shown(os.path.realpath(path))}; expected none")
+        raise UserError(
+            f"{shown(path)} is a link out of the folder, to {shown(os.path.realpath(path))}; expected no such links"
+        )
 
 
 def _check_file(path, root):
@@ -298,8 +313,8 @@ def _check_file(path, root):
     except OSError as error:
         raise UserError(f"{shown(path)} cannot be read: {error.strerror}") from error
     if not is_file:
-        # To open a pipe would be to wait for ever.
-        raise UserError(f"{shown(path)} is no regular file; expected an image")
+        # Opening a pipe would wait for ever.
+        raise UserError(f"{shown(path)} is not a regular file; expected an image")
 
 
 def _read_all(files):
@@ -316,7 +331,7 @@ def _in_steps(array, text):
 
 
 def _in_parallel(threads, function, count):
-    """Call `function` with 0 to `count` - 1; PIL decodes without holding Python's lock."""
+    """Call `function` with 0 to `count` - 1 in several threads; PIL releases Python's lock while it decodes."""
 
     def call(first):
         for i in range(first, count, _THREADS):

@@ -1,18 +1,21 @@
 """Sample grids."""
 
 import math
+import os
 
 import numpy as np
 import PIL.Image
 
+from flow_gan.data.dataset import is_grey
 
-def image_grid(images, columns=None, padding=1):
+
+def image_grid(images: np.ndarray, columns: int | None = None, padding: int = 1) -> np.ndarray:
     """Tile images into one, row by row, as uint8 [rows * H + ..., columns * W + ..., C].
 
     Args:
       images: float [N, H, W, C] in [0, 1], shown as they are: 0 is black, 1 is white, nothing is stretched.
-      columns: int; by default about as many as rows.
-      padding: int, pixels of mid grey between images.
+      columns: about as many as rows if None.
+      padding: pixels of mid grey between images.
     """
     images = np.asarray(images)
     count, height, width, channels = images.shape
@@ -27,8 +30,8 @@ def image_grid(images, columns=None, padding=1):
     return grid
 
 
-def save_png(path, pixels, min_side=480):
-    """Write uint8 [H, W, C] as a PNG file, every pixel enlarged to a square if the picture is small."""
+def save_png(path: str | os.PathLike, pixels: np.ndarray, min_side: int = 480) -> None:
+    """Write uint8 [H, W, C] as a PNG file; pixels of a picture smaller than `min_side` are enlarged to squares."""
     scale = math.ceil(min_side / max(pixels.shape[:2]))
     pixels = pixels.repeat(scale, 0).repeat(scale, 1)
-    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)
+    PIL.Image.fromarray(pixels[..., 0] if is_grey(pixels.shape) else pixels).save(path)

@@ -1,4 +1,4 @@
-"""One image file: what its header tells, and its pixels, none of which is changed without a word."""
+"""One image file: its header and its pixels. What would change a pixel's value is an error."""
 
 import contextlib
 import typing
@@ -9,37 +9,40 @@ import PIL.ImageOps
 
 from flow_gan.errors import UserError, brief
 
-# What the endings of `folder.ENDINGS` stand for.
+# The formats of the endings `folder.ENDINGS`.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 
-# Kinds of images. One of a palette of greys alone may be either; of another palette only the pixels tell.
+# Kinds of images. One with a palette of greys may count as grey or colour; with other palettes the pixels decide.
 GREY, COLOUR, GREY_PALETTE, PALETTE = range(4)
 _KINDS = {"1": GREY, "L": GREY, "LA": GREY, "RGB": COLOUR, "RGBA": COLOUR, "RGBX": COLOUR, "P": PALETTE, "PA": PALETTE}
 _NAMES = {GREY: "grey", COLOUR: "colour"}
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-# Where an orientation may be found; to look for it elsewhere, a PNG file would be decoded.
+# The entries that may hold an orientation; to look for it elsewhere, Pillow would decode a PNG file.
 _EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
 _ORIENTATION = 0x0112
 
 
 class Header(typing.NamedTuple):
-    """What is known of an image file without its pixels.
+    """What an image file's header says.
 
     Attributes:
-      size: (width, height), turned as its orientation says.
+      size: (width, height), after rotation by its orientation.
       kind: `GREY`, `COLOUR`, `GREY_PALETTE` or `PALETTE`.
     """
 
-    size: tuple
+    size: tuple[int, int]
     kind: int
 
 
-def read_header(path, whole=False):
-    """Return the `Header` of a file; of one that is decoded for it if `whole`, since an orientation may come last.
+def read_header(path: str, whole: bool = False) -> Header:
+    """Return the `Header` of a file.
+
+    Args:
+      whole: decode the file, since an orientation may stand after the pixels.
 
     Raises:
-      UserError: it is broken, of more than 8 bits per channel, of several pictures, or neither grey nor of RGB colours.
+      UserError: it is broken, has more than 8 bits per channel or several pictures, or is neither grey nor RGB.
     """
     with _opened(path) as (image, _):
         if whole:
@@ -47,20 +50,19 @@ def read_header(path, whole=False):
         return Header(_size(image), _kind(image))
 
 
-def read_pixels(path, channels, levels):
-    """Return the pixels of a file, uint8 [H, W, channels], turned as its orientation says.
+def read_pixels(path: str, channels: int, levels: int) -> np.ndarray:
+    """Return the pixels of a file, uint8 [H, W, channels], rotated by its orientation.
 
-    Of a file of fewer than 8 bits per value, with n levels of its own, value v is v 255 / (n - 1) if `levels` is 256,
-    as viewers show it, and v (levels - 1) / (n - 1) if not. An image of a palette whose colours are those of 1, 2 or 4
-    bits likewise. All others keep their values.
+    In a file with fewer than 8 bits per value, that is with n < 256 levels of its own, a value v becomes
+    v 255 / (n - 1) if `levels` is 256, as viewers show it, and v (levels - 1) / (n - 1) otherwise. The same holds for
+    an image with a palette whose colours are those of 1, 2 or 4 bits. All other images keep their values.
 
     Args:
-      path: str.
-      channels: 1 or 3; of a colour palette's image the pixels must be grey for 1.
-      levels: int, grey levels.
+      channels: 1 or 3; with 1, all pixels of an image with a palette must be grey.
+      levels: number of grey levels.
 
     Raises:
-      UserError: see `read_header`; or it is partly transparent, of the other kind, or of values of more levels.
+      UserError: see `read_header`; or it is partly transparent, of the other kind, or has values above the levels.
     """
     with _opened(path) as (image, head):
         kind = _kind(image)
@@ -84,21 +86,21 @@ def read_pixels(path, channels, levels):
     return pixels
 
 
-def has_colour(path):
-    """Whether an image of a palette has a pixel that is not grey."""
+def has_colour(path: str) -> bool:
+    """Whether an image with a palette has a pixel that is not grey."""
     with _opened(path) as (image, _):
         pixels = np.asarray(image.convert("RGBA"))
     return bool((pixels[..., :3] != pixels[..., :1]).any())
 
 
-def other_kind(path, kind, others="the others are"):
-    """Return the `UserError` of an image that is of another kind than the others."""
+def other_kind(path: str, kind: int, others: str = "the others are") -> UserError:
+    """Return the `UserError` for an image that is not of the kind of the others."""
     other = _NAMES[COLOUR if kind == GREY else GREY]
-    return UserError(f"{shown(path)} is {_NAMES[kind]}, but {others} {other}; expected grey images or colour ones")
+    return UserError(f"{shown(path)} is {_NAMES[kind]}, but {others} {other}; expected only grey or only colour images")
 
 
-def shown(path):
-    """Return a path as an error shows it: on one line, whatever its name holds."""
+def shown(path: str) -> str:
+    """Return a path as errors print it: on one line, whatever characters it has."""
     return path if path.isprintable() else repr(path)
 
 
@@ -138,20 +140,20 @@ def _check(path, image, head):
 def _bits(image, head):
     """Return the bits per value of a file's channels."""
     if head.startswith(_PNG):
-        return (head[24],)  # Pillow's mode does not tell those of colours.
+        return (head[24],)  # Pillow's mode does not tell the bits of colour images.
     if image.format == "TIFF":
         return image.tag_v2.get(258, (1,))
     return (max(_max_value(image), 1).bit_length(),)
 
 
 def _max_value(image):
-    """Return the largest value that a PPM or PGM file says that it may have; 255 of other files."""
+    """Return the largest value that the header of a PPM or PGM file allows; 255 for other files."""
     arguments = image.tile[0][3] if image.format == "PPM" and image.tile else None
     return arguments[1] if isinstance(arguments, tuple) else 255
 
 
 def _levels(image, head):
-    """Return how many levels a file's values have, 256 if they are not scaled in reading."""
+    """Return how many levels a file's values have; 256 if reading does not scale them."""
     if image.mode == "1":
         return 2
     if image.format == "PPM":
@@ -181,7 +183,7 @@ def _orientation(image):
     try:
         found = image.getexif().get(_ORIENTATION, 1)
     except Exception:
-        return 1  # A description that is broken; the pixels are not.
+        return 1  # The metadata is broken; the pixels are not.
     return found if found in range(1, 9) else 1
 
 
@@ -190,7 +192,7 @@ def _size(image):
 
 
 def _opaque(path, image, own_levels):
-    """Return an image without its transparency, which must not be any."""
+    """Return an image without its alpha channel; raise `UserError` if a pixel is transparent."""
     level = image.info.get("transparency")
     if image.mode == "L" and isinstance(level, int) and own_levels < 256:
         image.info["transparency"] = level * 255 // (own_levels - 1)  # As Pillow has scaled the pixels.
@@ -202,12 +204,12 @@ def _opaque(path, image, own_levels):
 
 
 def _on_levels(path, pixels, own_levels, levels, is_palette):
-    """Return pixels of 0 to 255 on `levels` levels."""
+    """Return pixels of 0 to 255 as grey levels 0 to `levels` - 1."""
     if own_levels < 256:
         if (levels - 1) % (own_levels - 1):
             raise UserError(
-                f"--levels={levels}, but {shown(path)} has {own_levels} levels of its own, which are none of these; "
-                f"expected --levels={own_levels}, or the 256 of a viewer"
+                f"--levels={levels}, but {shown(path)} has {own_levels} levels of its own, which do not map onto "
+                f"these; expected --levels={own_levels}, or 256, as viewers show it"
             )
         own = np.round(pixels * ((own_levels - 1) / 255)).astype(np.uint8)
         return own * np.uint8((levels - 1) // (own_levels - 1))

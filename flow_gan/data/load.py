@@ -5,38 +5,45 @@ import os
 
 from flow_gan.config.datasets import VALIDATION_SPLITS, canonical_name
 from flow_gan.data import arrays, digits, folder, public
-from flow_gan.data.dataset import Source
+from flow_gan.data.dataset import Dataset, Source
 from flow_gan.errors import UserError, check_choice, check_number
 
 
-def load(dataset="digits", data_dir=None, levels=None, validation_split="released", height=None, width=None):
-    """Load a data set; arguments and errors are those of `open_dataset`.
-
-    Returns:
-      A `Dataset`.
-    """
+def load(
+    dataset: str | os.PathLike = "digits",
+    data_dir: str | None = None,
+    levels: int | None = None,
+    validation_split: str = "released",
+    height: int | None = None,
+    width: int | None = None,
+) -> Dataset:
+    """Load a data set; arguments and errors are those of `open_dataset`."""
     return open_dataset(dataset, data_dir, levels, validation_split, height, width).read()
 
 
-def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split="released", height=None, width=None):
-    """Look a data set up, to be read in any thread.
+def open_dataset(
+    dataset: str | os.PathLike = "digits",
+    data_dir: str | None = None,
+    levels: int | None = None,
+    validation_split: str = "released",
+    height: int | None = None,
+    width: int | None = None,
+) -> Source:
+    """Look a data set up; its images are read later, in any thread.
 
-    What tensorflow_datasets does in Python is done here: while it imports its parts, it replaces Python's own
-    `__import__`, so that another thread may be handed stand-ins for the modules that it imports.
+    All that tensorflow_datasets does in Python happens here: while it imports its own modules, it replaces Python's
+    `__import__`, so that another thread that imports something could be given placeholders.
 
     Args:
       dataset: one of `NAMED_DATASETS`, see `canonical_name`, a folder of images, a .npy or .npz file, or the name of
         another data set of tensorflow_datasets, see `public.is_name`. An existing folder comes before that last.
-      data_dir: folder of tensorflow_datasets, for the public data sets; its own default if None.
-      levels: number of grey levels of a folder's or a file's images, 256 if None. Named data sets know theirs.
+      data_dir: folder of tensorflow_datasets, for the public data sets; its default folder if None.
+      levels: number of grey levels of a folder's or a file's images, 256 if None. Those of named data sets are known.
       validation_split: "released" or "random", for `PUBLIC_DATASETS`; see `public.open_public`.
-      height, width: int, to which the images of a public data set are resized; others are as they are.
-
-    Returns:
-      A `Source`.
+      height, width: to which the images of a public data set are resized; those of others keep their size.
 
     Raises:
-      UserError: what is wrong with the name or the path, and from `read` with the data.
+      UserError: what is wrong with the name or the path; `Source.read` raises it for what is wrong with the data.
     """
     dataset = canonical_name(os.fspath(dataset))
     if levels is not None:
@@ -59,7 +66,7 @@ def open_dataset(dataset="digits", data_dir=None, levels=None, validation_split=
     return Source(functools.partial(folder.load, dataset, levels_of(dataset, levels)))
 
 
-def is_path(dataset):
+def is_path(dataset: str) -> bool:
     """Whether a data set is a folder or a file, which may lie anywhere."""
     if dataset == "digits" or public.known(dataset):
         return False
@@ -70,6 +77,6 @@ def _is_file(dataset):
     return dataset.lower().endswith((".npy", ".npz"))
 
 
-def levels_of(dataset, levels=None):
+def levels_of(dataset: str, levels: int | None = None) -> int:
     """Return the number of grey levels of a data set, without looking for it; arguments as in `open_dataset`."""
     return digits.LEVELS if dataset == "digits" else levels or public.LEVELS

@@ -4,23 +4,22 @@ import psutil
 
 from flow_gan.errors import UserError
 
-# What TensorFlow, a model and its batches take, at the least.
+# Bytes that TensorFlow, a model and its batches take at least.
 RESERVE = 2**30
 
 
-def require(num_bytes, what, instead):
-    """Raise `UserError` unless `num_bytes` of data fit in the memory that is free, `RESERVE` left over.
+def require(num_bytes: int, what: str, instead: str) -> None:
+    """Raise `UserError` unless `num_bytes` of data fit in the free memory and leave `RESERVE`.
 
     Args:
-      num_bytes: int.
-      what: str, the data, as the message's first words.
-      instead: str, what to do about it.
+      what: the data, the message's first words.
+      instead: what to do about it.
     """
     available = psutil.virtual_memory().available
     if num_bytes > available - RESERVE:
         raise UserError(
-            f"{what} would take {_gigabytes(num_bytes)} of memory, of which {_gigabytes(available)} are free; expected "
-            f"data that fit and leave {_gigabytes(RESERVE)}: {instead}"
+            f"{what} would take {_gigabytes(num_bytes)} of memory, but {_gigabytes(available)} are free, and "
+            f"{_gigabytes(RESERVE)} of these are needed for other things; {instead}"
         )
 
 

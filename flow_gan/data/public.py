@@ -9,7 +9,7 @@ import urllib.request
 
 import numpy as np
 
-from flow_gan.config.datasets import PUBLIC_DATASETS, SPLITS
+from flow_gan.config.datasets import PUBLIC_DATASETS, SPLITS, PublicSet
 from flow_gan.data import digest, memory
 from flow_gan.data.dataset import (
     CHANNELS,
@@ -28,22 +28,28 @@ DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 # Grey levels of all public data sets.
 LEVELS = 256
 
-# Name, name/config and either with :version. What tensorflow_datasets would fetch from elsewhere is none of these.
+# NAME or NAME/CONFIG, either with :VERSION. Names that tensorflow_datasets would fetch from elsewhere do not match.
 _NAME = re.compile(r"[A-Za-z_]\w*(/\w[\w.-]*)?(:[\d*]+\.[\d*]+\.[\d*]+)?")
 
 
-def is_name(dataset):
-    """Whether this may be the name of a public data set: NAME, NAME/CONFIG, either with :VERSION."""
+def is_name(dataset: str) -> bool:
+    """Whether this may be the name of a public data set: NAME or NAME/CONFIG, either with :VERSION."""
     return _NAME.fullmatch(dataset) is not None
 
 
-def known(dataset):
-    """Return the `PublicSet` of a data set, or None."""
+def known(dataset: str) -> PublicSet | None:
+    """Return what is known of a data set."""
     return PUBLIC_DATASETS.get(dataset.partition(":")[0])
 
 
-def open_public(dataset, data_dir=None, validation_split="released", height=None, width=None):
-    """Look a data set of tensorflow_datasets up, downloading it if need be; return its `Source`.
+def open_public(
+    dataset: str,
+    data_dir: str | None = None,
+    validation_split: str = "released",
+    height: int | None = None,
+    width: int | None = None,
+) -> Source:
+    """Look up a data set of tensorflow_datasets and download it if necessary.
 
     Test images are its split "test", or else "validation", or else a tenth of "train". Validation images are, for
     `PUBLIC_DATASETS`, training images chosen by `validation_split`; for others the split "validation", or else a tenth
@@ -52,22 +58,22 @@ def open_public(dataset, data_dir=None, validation_split="released", height=None
     Args:
       dataset: a name for which `is_name`.
       data_dir: folder of tensorflow_datasets.
-      validation_split: which training images of `PUBLIC_DATASETS` validate. "released": for cifar10 the release's, the
-        first 500 of each class in the original files. For the others as many as there, in the order of
-        tensorflow_datasets, since the original one is not stored: for svhn_cropped the first 500 of each class, for
-        mnist and fashion_mnist the last 10,000. "random": as many, drawn at random (paper, Appendix A), the same ones
-        in every run.
-      height, width: int, to which images are resized; None for the data's own height, and for `height` as the width.
+      validation_split: which training images of `PUBLIC_DATASETS` are the validation images. "released": for cifar10
+        those of the release, the first 500 of each class in the original files. For the others as many as in the
+        release, in the order of tensorflow_datasets, since it does not store the original order: for svhn_cropped the
+        first 500 of each class, for mnist and fashion_mnist the last 10,000. "random": as many, drawn at random (paper,
+        Appendix A), the same ones in every run.
+      height, width: to which images are resized. Without `height` they keep their own, without `width` it is `height`.
 
     Raises:
-      UserError: there is no such data set, it cannot be downloaded, has no fitting images, or too many for the memory.
+      UserError: there is no such data set, it cannot be downloaded, has no suitable images, or does not fit in memory.
     """
     builder = _open_builder(dataset, data_dir)
     shape, names = _check_features(dataset, builder.info.features, height, width)
-    # A data set that was never prepared, as in tests, knows no splits.
+    # A data set that was never prepared, as in tests, has no list of splits.
     available = set(builder.info.splits or {"train", "test"})
     if "train" not in available:
-        raise UserError(f"--dataset={dataset} has the splits {', '.join(sorted(available))}; expected train")
+        raise UserError(f"--dataset={dataset} has the splits {', '.join(sorted(available))}; expected a split train")
     splits = {"train": "train"}
     if available & {"test", "validation"}:
         splits["test"] = "test" if "test" in available else "validation"
@@ -92,7 +98,7 @@ def _read(dataset, examples, validation_split):
     splits = {}
     with _unreadable(dataset):
         for part, within in orders.items():
-            # The parts of a split are views of one array, since two would not fit where one hardly does.
+            # The parts of a split are views of one array: a second copy might not fit in memory.
             arrays = examples[part].read(np.concatenate([*within.values()]))
             start = 0
             for name, indices in within.items():
@@ -105,11 +111,17 @@ def _read(dataset, examples, validation_split):
         train = splits["train"]
         splits |= {part: {key: array[chosen] for key, array in train.items()} for part, chosen in parts.items()}
     parts = {part: Split(arrays["image"], arrays.get("label")) for part, arrays in splits.items()}
-    return Dataset(dataset, parts["train"].images.shape[1:], LEVELS, **parts, digest=digest.of_splits(parts))
+    return Dataset(
+        name=dataset,
+        image_shape=parts["train"].images.shape[1:],
+        levels=LEVELS,
+        **parts,
+        digest=digest.of_splits(parts),
+    )
 
 
 def _by_id(arrays):
-    """Return arrays in the order of the original files, where that is known."""
+    """Return arrays in the order of the original files, if they have an "id"."""
     if "id" not in arrays:
         return arrays
     # tensorflow_datasets shuffles what it stores; the numbers are those of the original files.
@@ -118,7 +130,7 @@ def _by_id(arrays):
 
 
 def _hold_out(dataset, examples):
-    """Return {part: int [n]}, which training examples make it up, at random, beside the parts that there are."""
+    """Return {part: int [n]}: which training examples stay, and which become the parts that are missing."""
     count = examples["train"].count
     if count < 3:
         raise UserError(f"--dataset={dataset} has {count} training images; expected 3 or more")
@@ -131,7 +143,7 @@ def _hold_out(dataset, examples):
 
 
 def _held_out(public_set, labels, validation_split):
-    """Return a mask, bool [N], of the training images that validate."""
+    """Return a mask, bool [N], of the training images that are the validation images."""
     if validation_split == "random":
         chosen = np.random.default_rng(0).permutation(len(labels))[: public_set.held_out]
     elif public_set.per_class:
@@ -146,7 +158,7 @@ def _held_out(public_set, labels, validation_split):
 
 def _check_features(dataset, features, height, width):
     """Return the shape (H, W, C) that images are to have, and the names of the features that are read."""
-    # What has no features by name has no image either.
+    # A data set whose features are not a dict has no feature "image" either.
     image = dict(features).get("image")
     if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3 or image.shape[-1] not in CHANNELS:
         raise UserError(
@@ -156,8 +168,8 @@ def _check_features(dataset, features, height, width):
     height, width = height or image.shape[0], width or height or image.shape[1]
     if height is None or width is None:
         raise UserError(
-            f"--dataset={dataset} has images of many sizes; expected --input_height (and --input_width if they are not "
-            "to be square), to which they are resized"
+            f"--dataset={dataset} has images of different sizes; pass the size to which they are resized, "
+            "--input_height (and --input_width unless they are to be square)"
         )
     names = ["image"]
     if "label" in features:
@@ -192,7 +204,7 @@ def _open_builder(dataset, data_dir):
             check_network()
             builder.download_and_prepare()
     except Exception as error:
-        # Whatever the reason (no network, a full disk, a broken file), the way out is the same.
+        # Whatever the reason (no network, a full disk, a broken file), the remedy is the same.
         raise UserError(
             f"--dataset={dataset} is not in --data_dir={folder} and could not be downloaded ({brief(error)}). "
             "Pass the --data_dir of a prepared tensorflow_datasets folder, or prepare one on a machine with a "

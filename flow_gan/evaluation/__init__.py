@@ -11,7 +11,8 @@ from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstru
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.sampling import Sampler
 from flow_gan.evaluation.scores import SampleScores, make_reference, score_samples
-from flow_gan.evaluation.statistics import mean_and_error, resampled, with_error
+from flow_gan.evaluation.statistics import mean_and_error, resampled
+from flow_gan.evaluation.text import with_error
 
 __all__ = [
     "AIS",

@@ -8,14 +8,15 @@ A chain follows the densities p(z) p(x | z)^b from the prior (b = 0) to the post
 
 has E[w] = p(x) (Neal 2001, "Annealed importance sampling"), so that E[log w] is a lower bound of log p(x). Transitions,
 schedule and target acceptance follow Wu, Burda, Salakhutdinov, Grosse 2017, "On the quantitative analysis of
-decoder-based generative models", but that the step sizes are found by a pilot run and frozen: if the chains that are
-weighed adapted theirs, no transition would leave its density invariant, and E[w] would not be p(x).
+decoder-based generative models", except that the step sizes are found by a pilot run and then fixed: if the weighted
+chains adapted theirs, no transition would leave its density invariant, and E[w] would not be p(x).
 """
 
 import dataclasses
 import functools
 import math
 import typing
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -25,27 +26,28 @@ from scipy import stats
 from flow_gan import random
 from flow_gan.errors import UserError
 from flow_gan.evaluation.progress import progress
-from flow_gan.evaluation.statistics import mean_and_error, with_error
+from flow_gan.evaluation.statistics import log_mean_exp, mean_and_error
+from flow_gan.evaluation.text import out_of, with_error, with_warnings
 
 SIGMAS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
-# Nats. A mean over 50 images does not resolve less, and what `Gap` calls converged should not disturb a ranking.
+# Nats. The mean over 50 images is no more exact than that, and a smaller gap does not change how models rank.
 GAP_LIMIT = 1.0
 
 # The schedule is the sigmoid over [-RADIUS, RADIUS]: small steps at both ends (Wu et al. 2017).
 RADIUS = 4.0
 
-# Of the pilot run, which has as many chains; after each transition: log step += rate (mean acceptance - target).
+# The pilot run has so many chains. After each of its transitions: log step += rate (mean acceptance - target).
 PILOT_CHAINS = 5
 ADAPTATION_RATE = 0.3
 
 _TEMPERATURES_PER_CALL = 10
 
-# A point far from 0, where a density on all of R^k is small but not 0.
+# A point so far from 0 that only a density on all of R^k is above 0 there.
 _FAR = 100.0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AISSettings:
     """How annealed importance sampling is run.
 
@@ -53,13 +55,12 @@ class AISSettings:
     `temperatures` times `leapfrog_steps` of them for each batch.
 
     Attributes:
-      chains: int >= 1, per image.
-      temperatures: int T >= 1, steps of the schedule; each has one HMC transition.
-      leapfrog_steps: int >= 1, per transition.
-      target_acceptance: float in (0, 1), to which the pilot run adapts the step size.
-      step_size: float > 0, with which it starts at the prior's end, in units of z.
-      batch_size: int >= 1, images annealed at once.
-      seed: int.
+      chains: >= 1, per image.
+      temperatures: T >= 1, steps of the schedule; each has one HMC transition.
+      leapfrog_steps: >= 1, per transition.
+      target_acceptance: in (0, 1), to which the pilot run adapts the step size.
+      step_size: > 0, with which the pilot run starts at the prior, in units of z.
+      batch_size: >= 1, images annealed at once.
 
     Raises:
       UserError: a value outside its range.
@@ -73,7 +74,7 @@ class AISSettings:
     batch_size: int = 50
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("chains", "temperatures", "leapfrog_steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name}={getattr(self, name)}; expected 1 or more")
@@ -83,74 +84,73 @@ class AISSettings:
             raise UserError(f"step_size={self.step_size}; expected more than 0")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SigmaChoice:
     """The observation noise with the lowest NLL on validation images, by a short run of AIS.
 
-    It is fitted to these images, so that their NLL with it is no estimate for others. A short run underestimates
-    log p(x), the more so the smaller sigma is: the choice leans to large values.
+    It is fitted to these images, so their NLL with it is no estimate for other images. A short run underestimates
+    log p(x), the more so the smaller sigma is, so the choice is biased towards large values.
 
     Attributes:
-      sigma: float, the chosen standard deviation, in units of pixel values.
-      candidates: list of float.
-      nats: list of float, the NLL per image that AIS gives with each.
-      num_images: int, validation images.
-      settings: `AISSettings` of these runs.
+      sigma: the chosen standard deviation, in units of pixel values.
+      nats: the NLL per image with each of `candidates`.
+      num_images: number of validation images.
+      settings: of these runs.
     """
 
     sigma: float
-    candidates: list
-    nats: list
+    candidates: list[float]
+    nats: list[float]
     num_images: int
     settings: AISSettings
 
     @property
-    def warnings(self):
-        """Sentences that must stand beside the choice, none where it is sound."""
+    def warnings(self) -> list[str]:
+        """Sentences to be shown with the choice; none where it is sound."""
         if self.sigma not in (min(self.candidates), max(self.candidates)) or len(self.candidates) < 3:
             return []
         return [
             f"the chosen sigma {self.sigma:g} is at the end of the list {self.candidates}: a better one may lie beyond"
         ]
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Return all figures by name."""
         return dataclasses.asdict(self) | {"warnings": self.warnings}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Gap:
-    """How far apart AIS bounds log p(x) on images that the model itself made (Grosse, Ghahramani, Adams 2015).
+    """The gap between AIS's two bounds of log p(x) on images sampled from the model (Grosse, Ghahramani, Adams 2015).
 
-    For z ~ p(z), x = G(z) + sigma noise, that z is an exact sample of the posterior. AIS from the prior bounds log p(x)
-    from below and the reverse chain, from z back to the prior, from above, both on average: the gap between them
-    bounds the error of AIS on such images. It holds for real images as far as the model's resemble them.
+    For z ~ p(z), x = G(z) + sigma noise, this z is an exact sample of the posterior. On average AIS from the prior is a
+    lower bound of log p(x), and the reverse chain, from z back to the prior, an upper one: the gap between them bounds
+    the error of AIS on such images. It applies to real images as far as the model's images resemble them.
 
     Attributes:
-      nats, standard_error: float, mean of upper - lower over images and its standard error.
-      lower, upper: list of float, the bounds on log p(x) in nats for each image.
-      limit: float, nats.
+      nats, standard_error: mean of upper - lower over images and its standard error.
+      lower, upper: the bounds of log p(x) in nats for each image.
+      limit: nats.
     """
 
     nats: float
     standard_error: float
-    lower: list
-    upper: list
+    lower: list[float]
+    upper: list[float]
     limit: float
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether the gap is below `limit` by more than its own error."""
         return self.at_most < self.limit
 
     @property
-    def at_most(self):
+    def at_most(self) -> float:
         """The upper end of the gap's 95 % interval by Student's t over images, in nats."""
         return self.nats + float(stats.t.ppf(0.975, max(len(self.lower) - 1, 1))) * self.standard_error
 
     @property
-    def warnings(self):
-        """Sentences that must stand beside an estimate, none where AIS has converged."""
+    def warnings(self) -> list[str]:
+        """Sentences to be shown with an estimate; none where AIS has converged."""
         if self.converged:
             return []
         return [
@@ -159,7 +159,7 @@ class Gap:
             f"than {self.limit:g}; take more temperatures"
         ]
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Return all figures by name."""
         return dataclasses.asdict(self) | {
             "at_most": self.at_most,
@@ -168,29 +168,26 @@ class Gap:
         }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AIS:
     """Negative log-likelihood of images by annealed importance sampling.
 
     Attributes:
-      nats, nats_standard_error: float, the NLL per image and its standard error over images. Infinite where an image
-        has probability 0 in all of its chains.
-      log_prob: list of float, log p(x) in nats for each image: the log of the mean weight over chains.
-      effective_sample_size: float, (sum w)^2 / sum w^2 over the chains of an image, mean over images; 1 to `chains`.
-      acceptance, final_acceptance: float, mean acceptance probability over all chains and over all temperatures, and
-        over the last tenth of them.
-      sigma: float, standard deviation of the observation noise.
-      num_images: int.
-      settings: `AISSettings`.
-      gap: `Gap`.
-      sigma_choice: `SigmaChoice`, or None where sigma was given.
-      num_available: int, images in the split; more than `num_images` says that the figure is of a part. None: all.
-      pilot_share: float, transitions of the pilot run by those of the images' chains.
+      nats, nats_standard_error: the NLL per image and its standard error over images. Infinite where an image has
+        probability 0 in all of its chains.
+      log_prob: log p(x) in nats for each image: the log of the mean weight over chains.
+      effective_sample_size: (sum w)^2 / sum w^2 over the chains of an image, mean over images; 1 to `chains`.
+      acceptance, final_acceptance: mean acceptance probability over all chains and over all temperatures, and over the
+        last tenth of them.
+      sigma: standard deviation of the observation noise.
+      sigma_choice: None where sigma was given.
+      num_available: images in the split; `num_images` of them were used. None: all.
+      pilot_share: transitions of the pilot run, divided by those of the images' chains.
     """
 
     nats: float
     nats_standard_error: float
-    log_prob: list
+    log_prob: list[float]
     effective_sample_size: float
     acceptance: float
     final_acceptance: float
@@ -200,29 +197,29 @@ class AIS:
     gap: Gap
     sigma_choice: SigmaChoice | None = None
     num_available: int | None = None
-    pilot_share: float | None = None
+    pilot_share: float
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether the bounds of AIS meet on the model's own images; see `Gap`."""
         return self.gap.converged
 
     @property
-    def warnings(self):
-        """Sentences that must stand beside the figure, none where it is sound."""
+    def warnings(self) -> list[str]:
+        """Sentences to be shown with the figure; none where it is sound."""
         return self.gap.warnings + (self.sigma_choice.warnings if self.sigma_choice else [])
 
-    def __str__(self):
-        of = f" of {self.num_available}" if self.num_available not in (None, self.num_images) else ""
+    def __str__(self) -> str:
+        images = out_of(self.num_images, self.num_available)
         text = (
-            f"{with_error(self.nats, self.nats_standard_error, 2)} nats (AIS, {self.num_images}{of} images, "
+            f"{with_error(self.nats, self.nats_standard_error, 2)} nats (AIS, {images} images, "
             f"{self.settings.chains} chains, {self.settings.temperatures} temperatures, sigma {self.sigma:g}); "
             f"gap {self.gap.nats:.2f} +- {self.gap.standard_error:.2f} nats, acceptance {self.acceptance:.2f}, "
             f"effective sample size {self.effective_sample_size:.1f}, pilot run {100 * self.pilot_share:.3g} % on top"
         )
-        return text + "".join(f"\nwarning: {warning}" for warning in self.warnings)
+        return with_warnings(text, self.warnings)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Return all figures by name."""
         return dataclasses.asdict(self) | {
             "gap": self.gap.to_dict(),
@@ -232,73 +229,88 @@ class AIS:
         }
 
 
-def evaluate_ais(decode, prior, images, sigma, settings=None, gap_images=10, gap_limit=GAP_LIMIT, num_available=None):
-    """Estimate the NLL of images under z ~ prior, x | z ~ N(G(z), sigma^2 I), and how far the estimate is off.
+def evaluate_ais(
+    decode: Callable[[tf.Tensor], tf.Tensor],
+    prior: tfp.distributions.Distribution,
+    images: np.ndarray,
+    sigma: float | SigmaChoice,
+    settings: AISSettings | None = None,
+    gap_images: int = 10,
+    gap_limit: float = GAP_LIMIT,
+    num_available: int | None = None,
+) -> AIS:
+    """Estimate the NLL of images under z ~ prior, x | z ~ N(G(z), sigma^2 I), and the error of the estimate.
 
-    A pilot run of `PILOT_CHAINS` chains on the first images finds a step size for each temperature; all chains that are
-    weighed then have these, so that E[w] = p(x). The draws depend on the seed and on the number of the batch: another
-    batch size gives other draws.
+    A pilot run of `PILOT_CHAINS` chains on the first images finds a step size for each temperature. All weighted chains
+    then use these, so that E[w] = p(x). The draws depend on the seed and on the number of the batch, so another batch
+    size gives other draws.
 
     Args:
-      decode: function G from z [batch, k], of the prior's dtype, to images [batch, H, W, C], made of TensorFlow
-        operations.
-      prior: tfp distribution over z with event shape [k] and a density on all of R^k.
+      decode: G from z [batch, k], of the prior's dtype, to images [batch, H, W, C], made of TensorFlow operations.
+      prior: over z, with event shape [k] and a density on all of R^k.
       images: float [n, H, W, C], dequantised.
-      sigma: float > 0 in units of pixel values, or the `SigmaChoice` of `choose_sigma`.
-      settings: `AISSettings`; its defaults if None.
-      gap_images: int >= 2, images simulated for the `Gap`; each costs twice an image of `images`.
-      gap_limit: float, nats, see `Gap`.
-      num_available: int or None, images that there are, see `AIS`.
-
-    Returns:
-      `AIS`.
+      sigma: > 0 in units of pixel values, or the result of `choose_sigma`.
+      settings: the defaults if None.
+      gap_images: >= 2, images sampled for the `Gap`; each costs twice as much as one of `images`.
+      gap_limit: nats, see `Gap`.
+      num_available: see `AIS`.
 
     Raises:
       UserError: the prior's support is bounded, or a value is outside its range.
     """
     choice = sigma if isinstance(sigma, SigmaChoice) else None
-    sigma = choice.sigma if choice else sigma
+    sigma = sigma.sigma if isinstance(sigma, SigmaChoice) else sigma
     _check_sigma(sigma)
     settings = settings or AISSettings()
     annealer = _Annealer(decode, prior, settings)
     log_steps = annealer.pilot(images, sigma, "AIS, pilot run")
     log_weights, acceptances = annealer.estimate(images, sigma, log_steps, "AIS")
-    log_prob = _log_mean_exp(log_weights)
+    log_prob = log_mean_exp(log_weights, axis=1)
     nats, error = mean_and_error(-log_prob)
     return AIS(
-        nats,
-        error,
-        log_prob.tolist(),
-        float(np.mean(_effective_sample_size(log_weights))),
-        float(np.mean(acceptances)),
-        float(np.mean(acceptances[-math.ceil(len(acceptances) / 10) :])),
-        float(sigma),
-        len(log_prob),
-        settings,
-        _measure_gap(annealer, sigma, gap_images, gap_limit, log_steps),
-        choice,
-        num_available,
-        PILOT_CHAINS / log_weights.size,
+        nats=nats,
+        nats_standard_error=error,
+        log_prob=log_prob.tolist(),
+        effective_sample_size=float(np.mean(_effective_sample_size(log_weights))),
+        acceptance=float(np.mean(acceptances)),
+        final_acceptance=float(np.mean(acceptances[-math.ceil(len(acceptances) / 10) :])),
+        sigma=float(sigma),
+        num_images=len(log_prob),
+        settings=settings,
+        gap=_measure_gap(annealer, sigma, gap_images, gap_limit, log_steps),
+        sigma_choice=choice,
+        num_available=num_available,
+        pilot_share=PILOT_CHAINS / log_weights.size,
     )
 
 
-def measure_gap(decode, prior, sigma, num_images=10, settings=None, limit=GAP_LIMIT):
-    """Return the `Gap` on `num_images` >= 2 images simulated from the model; see `evaluate_ais`."""
+def measure_gap(
+    decode: Callable[[tf.Tensor], tf.Tensor],
+    prior: tfp.distributions.Distribution,
+    sigma: float,
+    num_images: int = 10,
+    settings: AISSettings | None = None,
+    limit: float = GAP_LIMIT,
+) -> Gap:
+    """Return the `Gap` on `num_images` >= 2 images sampled from the model; see `evaluate_ais`."""
     _check_sigma(sigma)
     return _measure_gap(_Annealer(decode, prior, settings or AISSettings()), sigma, num_images, limit)
 
 
-def choose_sigma(decode, prior, images, sigmas=SIGMAS, settings=None):
-    """Choose the observation noise by the NLL that AIS gives to validation images.
+def choose_sigma(
+    decode: Callable[[tf.Tensor], tf.Tensor],
+    prior: tfp.distributions.Distribution,
+    images: np.ndarray,
+    sigmas: Sequence[float] = SIGMAS,
+    settings: AISSettings | None = None,
+) -> SigmaChoice:
+    """Choose the observation noise by the NLL of validation images, estimated by AIS.
 
     Args:
       decode, prior: see `evaluate_ais`.
       images: float [n, H, W, C], validation images, dequantised.
-      sigmas: candidates, floats > 0.
-      settings: `AISSettings` of one candidate's run; a tenth of the default temperatures if None.
-
-    Returns:
-      `SigmaChoice`.
+      sigmas: candidates > 0.
+      settings: of one candidate's run; a tenth of the default temperatures if None.
     """
     settings = settings or AISSettings(temperatures=AISSettings.temperatures // 10)
     annealer = _Annealer(decode, prior, settings)
@@ -307,12 +319,17 @@ def choose_sigma(decode, prior, images, sigmas=SIGMAS, settings=None):
         _check_sigma(sigma)
         log_steps = annealer.pilot(images, sigma, f"AIS, sigma {sigma:g}, pilot run")
         log_weights, _ = annealer.estimate(images, sigma, log_steps, f"AIS, sigma {sigma:g}")
-        nats.append(float(np.mean(-_log_mean_exp(log_weights))))
-    best = sigmas[int(np.argmin(nats))]
-    return SigmaChoice(float(best), [float(s) for s in sigmas], nats, len(images), settings)
+        nats.append(float(np.mean(-log_mean_exp(log_weights, axis=1))))
+    return SigmaChoice(
+        sigma=float(sigmas[int(np.argmin(nats))]),
+        candidates=[float(s) for s in sigmas],
+        nats=nats,
+        num_images=len(images),
+        settings=settings,
+    )
 
 
-def sigmoid_schedule(temperatures):
+def sigmoid_schedule(temperatures: int) -> np.ndarray:
     """Return the inverse temperatures b_0 = 0 < ... < b_T = 1, float64 [T + 1].
 
     b_t = (s_t - s_0) / (s_T - s_0),  s_t = sigmoid(RADIUS (2 t / T - 1))
@@ -334,7 +351,7 @@ def _measure_gap(annealer, sigma, num_images, limit, log_steps=None):
         log_steps = annealer.pilot(images, sigma, "AIS, pilot run")
     lower, upper = annealer.bounds(z, images, sigma, log_steps)
     nats, error = mean_and_error(upper - lower)
-    return Gap(nats, error, lower.tolist(), upper.tolist(), float(limit))
+    return Gap(nats=nats, standard_error=error, lower=lower.tolist(), upper=upper.tolist(), limit=float(limit))
 
 
 class _State(typing.NamedTuple):
@@ -356,15 +373,15 @@ class _State(typing.NamedTuple):
 class _Annealer:
     """Chains of AIS, traced once for all images, values of sigma and both directions.
 
-    All of it is float64 but for G and the prior: sums over thousands of pixels in float32 are off by 1e-3 nats, and the
-    cost is in G's matrices.
+    Everything but G and the prior is computed in float64: sums over thousands of pixels in float32 are off by 1e-3
+    nats, and nearly all of the cost is in G's matrix products.
     """
 
     def __init__(self, decode, prior, settings):
         far = tf.fill(prior.event_shape, tf.constant(_FAR, prior.dtype))
         if not np.isfinite([prior.log_prob(far), prior.log_prob(-far)]).all():
             raise UserError(
-                f"prior={prior.name} has a bounded support, at whose edge HMC cannot turn; expected a density "
+                f"prior={prior.name} has bounded support, at whose edge HMC fails; expected a density "
                 "on all of R^k, such as that of prior=logistic or prior=gaussian"
             )
         self._decode = decode
@@ -378,9 +395,9 @@ class _Annealer:
         )
 
     def pilot(self, images, sigma, text):
-        """Return the log step sizes, [T + 1], with which chains on some of the images meet the target acceptance.
+        """Return the log step sizes, [T + 1], with which chains on some of the images reach the target acceptance.
 
-        Those of the transitions to the schedule's inverse temperatures; the first is for chains that go back to 0.
+        Number t is for transitions at the inverse temperature b_t; that of b_0 = 0 is used by reverse chains only.
         """
         images = np.asarray(images)
         if images.ndim != 4 or not len(images):
@@ -408,16 +425,21 @@ class _Annealer:
         return _simulate(self._decode, self._prior, sigma, num_images, self._key(0, 0))
 
     def bounds(self, z, images, sigma, log_steps):
-        """Return stochastic lower and upper bounds of log p(x), each [n], of what `simulate` gave."""
+        """Return stochastic lower and upper bounds of log p(x), each [n], for the results of `simulate`."""
         forward, reverse = tf.unstack(tf.random.experimental.stateless_split(self._key(0), 2))
         state, _ = self._forward(images, sigma, log_steps, forward, "AIS, lower bound")
-        lower = _log_mean_exp(self._by_image(state.log_weight))
+        lower = log_mean_exp(self._by_image(state.log_weight), axis=1)
         state, _, _ = self._run(
             self._advance,
-            *(self._repeat(images), self._repeat(z), self._schedule[::-1]),
-            *(sigma, log_steps[::-1], reverse, "AIS, upper bound"),
+            self._repeat(images),
+            self._repeat(z),
+            self._schedule[::-1],
+            sigma,
+            log_steps[::-1],
+            reverse,
+            "AIS, upper bound",
         )
-        return lower, -_log_mean_exp(self._by_image(state.log_weight))
+        return lower, -log_mean_exp(self._by_image(state.log_weight), axis=1)
 
     def _key(self, *numbers):
         return random.key(self._settings.seed, random.Stream.SAMPLE, *numbers)
@@ -476,7 +498,7 @@ class _Annealer:
         return _State(z, results, one, tf.zeros_like(z[:, 0]))
 
     def _transitions(self, adapt, images, sigma, schedule, key, state, log_steps, first, last):
-        """Make the steps first + 1 to last of the schedule.
+        """Take the steps first + 1 to last of the schedule.
 
         Return the state, the log step sizes, [T + 1], which `adapt` changes from the second on, and the sum of mean
         acceptances.
@@ -484,8 +506,8 @@ class _Annealer:
 
         def step(t, state, log_steps, acceptance):
             beta = schedule[t + 1]
-            # The likelihood and its gradient at z are known from the last transition's target: taking the
-            # cheap prior out of it saves a pass through G.
+            # The last transition's target contains the likelihood and its gradient at z. Subtracting the cheap prior
+            # from it saves a pass through G.
             prior, prior_gradient = tfp.math.value_and_gradient(self._log_prior, state.z)
             accepted = state.results.accepted_results
             likelihood = (accepted.target_log_prob - prior) / state.beta
@@ -500,7 +522,7 @@ class _Annealer:
             )
             accepts = tf.exp(tf.minimum(results.log_accept_ratio, 0.0))
             if adapt:
-                # All later ones, so that the last step needs no exception.
+                # All later ones at once, so that the last step is no special case.
                 change = ADAPTATION_RATE * self._excess(accepts, likelihood)
                 log_steps += tf.where(tf.range(tf.size(log_steps)) > t + 1, change, tf.zeros_like(change))
             log_weight = state.log_weight + (beta - schedule[t]) * likelihood
@@ -512,7 +534,7 @@ class _Annealer:
         return state, log_steps, acceptance
 
     def _excess(self, accepts, likelihood):
-        """Return the mean acceptance beyond the target, over the chains that can move: others have probability 0."""
+        """Return mean acceptance - target over the chains that can move, those with a finite likelihood."""
         excess = tf.where(tf.math.is_finite(likelihood), accepts - self._settings.target_acceptance, 0.0)
         return tf.math.divide_no_nan(
             tf.reduce_sum(excess), tf.reduce_sum(tf.cast(tf.math.is_finite(likelihood), tf.float64))
@@ -525,10 +547,6 @@ def _simulate(decode, prior, sigma, num_images, key):
     z = prior.sample(num_images, seed=latent)
     means = tf.cast(decode(z), tf.float64)
     return z, means + sigma * tf.random.stateless_normal(tf.shape(means), noise, dtype=tf.float64)
-
-
-def _log_mean_exp(log_weights):
-    return tfp.math.reduce_logmeanexp(log_weights, axis=1).numpy()
 
 
 def _effective_sample_size(log_weights):

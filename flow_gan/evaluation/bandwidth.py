@@ -2,85 +2,86 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import optimize
 
 from flow_gan.errors import UserError
-from flow_gan.evaluation.mixture import Distances, check_bandwidths
-from flow_gan.evaluation.statistics import kept_per_image, mean_and_error, with_error
+from flow_gan.evaluation.mixture import Distances, IsotropicMixture, check_bandwidths
+from flow_gan.evaluation.statistics import kept_per_image, mean_and_error
+from flow_gan.evaluation.text import out_of, with_error, with_warnings
 
-# (0, 1] of the paper's line search on a log axis, six steps to the decade. Below lies the spread of the dequantisation
-# noise of 256 grey levels, 1 / (256 sqrt(12)) = 0.0011.
+# The interval (0, 1] of the paper's line search on a log axis, six steps to the decade. It begins at the standard
+# deviation of the dequantisation noise of 256 grey levels, 1 / (256 sqrt(12)) = 0.0011.
 COARSE_GRID = tuple(np.geomspace(1e-3, 1, 19).tolist())
-# Of log sigma. Around the best bandwidth the NLL grows by about D (log sigma - log best)^2: 0.003 nats for D = 3,072.
+# Tolerance of log sigma. Around the best bandwidth the NLL grows by about D (log sigma - log best)^2, which is
+# 0.003 nats for D = 3,072.
 _TOLERANCE = 1e-3
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class BandwidthSearch:
     """NLL of a mixture over its bandwidth, in nats per image (paper, Figures 3 and 6).
 
     Attributes:
-      bandwidths: list of K floats, ascending.
-      validation_nll, validation_standard_error: lists of K floats, mean over images and its standard error.
+      bandwidths: K, ascending.
+      validation_nll, validation_standard_error: at each bandwidth the mean over images and its standard error.
       test_nll, test_standard_error: the same for the test images.
-      num_centres, num_validation, num_test: int.
-      num_available: [int, int], validation and test images that there are; more than were used where the figures are of
-        a part.
-      size: int, D.
-      best_validation_nll_per_image, best_test_nll_per_image: lists of float, the NLL of each image at the best
-        bandwidth; see `kept_per_image` for their length.
-      validation_nll_per_image: float64 [K, n], that of each validation image at each bandwidth. It is no part of
-        `to_dict`, for its size.
+      num_available: number of validation and of test images in the data set, of which `num_validation` and `num_test`
+        were used.
+      size: D.
+      best_validation_nll_per_image, best_test_nll_per_image: the NLL of each image at the best bandwidth; see
+        `kept_per_image` for their length.
+      validation_nll_per_image: float64 [K, n], that of each validation image at each bandwidth; not in `to_dict`,
+        because of its size.
     """
 
-    bandwidths: list
-    validation_nll: list
-    validation_standard_error: list
-    test_nll: list
-    test_standard_error: list
+    bandwidths: list[float]
+    validation_nll: list[float]
+    validation_standard_error: list[float]
+    test_nll: list[float]
+    test_standard_error: list[float]
     num_centres: int
     num_validation: int
     num_test: int
     size: int
-    num_available: list
-    best_validation_nll_per_image: list
-    best_test_nll_per_image: list
+    num_available: list[int]
+    best_validation_nll_per_image: list[float]
+    best_test_nll_per_image: list[float]
     validation_nll_per_image: np.ndarray = dataclasses.field(repr=False, compare=False)
 
     @property
-    def best(self):
+    def best(self) -> int:
         """Index of the bandwidth with the lowest validation NLL."""
         return int(np.argmin(self.validation_nll))
 
     @property
-    def best_bandwidth(self):
+    def best_bandwidth(self) -> float:
         """The bandwidth of the lowest validation NLL."""
         return self.bandwidths[self.best]
 
     @property
-    def warnings(self):
-        """Sentences that must stand beside the figures, none where they are sound."""
+    def warnings(self) -> list[str]:
+        """Sentences to be shown with the figures; none where they are sound."""
         if self.best not in (0, len(self.bandwidths) - 1):
             return []
         return [f"the best bandwidth, {self.best_bandwidth:.4g}, is an end of the range that was searched"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         i = self.best
-        used = [
-            f"{count} of {available}" if count < available else f"{count}"
-            for count, available in zip((self.num_validation, self.num_test), self.num_available, strict=True)
-        ]
-        return (
+        validation_available, test_available = self.num_available
+        text = (
             f"bandwidth {self.best_bandwidth:.4g}: "
             f"validation NLL {with_error(self.validation_nll[i], self.validation_standard_error[i], 2)} nats "
-            f"({used[0]} images), "
-            f"test NLL {with_error(self.test_nll[i], self.test_standard_error[i], 2)} nats ({used[1]} images), "
+            f"({out_of(self.num_validation, validation_available)} images), "
+            f"test NLL {with_error(self.test_nll[i], self.test_standard_error[i], 2)} nats "
+            f"({out_of(self.num_test, test_available)} images), "
             f"{self.num_centres} centres"
-        ) + "".join(f"\nwarning: {warning}" for warning in self.warnings)
+        )
+        return with_warnings(text, self.warnings)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Return all figures by name."""
         i = self.best
         kept = {name: value for name, value in vars(self).items() if name != "validation_nll_per_image"}
@@ -94,51 +95,58 @@ class BandwidthSearch:
         }
 
 
-def search_bandwidth(mixture, validation_images, test_images, grid=COARSE_GRID, num_available=None):
+def search_bandwidth(
+    mixture: IsotropicMixture,
+    validation_images: np.ndarray,
+    test_images: np.ndarray,
+    grid: Sequence[float] = COARSE_GRID,
+    num_available: list[int] | None = None,
+) -> BandwidthSearch:
     """Return the `BandwidthSearch` of a mixture: the line search of the paper's Section 3.4.
 
     The validation NLL is computed at every bandwidth of the grid, then minimised between the two neighbours of the
     grid's best by Brent's method over log sigma, to 0.1 % of sigma. The distances of the validation images are kept
-    for that (see `Distances`). The test NLL is computed once, at all bandwidths that were tried; it chooses nothing.
+    for that (see `Distances`). The test NLL is computed once, at all bandwidths that were tried; the choice does not
+    depend on it.
 
     Args:
-      mixture: `IsotropicMixture`; its centres are training images, or samples of a generator.
+      mixture: its centres are training images, or samples of a generator.
       validation_images, test_images: floats [n, H, W, C] or [n, D], dequantised.
-      grid: floats > 0, two or more.
-      num_available: [int, int], images in either split; those given if None.
+      grid: two or more bandwidths > 0.
+      num_available: see `BandwidthSearch`; the numbers of images given if None.
 
     Raises:
       UserError: an argument is outside its range; see `IsotropicMixture.log_prob`.
     """
-    grid = np.unique(check_bandwidths(grid))
-    if len(grid) < 2:
-        raise UserError(f"grid={grid.tolist()}; expected two bandwidths or more")
-    validation = _validate(mixture, validation_images, grid)
-    bandwidths = sorted(validation)
-    validation = np.stack([validation[bandwidth] for bandwidth in bandwidths])
+    coarse = np.unique(check_bandwidths(grid))
+    if len(coarse) < 2:
+        raise UserError(f"grid={coarse.tolist()}; expected two bandwidths or more")
+    by_bandwidth = _validate(mixture, validation_images, coarse)
+    bandwidths = sorted(by_bandwidth)
+    validation = np.stack([by_bandwidth[bandwidth] for bandwidth in bandwidths])
     test = -Distances(mixture, test_images).log_prob(bandwidths, "bandwidth, test")
     validation_nll, validation_error = zip(*map(mean_and_error, validation), strict=True)
     test_nll, test_error = zip(*map(mean_and_error, test), strict=True)
     best = int(np.argmin(validation_nll))
     return BandwidthSearch(
-        bandwidths,
-        list(validation_nll),
-        list(validation_error),
-        list(test_nll),
-        list(test_error),
-        mixture.num_centres,
-        len(validation_images),
-        len(test_images),
-        mixture.size,
-        num_available or [len(validation_images), len(test_images)],
-        kept_per_image(validation[best]),
-        kept_per_image(test[best]),
-        validation,
+        bandwidths=bandwidths,
+        validation_nll=list(validation_nll),
+        validation_standard_error=list(validation_error),
+        test_nll=list(test_nll),
+        test_standard_error=list(test_error),
+        num_centres=mixture.num_centres,
+        num_validation=len(validation_images),
+        num_test=len(test_images),
+        size=mixture.size,
+        num_available=num_available or [len(validation_images), len(test_images)],
+        best_validation_nll_per_image=kept_per_image(validation[best]),
+        best_test_nll_per_image=kept_per_image(test[best]),
+        validation_nll_per_image=validation,
     )
 
 
 def _validate(mixture, images, grid):
-    """Return {bandwidth: NLL of each image, [n]} of all bandwidths that the search tries."""
+    """Return {bandwidth: NLL of each image, [n]} for all bandwidths that the search tries."""
     distances = Distances(mixture, images, keep=True)
     log_prob = distances.log_prob(grid, "bandwidth, coarse grid")
     found = dict(zip(grid.tolist(), -log_prob, strict=True))

@@ -1,4 +1,4 @@
-"""Classifiers that judge samples: a CNN trained on the data set itself, or ImageNet's InceptionV3."""
+"""Classifiers for scores of samples: a CNN trained on the data set itself, or ImageNet's InceptionV3."""
 
 import dataclasses
 import functools
@@ -9,22 +9,24 @@ import pathlib
 import re
 import tempfile
 import zipfile
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from flow_gan.config.evaluation import CLASSIFIERS
+from flow_gan.data import Dataset, Images
 from flow_gan.errors import NotFiniteError, UserError, brief, check_choice
 from flow_gan.evaluation.cnn import make_cnn, make_recipe, train_cnn
 from flow_gan.evaluation.inception import make_inception
 from flow_gan.evaluation.progress import progress
 
-# Test accuracy below which a CNN is no judge of samples.
+# Test accuracy that a CNN needs for its scores to mean anything.
 TARGET_ACCURACY = {"digits": 0.975, "mnist": 0.992, "cifar10": 0.80}
 
-# To be raised with every change of the CNN or its training that its recipe does not show: trained weights that are
-# cached are then trained anew.
+# To be raised with every change of the CNN or its training that its recipe does not show: cached weights are then
+# not used any more.
 _VERSION = 1
 
 _CNN_NOTE = (
@@ -40,23 +42,33 @@ _INCEPTION_NOTE = (
 class Classifier:
     """A trained network that gives images class probabilities and features.
 
-    Images are judged as a file would hold them, on the data set's grey levels, so that the noise of dequantisation
-    tells no samples from data:
+    Images are classified as a file would store them, on the data set's grey levels, so that dequantisation noise cannot
+    distinguish samples from data:
 
         level = min(floor(x * levels), levels - 1)
 
     Args:
-      name: str, which classifier this is, for people.
-      network: function from float32 images [batch, H, W, C] in [0, 1] to (logits [batch, K], features [batch, F]).
+      name: which classifier this is, in words.
+      network: from float32 images [batch, H, W, C] in [0, 1] to (logits [batch, K], features [batch, F]).
       image_shape: (H, W, C).
-      levels: int, grey levels.
-      note: str, what its scores compare with.
-      knows_labels: bool, whether its classes are the labels of the data set.
-      test_accuracy: float in [0, 1], or None where there are no labels of its classes.
-      batch_size: int.
+      levels: number of grey levels.
+      note: what its scores can be compared with.
+      knows_labels: whether its classes are the labels of the data set.
+      test_accuracy: in [0, 1]; None where there are no labels of its classes.
     """
 
-    def __init__(self, name, network, image_shape, levels, note, knows_labels=True, test_accuracy=None, batch_size=250):
+    def __init__(
+        self,
+        name: str,
+        network: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        image_shape: tuple[int, int, int],
+        levels: int,
+        note: str,
+        *,
+        knows_labels: bool = True,
+        test_accuracy: float | None = None,
+        batch_size: int = 250,
+    ):
         self.name = name
         self.image_shape = tuple(image_shape)
         self.levels = levels
@@ -66,12 +78,11 @@ class Classifier:
         self._batch_size = batch_size
         self._run = tf.function(network, input_signature=[tf.TensorSpec([None, *image_shape], tf.float32)])
 
-    def predict(self, images):
+    def predict(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
         """Classify images in batches, with a progress bar if it takes long.
 
         Args:
-          images: [n, H, W, C], floats in [0, 1] (what lies outside is clipped) or uint8 grey levels; a numpy array or
-            anything that has `len`, `shape` and is indexed by an integer array.
+          images: [n, H, W, C], floats in [0, 1] (values outside are clipped) or uint8 grey levels.
 
         Returns:
           Class probabilities, float64 [n, K], and features, float64 [n, F].
@@ -89,7 +100,7 @@ class Classifier:
         for start in progress(starts, "classifying"):
             batch = np.asarray(images[np.arange(start, min(start + self._batch_size, len(images)))])
             logits, features = self._run(self._on_levels(batch))
-            # In double precision the probabilities of a row add up to 1 without error and none is 0.
+            # In double precision the probabilities of a row add up to 1 and none is 0.
             results.append((tf.nn.softmax(tf.cast(logits, tf.float64)).numpy(), features.numpy().astype(np.float64)))
         probabilities, features = (np.concatenate(parts) for parts in zip(*results, strict=True))
         return probabilities, features
@@ -104,19 +115,22 @@ class Classifier:
         return levels.astype(np.float32) / (self.levels - 1)
 
 
-def load_classifier(name, dataset, folder, inception_weights=None, seed=0):
-    """Return the classifier that judges samples of a data set.
+def load_classifier(
+    name: str,
+    dataset: Dataset,
+    folder: str | os.PathLike,
+    inception_weights: str | os.PathLike | None = None,
+    seed: int = 0,
+) -> Classifier:
+    """Return the classifier for samples of a data set.
 
     Args:
-      name: one of `CLASSIFIERS`. "cnn" is trained on the training images and kept in `folder`, and taken from there
-        when the data, the network, its training and the seed are the same. "inception_v3" has ImageNet's classes.
-      dataset: `data.Dataset`; "cnn" needs labels of the training and the test images.
-      folder: path, for trained classifiers; made if need be.
-      inception_weights: path or None, see `make_inception`.
-      seed: int, of the CNN's training.
-
-    Returns:
-      A `Classifier`.
+      name: one of `CLASSIFIERS`. "cnn" is trained on the training images and stored in `folder`, and loaded from there
+        if the data, the network, its training and the seed are the same. "inception_v3" has ImageNet's classes.
+      dataset: "cnn" needs labels of the training and the test images.
+      folder: for trained classifiers; created if necessary.
+      inception_weights: see `make_inception`.
+      seed: of the CNN's training.
 
     Raises:
       UserError: what is wrong with the arguments.
@@ -124,7 +138,7 @@ def load_classifier(name, dataset, folder, inception_weights=None, seed=0):
     check_choice("classifier", name, CLASSIFIERS)
     if name == "inception_v3":
         network = make_inception(dataset.image_shape, inception_weights)
-        # The file's name alone: where it lies is of no interest to those who read of the scores.
+        # Only the name of the file: its folder does not matter to readers of the scores.
         description = f"inception_v3 ({pathlib.Path(inception_weights or 'imagenet').name})"
         return Classifier(
             description,
@@ -141,7 +155,7 @@ def load_classifier(name, dataset, folder, inception_weights=None, seed=0):
 
 
 def _in_evaluation(network):
-    # Said, since Keras lets the batch norms of a model inside a model train where it is not.
+    # Explicitly, since Keras otherwise lets the batch norms of a model inside a model train.
     return functools.partial(network, training=False)
 
 
@@ -149,7 +163,7 @@ def _load_cnn(dataset, folder, seed):
     num_classes = _count_classes(dataset)
     recipe = make_recipe(dataset)
     network = make_cnn(dataset.image_shape, num_classes, recipe.width, seed)
-    # The weights' shapes tell the network's layers, the rest of it and of its training are told by the version.
+    # The weights' shapes stand for the network's layers, the version for the rest of the network and its training.
     shapes = [tuple(weight.shape) for weight in network.weights]
     description = [_VERSION, shapes, dataclasses.asdict(recipe), dataset.levels, seed, _digest(dataset)]
     fingerprint = hashlib.sha256(json.dumps(description).encode()).hexdigest()
@@ -164,7 +178,7 @@ def _load_cnn(dataset, folder, seed):
 
     accuracy = _read_weights(path, network, fingerprint)
     if accuracy is None:
-        # Now, not after minutes of training.
+        # Checked before minutes of training, not after them.
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
@@ -178,13 +192,15 @@ def _load_cnn(dataset, folder, seed):
     if accuracy < target:
         logging.warning(
             "the classifier of %s has a test accuracy of %.2f %%, below %.2f %%: its scores mean little",
-            *(dataset.name, 100 * accuracy, 100 * target),
+            dataset.name,
+            100 * accuracy,
+            100 * target,
         )
     return make_classifier(accuracy)
 
 
 def _count_classes(dataset):
-    """Return the number of classes, the largest training label + 1; raise `UserError` where labels are unfit."""
+    """Return the number of classes, the largest training label + 1; raise `UserError` where labels do not fit."""
     for name in ("train", "test"):
         if dataset.split(name).labels is None:
             raise UserError(
@@ -201,8 +217,10 @@ def _count_classes(dataset):
     return len(counts)
 
 
-def label_counts(labels):
-    """Return how often each of the labels 0, 1, ... occurs in integer labels [N], which without a gap are below N."""
+def label_counts(labels: np.ndarray) -> np.ndarray:
+    """Return how often each of the labels 0, 1, ... occurs in integer labels [N]; raise `UserError` if one is not in
+    0 to N - 1, which it must be where there are no gaps.
+    """
     if np.min(labels) < 0:
         raise UserError(f"labels hold {np.min(labels)}; expected 0 or more")
     if np.max(labels) >= len(labels):
@@ -232,15 +250,15 @@ def _read_weights(path, network, fingerprint):
             accuracy = float(arrays["test_accuracy"])
             network.set_weights([arrays[f"weight_{i}"] for i in range(len(network.weights))])
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        logging.warning("the trained classifier %s cannot be used (%s); it is trained anew", path, brief(error))
+        logging.warning("the trained classifier %s cannot be used (%s); it is trained again", path, brief(error))
         return None
     return accuracy
 
 
 def _write_weights(path, network, fingerprint, test_accuracy):
-    """Write the file that `_read_weights` reads, so that other processes see it whole or not at all."""
+    """Write the file that `_read_weights` reads; other processes see a complete file or none."""
     weights = {f"weight_{i}": weight for i, weight in enumerate(network.get_weights())}
-    # A name of its own for each process that writes.
+    # Each process that writes uses a temporary file of its own.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:

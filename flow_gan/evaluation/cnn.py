@@ -19,15 +19,14 @@ _WARM_UP = 0.25
 _WEIGHT_DECAY = 0.02
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a classifier of a data set is built and trained.
 
     Attributes:
-      width: int, channels of the first block; each further block has twice those of the one before.
-      epochs: int.
-      shift: int, training images are shifted by up to as many pixels, zeros moving in.
-      flip: bool, whether half of the training images are mirrored.
+      width: channels of the first block; each further block has twice as many as the one before.
+      shift: training images are shifted by up to so many pixels, and padded with zeros.
+      flip: whether half of the training images are mirrored.
     """
 
     width: int
@@ -36,23 +35,22 @@ class Recipe:
     flip: bool
 
 
-def make_recipe(dataset):
-    """Return the `Recipe` of a `data.Dataset`: about as many images seen, whatever the size of the data set."""
-    is_grey = dataset.image_shape[-1] == 1
+def make_recipe(dataset: data.Dataset) -> Recipe:
+    """Return the `Recipe` of a data set; about the same number of images is seen whatever its size."""
     public = data.known_dataset(dataset.name)
     return Recipe(
-        width=32 if is_grey else 64,
-        epochs=min(math.ceil((200_000 if is_grey else 360_000) / len(dataset.train)), 40),
+        width=32 if dataset.is_grey else 64,
+        epochs=min(math.ceil((200_000 if dataset.is_grey else 360_000) / len(dataset.train)), 40),
         shift=min(dataset.image_shape[:2]) // 8,
         flip=public is not None and public.horizontal_flip,
     )
 
 
 @default_keras_settings()
-def make_cnn(image_shape, num_classes, width, seed):
-    """Return the classifier with its first weights.
+def make_cnn(image_shape: tuple[int, int, int], num_classes: int, width: int, seed: int) -> keras.Model:
+    """Return the classifier with its initial weights.
 
-    Up to three blocks; a block is, with all convolutions 3x3 and each followed by batch normalisation and ReLU,
+    It has up to three blocks. In a block each convolution is 3x3 and followed by batch normalisation and ReLU:
 
         x <- conv(x), halved by max pooling;  x <- x + conv(x)
 
@@ -60,12 +58,11 @@ def make_cnn(image_shape, num_classes, width, seed):
 
     Args:
       image_shape: (H, W, C).
-      num_classes: int.
-      width: int, see `Recipe`.
-      seed: int; every layer's first weights are drawn from a seed of their own.
+      width: see `Recipe`.
+      seed: the initial weights of every layer are drawn from a seed of their own, derived from it.
 
     Returns:
-      A `keras.Model` from images [batch, H, W, C] in [0, 1] to (logits [batch, num_classes], features [batch, F]).
+      A model from images [batch, H, W, C] in [0, 1] to (logits [batch, num_classes], features [batch, F]).
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(2 * _MAX_BLOCKS + 1) >> 1)
 
@@ -91,16 +88,17 @@ def make_cnn(image_shape, num_classes, width, seed):
 
 
 @default_keras_settings()
-def train_cnn(network, images, labels, levels, recipe, seed):
-    """Train by AdamW on the cross-entropy, with one cycle of the learning rate.
+def train_cnn(
+    network: keras.Model, images: data.Images, labels: np.ndarray, levels: int, recipe: Recipe, seed: int
+) -> None:
+    """Train by AdamW on the cross-entropy, with one cycle of the learning rate: linear warm-up, then cosine decay.
 
     Args:
       network: from `make_cnn`.
-      images: uint8 [N, H, W, C], indexed by integer arrays.
+      images: uint8 [N, H, W, C].
       labels: int [N].
-      levels: int, grey levels.
-      recipe: `Recipe`.
-      seed: int; order, shifts and flips of an epoch depend on (seed, epoch) only.
+      levels: number of grey levels.
+      seed: order, shifts and flips of an epoch depend on (seed, epoch) only.
     """
     logits, _ = network.outputs
     model = keras.Model(network.inputs, logits)
@@ -126,13 +124,13 @@ def train_cnn(network, images, labels, levels, recipe, seed):
                 chosen = np.sort(order[step * batch_size : (step + 1) * batch_size])
                 batch = _augment(images[chosen], recipe, rng).astype(np.float32) / (levels - 1)
                 loss = model.train_on_batch(batch, labels[chosen])
-                # Keras returns the mean over all batches so far.
+                # `train_on_batch` returns the mean over all batches so far.
                 bar.set_postfix_str(f"mean cross-entropy {float(loss):.3f}", refresh=False)
                 bar.update()
 
 
 def _augment(images, recipe, rng):
-    """Shift, and perhaps mirror, every image of a batch [n, H, W, C] at random."""
+    """Shift every image of a batch [n, H, W, C] at random, and mirror half of them if the recipe says so."""
     count, height, width, _ = images.shape
     if recipe.flip:
         mirrored = rng.uniform(size=count) < 0.5

@@ -1,11 +1,12 @@
 """The ImageNet classifier InceptionV3."""
 
+import os
 import pathlib
 
 import keras
 
 from flow_gan import keras_internals
-from flow_gan.data import public
+from flow_gan.data import is_grey, public
 from flow_gan.errors import UserError, brief
 from flow_gan.networks.precision import default_keras_settings
 
@@ -13,22 +14,22 @@ _SIDE = 299
 
 
 @default_keras_settings()
-def make_inception(image_shape: tuple, weights: str | pathlib.Path | None = None) -> keras.Model:
+def make_inception(image_shape: tuple[int, int, int], weights: str | os.PathLike | None = None) -> keras.Model:
     """Return InceptionV3 (Szegedy et al. 2016) of `keras.applications`, from images of any size.
 
     Grey images are repeated to three channels; all are resized to 299x299, bilinearly, and scaled to [-1, 1].
 
     Args:
       image_shape: (H, W, C), C 1 or 3.
-      weights: path of a weights file of `keras.applications.InceptionV3`; None for Keras's own, of ImageNet, from
-        its cache or the network.
+      weights: a weights file of `keras.applications.InceptionV3`; None for Keras's own, of ImageNet, from its cache
+        or the network.
 
     Returns:
-      A `keras.Model` from images [batch, H, W, C] in [0, 1] to (logits [batch, 1000], features [batch, 2048]); the
+      A model from images [batch, H, W, C] in [0, 1] to (logits [batch, 1000], features [batch, 2048]); the
       features are those of the last pooling.
 
     Raises:
-      UserError: there are no weights, or those of another network; images are neither grey nor in colour.
+      UserError: there are no weights, or those of another network; images have neither 1 nor 3 channels.
     """
     if image_shape[-1] not in (1, 3):
         raise UserError(f"classifier=inception_v3 takes images of 1 or 3 channels, but these have {image_shape[-1]}")
@@ -45,7 +46,7 @@ def make_inception(image_shape: tuple, weights: str | pathlib.Path | None = None
             "keras.applications.InceptionV3()"
         ) from error
     images = x = keras.Input(image_shape)
-    if image_shape[-1] == 1:
+    if is_grey(image_shape):
         x = keras.layers.Concatenate()([x, x, x])
     x = keras.layers.Resizing(_SIDE, _SIDE)(x)
     x = keras.layers.Rescaling(2.0, offset=-1.0)(x)

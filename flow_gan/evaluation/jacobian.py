@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -13,71 +14,72 @@ from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.statistics import bootstrap_error, resampled
+from flow_gan.evaluation.text import with_warnings
+from flow_gan.generators import Generator
 from flow_gan.training.files import write_json
 
-# Rows of the Jacobian that are computed at once: a backward pass of so many images through the generator.
+# Rows of the Jacobian that are computed at once, by a backward pass of so many images through the generator.
 _ROWS = 256
 
-# Nats, by which the sum of log singular values may differ from the flow's own log-determinant.
+# Nats by which the sum of log singular values may differ from the flow's own log-determinant.
 DISAGREEMENT_LIMIT = 0.01
 
 
-def log_spread(singular_values):
+def log_spread(singular_values: np.ndarray) -> float:
     """Return the standard deviation of log10 s over all singular values [n, r] that are not 0."""
     return float(np.log10(singular_values[singular_values > 0]).std())
 
 
-def log_condition(singular_values):
+def log_condition(singular_values: np.ndarray) -> float:
     """Return log10 of the median over z of the condition number s_1 / s_r, of [n, r]."""
     with np.errstate(divide="ignore"):
         return float(np.log10(np.median(singular_values[:, 0] / singular_values[:, -1])))
 
 
-def median(singular_values):
+def median(singular_values: np.ndarray) -> float:
     """Return the median of all singular values [n, r]."""
     return float(np.median(singular_values))
 
 
-# What is told of all z together.
+# Statistics of all z together.
 SUMMARIES = {"log_spread": log_spread, "log_condition": log_condition, "median": median}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class JacobianSpectrum:
     """Singular values s_1 >= ... >= s_r of dG/dz, [d, k], at several z ~ p(z).
 
     Attributes:
-      singular_values: list of lists of float, [draws, min(d, k)], in descending order.
-      condition_numbers: list of float, s_1 / s_r at each z; infinite where s_r is 0.
-      log_determinants: list of float, sum of log s_i at each z, in nats: log |det dG/dz| where d = k. -inf where an s_i
-        is 0.
-      flow_log_determinants: list of float, those of the flow's own formula; None for a model that is no flow.
-      seed: int, from which z derives: all generators of one prior and one number of latents have the same z.
+      singular_values: [draws, min(d, k)], in descending order.
+      condition_numbers: s_1 / s_r at each z; infinite where s_r is 0.
+      log_determinants: sum of log s_i at each z, in nats: log |det dG/dz| where d = k. -inf where an s_i is 0.
+      flow_log_determinants: the same by the flow's own formula; None for a model that is not a flow.
+      seed: of z; all generators with the same prior and number of latents have the same z.
     """
 
-    singular_values: list
-    condition_numbers: list
-    log_determinants: list
-    flow_log_determinants: list | None
+    singular_values: list[list[float]]
+    condition_numbers: list[float]
+    log_determinants: list[float]
+    flow_log_determinants: list[float] | None
     seed: int
 
     @property
-    def log_determinant(self):
-        """Mean of log |det dG/dz| over z, in nats: the flow's own where there is one."""
+    def log_determinant(self) -> float:
+        """Mean of log |det dG/dz| over z, in nats, by the flow's own formula where there is one."""
         return float(
             np.mean(self.log_determinants if self.flow_log_determinants is None else self.flow_log_determinants)
         )
 
     @functools.cached_property
-    def summaries(self):
+    def summaries(self) -> dict[str, dict]:
         """`SUMMARIES` and the log-determinant with their errors by the bootstrap over z.
 
-        {name: {"value": float, "standard_error": float or None of a single z, "resamples": list of float}}. Two models'
-        resamples of the same seed and number of z belong together, place by place; see `statistics.resampled`.
+        {name: {"value": float, "standard_error": float or None for a single z, "resamples": list of float}}. The
+        resamples of two models with the same seed and number of z can be compared in pairs; see `statistics.resampled`.
         """
         singular_values = np.array(self.singular_values)
         own = np.array(self.log_determinants if self.flow_log_determinants is None else self.flow_log_determinants)
-        parts = {name: (summary, singular_values) for name, summary in SUMMARIES.items()}
+        parts: dict = {name: (summary, singular_values) for name, summary in SUMMARIES.items()}
         found = {}
         for name, (summary, values) in (parts | {"log_determinant": (np.mean, own)}).items():
             resamples = resampled(summary, values, seed=self.seed)
@@ -89,22 +91,22 @@ class JacobianSpectrum:
         return found
 
     @property
-    def disagreement(self):
-        """Largest difference of the sum of log singular values and the flow's log-determinant, in nats, or None."""
+    def disagreement(self) -> float | None:
+        """Largest difference between the sum of log singular values and the flow's log-determinant, in nats."""
         if self.flow_log_determinants is None:
             return None
         return float(np.max(np.abs(np.subtract(self.log_determinants, self.flow_log_determinants))))
 
     @property
-    def warnings(self):
-        """Sentences that must stand beside the figures, none where they are sound."""
+    def warnings(self) -> list[str]:
+        """Sentences to be shown with the figures; none where they are sound."""
         values = np.array(self.singular_values)
         unresolved = int(np.sum(values < np.finfo(np.float64).eps * values[:, :1]))
         found = []
         if unresolved:
             found.append(
                 f"{unresolved} of {values.size} singular values are below 2.2e-16 of the largest at their z, which is "
-                "float64's resolution: they are smaller than shown, or as small"
+                "float64's resolution: their true values may be smaller"
             )
         if self.disagreement is not None and not self.disagreement <= DISAGREEMENT_LIMIT:
             found.append(
@@ -113,7 +115,7 @@ class JacobianSpectrum:
             )
         return found
 
-    def __str__(self):
+    def __str__(self) -> str:
         values, conditions = np.array(self.singular_values), np.array(self.condition_numbers)
         errors = {name: _shown(part["standard_error"]) for name, part in self.summaries.items()}
         lines = [
@@ -126,9 +128,9 @@ class JacobianSpectrum:
         ]
         if self.disagreement is not None:
             lines.append(f"                 sum of log singular values: off by {self.disagreement:.2g} nats at most")
-        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+        return with_warnings("\n".join(lines), self.warnings)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Return all figures by name."""
         return dataclasses.asdict(self) | {
             "log_determinant": self.log_determinant,
@@ -142,18 +144,18 @@ def _shown(error):
     return "" if error is None or not np.isfinite(error) else f" +- {error:.2g}"
 
 
-def jacobian_spectrum(generator, draws=64, seed=0, folder=None):
+def jacobian_spectrum(
+    generator: Generator, draws: int = 64, seed: int = 0, folder: pathlib.Path | None = None
+) -> JacobianSpectrum:
     """Return the `JacobianSpectrum` of a generator at `draws` samples z of its prior.
 
-    All is computed in float64, by a copy of the generator: the singular values of a model trained against a critic
-    alone span more than float32 resolves. The Jacobian is that of evaluation mode, before clipping.
+    Everything is computed in float64, by a copy of the generator: the singular values of a model trained only against a
+    critic span a wider range than float32 resolves. The Jacobian is that of evaluation mode, before clipping.
 
     Args:
-      generator: `Generator`.
-      draws: int >= 1. The first z are the same whatever their number is.
-      seed: int.
-      folder: path or None, where the values at each z are kept once they are known. A further call with the same
-        weights and seed goes on from there.
+      draws: >= 1. The first z are the same whatever their number is.
+      folder: where the values at each z are stored as soon as they are computed. A later call with the same weights
+        and seed continues from there.
 
     Raises:
       UserError: `draws` is out of range, or a Jacobian is not finite.
@@ -178,11 +180,11 @@ def jacobian_spectrum(generator, draws=64, seed=0, folder=None):
         log_determinants = np.log(singular_values).sum(1)
     own = [values["log_determinant"] for values in found]
     return JacobianSpectrum(
-        singular_values.tolist(),
-        conditions.tolist(),
-        log_determinants.tolist(),
-        own if generator.has_likelihood else None,
-        seed,
+        singular_values=singular_values.tolist(),
+        condition_numbers=conditions.tolist(),
+        log_determinants=log_determinants.tolist(),
+        flow_log_determinants=own if generator.has_likelihood else None,
+        seed=seed,
     )
 
 
@@ -198,7 +200,7 @@ class _Jacobian:
         """Return the singular values at z [1, k], and the flow's log-determinant there, as a dict."""
         rows = np.empty([self.generator.size, self.generator.latent_size])
         for start in range(0, len(rows), self._rows):
-            # All blocks have one shape: the last begins inside the one before.
+            # All blocks have the same shape, so the last one overlaps the one before.
             start = min(start, len(rows) - self._rows)
             rows[start : start + self._rows] = self._block(z, tf.constant(start)).numpy()
         if not np.isfinite(rows).all():
@@ -212,7 +214,7 @@ class _Jacobian:
         }
 
     def _compute_block(self, z, start):
-        """Return the rows of dG/dz from `start` on, one forward pass and a backward one for each."""
+        """Return `_rows` rows of dG/dz from `start` on: one forward pass, and a backward pass for each row."""
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             tape.watch(z)
             image = tf.reshape(self.generator.decode(z), [self.generator.size])
@@ -224,7 +226,7 @@ class _Jacobian:
 
 
 class _Store:
-    """Keeps what is known at each z, with a fingerprint of the generator and the seed; nothing without a folder."""
+    """Stores the values at each z, with a fingerprint of the generator and the seed, if there is a folder."""
 
     def __init__(self, folder, generator, seed):
         self._folder = folder
@@ -238,7 +240,7 @@ class _Store:
         return self._folder / f"z-{number:04}.json"
 
     def load(self, number):
-        """Return what was saved of the z of a number, or None."""
+        """Return the stored values at z number `number`, or None."""
         if self._folder is None:
             return None
         try:
@@ -248,6 +250,6 @@ class _Store:
         return stored["values"] if stored.get("fingerprint") == self._fingerprint else None
 
     def save(self, number, values):
-        """Save a dict, whole or not at all."""
+        """Store a dict, completely or not at all."""
         if self._folder is not None:
             write_json(self._path(number), {"fingerprint": self._fingerprint, "values": values})

@@ -1,6 +1,8 @@
-"""A mixture of equal isotropic Gaussians: a baseline around images, a density estimate around a model's samples."""
+"""A mixture of equal isotropic Gaussians: a baseline with images as centres, a density estimate with samples."""
 
 import math
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -10,11 +12,11 @@ from flow_gan import data, random
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.progress import progress
 
-# One block of images against all centres. Smaller blocks slow the matrix product, larger ones gain nothing.
+# Distances of one block of images to all centres. Smaller blocks slow the matrix product, larger ones gain nothing.
 _BLOCK_BYTES = 2**26
-# With TensorFlow and 50,000 centres of 784 values it leaves the process below 4 GiB.
+# Distances that may be kept. With TensorFlow and 50,000 centres of 784 values the process then needs less than 4 GiB.
 _KEPT_BYTES = 9 * 2**28
-# Far below, 1 / sigma^2 overflows in float32.
+# For much smaller ones 1 / sigma^2 overflows in float32.
 _SMALLEST_BANDWIDTH = 1e-18
 
 
@@ -28,10 +30,10 @@ class IsotropicMixture:
     samples of a generator it is the kernel density estimate of its density, the Parzen window (Section 3.3; Goodfellow
     et al. 2014, who take 10,000 samples).
 
-    Squared distances are computed once for all bandwidths, as a product of matrices. That cancels digits, so centres
-    and images are first shifted by the mean of the centres, the distance to the nearest centre is computed from the
-    difference itself, and the other distances count only by what they are more. On MNIST float32 is then off by less
-    than 1e-4 nats at bandwidths from 0.1 on, and below by less than 1e-7 of log p.
+    Squared distances are computed once for all bandwidths, by a matrix product. That loses digits by cancellation, so
+    centres and images are first shifted by the mean of the centres, the distance to the nearest centre is computed from
+    the difference itself, and the other distances enter only relative to it. On MNIST the error of float32 is then
+    below 1e-4 nats at bandwidths of 0.1 or more, and below 1e-7 of log p at smaller ones.
 
     Args:
       centres: [m, H, W, C] or [m, D], floats.
@@ -47,7 +49,7 @@ class IsotropicMixture:
       [[0.]]
     """
 
-    def __init__(self, centres, dtype="float32"):
+    def __init__(self, centres: np.ndarray, dtype: str = "float32"):
         centres = np.asarray(centres, dtype)
         if centres.ndim not in (2, 4) or 0 in centres.shape:
             raise UserError(f"centres has shape {list(centres.shape)}; expected [m, H, W, C] or [m, D] with m >= 1")
@@ -62,17 +64,17 @@ class IsotropicMixture:
         self._square_norms = tf.reduce_sum(self._centres**2, axis=1)
 
     @classmethod
-    def of_images(cls, images, levels, dtype="float32"):
+    def of_images(cls, images: data.Images, levels: int, dtype: str = "float32") -> Self:
         """Return the mixture around images, whose centres are the middles of the grey levels, (k + 1/2) / levels.
 
         Args:
-          images: uint8 [m, H, W, C], a numpy array or what `data.Split` holds.
-          levels: int, grey levels.
+          images: uint8 [m, H, W, C].
+          levels: number of grey levels.
           dtype: see the class.
         """
         return cls(data.dequantize(tf.constant(images[:]), tf.constant(0.5, dtype), levels), dtype)
 
-    def log_prob(self, images, bandwidths):
+    def log_prob(self, images: np.ndarray, bandwidths: Sequence[float]) -> np.ndarray:
         """Return log p(x) in nats, float64 [K, n], of images at each bandwidth.
 
         Args:
@@ -84,16 +86,16 @@ class IsotropicMixture:
         """
         return Distances(self, images).log_prob(bandwidths)
 
-    def sample(self, count, bandwidth, seed=0):
+    def sample(self, count: int, bandwidth: float, seed: int = 0) -> tf.Tensor:
         """Draw images x = c_k + sigma z, z ~ N(0, I), k uniform.
 
         Args:
-          count: int >= 1.
-          bandwidth: float > 0, sigma.
-          seed: int; the same seed gives the same images, and the first of them whatever `count` is.
+          count: >= 1.
+          bandwidth: sigma > 0.
+          seed: the same seed gives the same images; the first ones do not depend on `count`.
 
         Returns:
-          Tensor [count, H, W, C] (or [count, D], as the centres were given), clipped to [0, 1].
+          [count, H, W, C] (or [count, D], as the centres were given), clipped to [0, 1].
 
         Raises:
           UserError: `count` or `bandwidth` is outside its range.
@@ -101,7 +103,7 @@ class IsotropicMixture:
         if count < 1:
             raise UserError(f"count={count}; expected 1 or more")
         check_bandwidths([bandwidth])
-        # Float32 has too few numbers to meet each of many centres equally often.
+        # Float32 has too few values to choose among many centres with equal probability.
         place = random.uniform(random.key(seed, random.Stream.MIXTURE, 0), 0, count, [], tf.float64)
         chosen = tf.gather(self._centres, tf.cast(place * self.num_centres, tf.int64)) + self._mean
         dtype = chosen.dtype
@@ -114,19 +116,18 @@ class Distances:
     """The squared distances of images to the centres of a mixture, for log p(x) at one bandwidth after another.
 
     Args:
-      mixture: `IsotropicMixture`.
       images: floats [n, H, W, C] or [n, D].
-      keep: bool, keep the distances (n m numbers, where they take no more than 2.25 GiB) for further calls of
-        `log_prob`; otherwise each call computes them anew.
+      keep: keep the distances (n m numbers, where they take no more than 2.25 GiB) for further calls of `log_prob`;
+        otherwise each call computes them again.
 
     Raises:
       UserError: the images do not fit the centres or are not finite.
     """
 
-    def __init__(self, mixture, images, keep=False):
+    def __init__(self, mixture: IsotropicMixture, images: np.ndarray, keep: bool = False):
         images = np.asarray(images, mixture.dtype)
         fits = math.prod(images.shape[1:]) == mixture.size and images.ndim in (2, 4) and len(images)
-        # Two layouts of one size, such as H W C and C H W, are not the same images.
+        # Layouts of equal size, such as H W C and C H W, must not be confused.
         if not fits or (images.ndim == len(mixture.image_shape) + 1 == 4 and images.shape[1:] != mixture.image_shape):
             raise UserError(
                 f"images has shape {list(images.shape)}; expected [n, {', '.join(map(str, mixture.image_shape))}] or "
@@ -137,31 +138,31 @@ class Distances:
         self._images = images.reshape(len(images), mixture.size)
         row_bytes = mixture.num_centres * mixture.dtype.itemsize
         self._rows = min(max(_BLOCK_BYTES // row_bytes, 1), len(images))
-        self._kept = {} if keep and len(images) * row_bytes <= _KEPT_BYTES else None
+        self._kept: dict | None = {} if keep and len(images) * row_bytes <= _KEPT_BYTES else None
 
-    def log_prob(self, bandwidths, text="mixture"):
-        """Return log p(x) in nats, float64 [K, n]; `text` stands beside the progress bar.
+    def log_prob(self, bandwidths: Sequence[float], text: str = "mixture") -> np.ndarray:
+        """Return log p(x) in nats, float64 [K, n].
 
         Args:
           bandwidths: K floats > 0.
-          text: str.
+          text: label of the progress bar.
 
         Raises:
           UserError: a bandwidth is not positive and finite.
         """
-        bandwidths = check_bandwidths(bandwidths)
+        sigmas = check_bandwidths(bandwidths)
         mixture, count = self._mixture, len(self._images)
-        scales = [tf.constant(0.5 / bandwidth**2, mixture.dtype) for bandwidth in bandwidths]
-        nearest, sums = np.empty(count), np.empty([len(bandwidths), count])
+        scales = [tf.constant(0.5 / bandwidth**2, mixture.dtype) for bandwidth in sigmas]
+        nearest, sums = np.empty(count), np.empty([len(sigmas), count])
         starts = range(0, count, self._rows)
         for start in progress(starts, text):
-            # All blocks have one shape, so that the kernels are compiled once: the last begins inside the one before.
+            # All blocks have the same shape, so that the kernels are compiled once: the last overlaps the one before.
             rows = slice(min(start, count - self._rows), min(start + self._rows, count))
             products, least, nearest[rows] = self._block(rows)
             for row, scale in zip(sums, scales, strict=True):
                 row[rows] = _sum_exp(products, mixture._square_norms, least, scale)
-        exponents = np.log(sums) - 0.5 * nearest / bandwidths[:, None] ** 2
-        normalizer = 0.5 * mixture.size * np.log(2 * math.pi * bandwidths**2) + math.log(mixture.num_centres)
+        exponents = np.log(sums) - 0.5 * nearest / sigmas[:, None] ** 2
+        normalizer = 0.5 * mixture.size * np.log(2 * math.pi * sigmas**2) + math.log(mixture.num_centres)
         return exponents - normalizer[:, None]
 
     def _block(self, rows):
@@ -179,14 +180,14 @@ class Distances:
         return block
 
 
-# XLA makes one loop of each of these, which reads the products once and writes no array of their size.
+# XLA compiles each of these into one loop, which reads the products once and writes no array of their size.
 @tf.function(jit_compile=True, autograph=False)
 def _nearest(products, square_norms):
     """Return min_k(|c_k|^2 - 2 x.c_k), which lacks |x|^2 of the least squared distance, and the k, both [rows]."""
     distances = square_norms - 2 * products
     least = tf.reduce_min(distances, axis=1)
-    # Unlike `argmin`, a minimum over the equal ones is vectorised. They are equal also where XLA computes the
-    # distances twice: doubling is exact, so that the subtraction rounds the same with a fused multiply-add.
+    # The minimum of the indices of the least distance is vectorised, unlike `argmin`. The comparison is safe even where
+    # XLA computes the distances twice: doubling is exact, so the subtraction rounds the same in a fused multiply-add.
     numbers = tf.range(tf.shape(products)[1])
     index = tf.reduce_min(tf.where(distances <= least[:, None], numbers, tf.int32.max), axis=1)
     return least, index
@@ -198,19 +199,19 @@ def _sum_exp(products, square_norms, least, scale):
     return tf.reduce_sum(tf.exp(scale * (least[:, None] - (square_norms - 2 * products))), axis=1)
 
 
-def check_bandwidths(bandwidths):
+def check_bandwidths(bandwidths: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return bandwidths as a float64 array [K].
 
     Raises:
       UserError: there is none, or one is not positive and finite.
     """
-    bandwidths = np.asarray(bandwidths, np.float64)
-    if bandwidths.ndim != 1 or not bandwidths.size:
-        raise UserError(f"bandwidths has shape {list(bandwidths.shape)}; expected a list of one number or more")
-    for bandwidth in bandwidths:
+    sigmas = np.asarray(bandwidths, np.float64)
+    if sigmas.ndim != 1 or not sigmas.size:
+        raise UserError(f"bandwidths has shape {list(sigmas.shape)}; expected a list of one number or more")
+    for bandwidth in sigmas:
         if not (bandwidth >= _SMALLEST_BANDWIDTH and math.isfinite(bandwidth)):
             raise UserError(f"bandwidth={bandwidth}; expected a finite number above 0, {_SMALLEST_BANDWIDTH} or more")
-    return bandwidths
+    return sigmas
 
 
 def _check_finite(name, values):

@@ -1,4 +1,4 @@
-"""Where the nats of a flow's negative log-likelihood are."""
+"""The terms of a flow's negative log-likelihood: how many nats come from the prior, the log-scales and the logit."""
 
 import dataclasses
 import functools
@@ -10,10 +10,11 @@ from flow_gan import data
 from flow_gan.bijectors import Chain, even_odd_split
 from flow_gan.evaluation.checks import finite_warnings
 from flow_gan.evaluation.progress import progress
-from flow_gan.evaluation.statistics import mean_and_error, with_error
+from flow_gan.evaluation.statistics import mean_and_error
+from flow_gan.evaluation.text import out_of, with_error, with_warnings
 from flow_gan.generators import NICE, NO_PER_IMAGE_LIKELIHOOD, Generator
 
-# The terms of an NLL in the order in which they are computed, and their sum, as people write them.
+# The terms of an NLL in the order in which they are computed, then their sum: {name: label}.
 TERMS = {"prior": "-log p(z)", "log_scales": "-log-scales", "logit": "-log |d logit/dx|", "nll": "NLL"}
 # Training images that are read at once.
 _READ_AT_ONCE = 1000
@@ -24,68 +25,65 @@ class TermSums:
     """The terms of an NLL, each summed over some of an image's pixel values.
 
     Attributes:
-      num_values: int, pixel values (of the H W C of an image) that the sums are over.
-      means: {term: float}, of each of `TERMS` the mean over images of the sum, in nats per image.
-      standard_errors: {term: float}, over images. That of "nll" is of the sum of the three terms in each image, which
-        is no sum of theirs.
+      num_values: how many of an image's H W C pixel values the sums are over.
+      means: for each of `TERMS` the mean over images of the sum, in nats per image.
+      standard_errors: over images. That of "nll" is the error of the three terms' sum, not the sum of their errors.
     """
 
     num_values: int
-    means: dict
-    standard_errors: dict
+    means: dict[str, float]
+    standard_errors: dict[str, float]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class NLLTerms:
-    """A flow's NLL of dequantised images, taken apart.
+    """A flow's NLL of dequantised images, split into its terms.
 
         NLL = sum_i -log p(z_i) + sum_i -log-scale_i(x) + sum_i -log |d logit / dx_i|
 
     over the D = H W C pixel values i of an image x. The log-scales are NICE's diagonal s, the same for all images, or
-    those of Real-NVP's affine couplings, all together. The logit is `bijectors.alpha_logit`, the first layer of both.
+    the sum of those of Real-NVP's affine couplings. The logit is `bijectors.alpha_logit`, the first layer of both.
 
-    In NICE z_i belongs to a pixel value: a coupling adds to an entry what it makes of the others, every entry keeps its
-    place, and only s_i scales it. So the terms are known of each pixel value. In Real-NVP every coupling also scales an
-    entry, by what it makes of other pixels, at several scales: z_i and its log-scales are no pixel's own, and there are
-    totals only.
+    In NICE each z_i belongs to one pixel value: a coupling adds to an entry a function of the others, every entry keeps
+    its place, and only s_i scales it. So each pixel value has terms of its own. In Real-NVP every coupling also scales
+    an entry, by a function of other pixels, at several scales: z_i and its log-scales do not belong to one pixel, and
+    there are totals only.
 
     Attributes:
-      total: `TermSums` over all pixel values; the mean of "nll" is that of `evaluate_nll`.
-      regions: {"black": `TermSums`, "constant": `TermSums`} over the pixel values that are 0, or have one grey level
-        in all training images; {} where these are not given, and of a flow without terms per pixel.
-      per_pixel: {term: float [H, W, C]}, arrays: of each of `TERMS` the mean over images in nats per pixel value; None
-        of a flow whose z_i have no pixels.
-      num_images: int.
-      num_available: int, images in the split; more than `num_images` says that the figures are of a part. None: all.
-      finite_fraction: float, share of the images whose three terms are finite; the means are not where it is below 1.
-      is_per_image: bool, whether each image's terms depend on that image alone.
+      total: over all pixel values; the mean of "nll" is that of `evaluate_nll`.
+      regions: "black" over the pixel values that are 0 in all training images, "constant" over those that have one grey
+        level in all of them; {} where these are not given, and for a flow without terms per pixel.
+      per_pixel: for each of `TERMS` the mean over images in nats per pixel value, float [H, W, C]; None for a flow
+        whose z_i do not belong to pixels.
+      num_available: images in the split; `num_images` of them were used. None: all.
+      finite_fraction: share of the images whose three terms are finite; where it is below 1, the means are not.
+      is_per_image: whether each image's terms depend on that image alone.
     """
 
     total: TermSums
-    regions: dict
-    per_pixel: dict | None
+    regions: dict[str, TermSums]
+    per_pixel: dict[str, np.ndarray] | None
     num_images: int
     num_available: int | None
     finite_fraction: float
     is_per_image: bool
 
     @property
-    def warnings(self) -> list:
-        """Sentences that must stand beside the figures, none where they are sound."""
+    def warnings(self) -> list[str]:
+        """Sentences to be shown with the figures; none where they are sound."""
         found = [] if self.is_per_image else [NO_PER_IMAGE_LIKELIHOOD]
         return found + finite_warnings(self.finite_fraction)
 
-    def __str__(self):
-        of = f" of {self.num_available}" if self.num_available not in (None, self.num_images) else ""
+    def __str__(self) -> str:
         parts = {f"all {self.total.num_values} pixel values": self.total}
         for name, sums in self.regions.items():
             parts[f"{sums.num_values} {name} in all training images"] = sums
-        rows = [[f"nats ({self.num_images}{of} images)", *TERMS.values()]]
+        rows = [[f"nats ({out_of(self.num_images, self.num_available)} images)", *TERMS.values()]]
         for name, sums in parts.items():
             rows.append([name, *(with_error(sums.means[term], sums.standard_errors[term], 2) for term in TERMS)])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]) for first, *others in rows]
-        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+        return with_warnings("\n".join(lines), self.warnings)
 
     def to_dict(self) -> dict:
         """Return all figures by name."""
@@ -97,18 +95,16 @@ def evaluate_nll_terms(
     generator: Generator,
     images: np.ndarray,
     batch_size: int,
-    train_images=None,
+    train_images: data.Images | None = None,
     num_available: int | None = None,
 ) -> NLLTerms:
     """Return the `NLLTerms` of a flow.
 
     Args:
-      generator: `Generator`.
       images: float [n, H, W, C] in [0, 1], dequantised.
-      batch_size: int, that of training; see `evaluate_nll`.
-      train_images: uint8 [N, H, W, C], as in `data.Split`, which tell what pixel values never change; None leaves the
-        `regions` out.
-      num_available: int, see `NLLTerms`.
+      batch_size: that of training; see `evaluate_nll`.
+      train_images: uint8 [N, H, W, C], which define the `regions`; None leaves these out.
+      num_available: see `NLLTerms`.
 
     Raises:
       UserError: the generator has no likelihood.
@@ -120,37 +116,37 @@ def evaluate_nll_terms(
     batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, count)
     compute = tf.function(functools.partial(_pixel_terms if has_pixels else _totals, generator), autograph=False)
     masks["all"] = np.ones(generator.image_shape, bool)
-    sums = {name: [] for name in masks}
+    by_batch: dict[str, list] = {name: [] for name in masks}
     per_pixel = np.zeros((3, *generator.image_shape))
     for start in progress(range(0, count, batch_size), "NLL terms"):
         # As the NLL's: the last batch is filled up with the first images.
         terms = compute(images[np.arange(start, start + batch_size) % count]).numpy()[: count - start]
         if not has_pixels:
-            sums["all"].append(terms)
+            by_batch["all"].append(terms)
             continue
         per_pixel += terms.sum(axis=0, dtype=np.float64)
         for name, mask in masks.items():
-            sums[name].append(terms[..., mask].sum(axis=-1, dtype=np.float64))
-    sums = {name: np.concatenate(parts).astype(np.float64) for name, parts in sums.items()}
+            by_batch[name].append(terms[..., mask].sum(axis=-1, dtype=np.float64))
+    sums = {name: np.concatenate(parts).astype(np.float64) for name, parts in by_batch.items()}
     found = {name: _term_sums(np.sum(mask), sums[name]) for name, mask in masks.items()}
     return NLLTerms(
-        found.pop("all"),
-        found,
-        dict(zip(TERMS, _with_nll(per_pixel / count), strict=True)) if has_pixels else None,
-        count,
-        num_available,
-        float(np.mean(np.isfinite(sums["all"]).all(axis=1))),
-        generator.has_per_image_likelihood,
+        total=found.pop("all"),
+        regions=found,
+        per_pixel=dict(zip(TERMS, _with_nll(per_pixel / count), strict=True)) if has_pixels else None,
+        num_images=count,
+        num_available=num_available,
+        finite_fraction=float(np.mean(np.isfinite(sums["all"]).all(axis=1))),
+        is_per_image=generator.has_per_image_likelihood,
     )
 
 
-def constant_values(images) -> dict:
+def constant_values(images: data.Images) -> dict[str, np.ndarray]:
     """Return which pixel values are the same in all images: {"black": bool [H, W, C], "constant": bool [H, W, C]}.
 
     The black ones, of grey level 0, are constant, too.
 
     Args:
-      images: uint8 [N, H, W, C], as in `data.Split`.
+      images: uint8 [N, H, W, C].
     """
     lowest = highest = np.asarray(images[np.arange(1)])[0]
     for start in progress(range(0, len(images), _READ_AT_ONCE), "training images"):

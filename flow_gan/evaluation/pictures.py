@@ -1,19 +1,19 @@
-"""What a generator and its inverse do, to look at. Each function returns rows of images, [rows, columns, H, W, C]."""
+"""Pictures of what a generator and its inverse do. Each function returns rows of images, [rows, columns, H, W, C]."""
 
 import numpy as np
 
 from flow_gan import random
+from flow_gan.generators import FlowGenerator, Generator
 
 TEMPERATURES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
 
 
-def reconstructions(generator, images):
-    """Return images x, their round trips G(f(x)), and the difference |x - G(f(x))| enlarged to its largest value.
+def reconstructions(generator: FlowGenerator, images: np.ndarray) -> np.ndarray:
+    """Return images x, their round trips G(f(x)), and the difference |x - G(f(x))| divided by its largest value.
 
     Where the round trip is not finite the difference is 1.
 
     Args:
-      generator: `FlowGenerator`.
       images: float [n, H, W, C] in [0, 1].
 
     Returns:
@@ -30,13 +30,12 @@ def reconstructions(generator, images):
     return np.stack([images, again, np.where(is_finite, difference, 1)])
 
 
-def interpolations(generator, first, second, columns=9):
+def interpolations(generator: FlowGenerator, first: np.ndarray, second: np.ndarray, columns: int = 9) -> np.ndarray:
     """Return images on the straight lines between z = f(first) and f(second) (paper, Section 3: exact inference of z).
 
     Args:
-      generator: `FlowGenerator`.
       first, second: float [n, H, W, C] in [0, 1], the ends.
-      columns: int >= 2, images per line, ends included.
+      columns: >= 2, images per line, ends included.
 
     Returns:
       [n, columns, H, W, C].
@@ -47,13 +46,11 @@ def interpolations(generator, first, second, columns=9):
     return _decode(generator, z)
 
 
-def temperatures(generator, columns=10, seed=0):
+def temperatures(generator: Generator, columns: int = 10, seed: int = 0) -> np.ndarray:
     """Return samples G(t z) of the same z at the temperatures t of `TEMPERATURES`, a row for each.
 
     Args:
-      generator: any with `decode` and `sample_latent`.
-      columns: int, samples.
-      seed: int.
+      columns: number of samples.
 
     Returns:
       [len(TEMPERATURES), columns, H, W, C].

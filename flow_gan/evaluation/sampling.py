@@ -8,19 +8,19 @@ import tensorflow as tf
 from flow_gan import random
 from flow_gan.data import memory
 from flow_gan.evaluation.progress import progress
+from flow_gan.generators import Generator
 
 
 class Sampler:
     """Draws many samples in batches, by a function that is traced once.
 
     Args:
-      generator: `Generator`.
-      batch_size: int, samples that are computed at once. An image does not depend on it but for rounding, unless the
+      batch_size: samples that are computed at once. Apart from rounding an image does not depend on it, unless the
         generator normalises by the batch's own statistics.
-      stream: `random.Stream` of the latents. What samples of one stream chose is measured on those of another.
+      stream: of the latents. Samples that choose a setting and samples that measure it take different streams.
     """
 
-    def __init__(self, generator, batch_size=100, stream=random.Stream.SAMPLE):
+    def __init__(self, generator: Generator, batch_size: int = 100, stream: random.Stream = random.Stream.SAMPLE):
         self._image_shape = generator.image_shape
         self._batch_size = batch_size
 
@@ -31,8 +31,8 @@ class Sampler:
 
         self._draw = draw
 
-    def draw(self, count, seed=0):
-        """Return float [count, H, W, C] in [0, 1]; of the stream SAMPLE the first n are `generator.sample(n, seed)`.
+    def draw(self, count: int, seed: int = 0) -> np.ndarray:
+        """Return float [count, H, W, C] in [0, 1]; in the stream SAMPLE the first n are `generator.sample(n, seed)`.
 
         Raises:
           UserError: they do not fit in memory.

@@ -6,38 +6,39 @@ import math
 import numpy as np
 from scipy.special import rel_entr
 
+from flow_gan.data import Split
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.evaluation.classifier import label_counts
-from flow_gan.evaluation.statistics import with_error
+from flow_gan.evaluation.classifier import Classifier, label_counts
+from flow_gan.evaluation.text import with_error
 
 
-def inception_score(probabilities, splits=10):
+def inception_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
     """Return the Inception score (Salimans et al. 2016; paper, Section 3.2), mean and standard deviation over splits.
 
         exp(E_x KL(p(y|x) || p(y))),  p(y) = E_x p(y|x)
 
-    1 at the least, the number of classes K at the most.
+    It is between 1 and the number of classes K.
 
     Args:
       probabilities: [n, K], p(y|x) of n samples.
-      splits: int, number of consecutive parts of equal size (up to 1) that are scored apart.
+      splits: number of consecutive parts, equal in size up to 1, that are scored separately.
 
     Returns:
-      (mean, standard deviation) of the parts' scores, floats; the deviation is that of the parts themselves (divisor
-      `splits`), as in the release, and NaN of a single part.
+      (mean, standard deviation) of the parts' scores; the deviation is that of the parts themselves (divisor `splits`),
+      as in the release, and NaN for a single part.
 
     Raises:
-      UserError: rows are no distributions, or there are fewer samples than splits.
+      UserError: rows are not distributions, or there are fewer samples than splits.
     """
     return _score_parts(probabilities, splits, lambda part: _mean_divergence(part, part.mean(0)))
 
 
-def mode_score(probabilities, label_distribution, splits=10):
+def mode_score(probabilities: np.ndarray, label_distribution: np.ndarray, splits: int = 10) -> tuple[float, float]:
     """Return the MODE score (Che et al. 2017) by the paper's formula, mean and standard deviation over splits.
 
         exp(E_x KL(p(y|x) || p*(y)) - KL(p*(y) || p(y))),  p(y) = E_x p(y|x)
 
-    0 where samples lack a class altogether. The release's formula cancels p* and equals the Inception score.
+    It is 0 where no sample is given to some class. In the release's formula p* cancels: it gives the Inception score.
 
     Args:
       probabilities: [n, K], p(y|x) of n samples.
@@ -48,7 +49,7 @@ def mode_score(probabilities, label_distribution, splits=10):
       See `inception_score`.
 
     Raises:
-      UserError: as `inception_score`, or the label distribution is unfit.
+      UserError: as `inception_score`, or the label distribution does not match.
     """
     expected = _check_distributions("label_distribution", np.atleast_2d(label_distribution))[0]
     if expected.shape != np.shape(probabilities)[1:] or not expected.all():
@@ -63,22 +64,22 @@ def mode_score(probabilities, label_distribution, splits=10):
     )
 
 
-def fid(features, reference_features):
-    """Return the Frechet distance of two Gaussians fitted to features, the FID (Heusel et al. 2017).
+def fid(features: np.ndarray, reference_features: np.ndarray) -> float:
+    """Return the FID, the Frechet distance of two Gaussians fitted to features (Heusel et al. 2017).
 
         |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))
 
-    It grows as either number of images falls, so only values of equal numbers compare.
+    It grows as either number of images falls, so only values for the same numbers of images can be compared.
 
     Args:
       features: [n, F], n of 2 or more.
       reference_features: [m, F], m of 2 or more.
 
     Returns:
-      A float, 0 or more.
+      0 or more.
 
     Raises:
-      UserError: the shapes are unfit, or a value is not finite.
+      UserError: the shapes do not match, or a value is not finite.
     """
     for name, values in (("features", features), ("reference_features", reference_features)):
         if np.ndim(values) != 2 or len(values) < 2 or np.shape(values)[1] != np.shape(features)[1]:
@@ -125,13 +126,13 @@ def _check_distributions(name, values):
     if not np.all(np.isfinite(values)):
         raise NotFiniteError(f"{name} hold values that are not finite; expected distributions")
     if not (np.all(values >= 0) and np.all(np.abs(values.sum(1) - 1) < 1e-4)):
-        raise UserError(f"{name} hold rows that are no distributions; expected values of 0 or more that add up to 1")
+        raise UserError(f"{name} hold rows that are not distributions; expected values of 0 or more that add up to 1")
     return values
 
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """What samples are compared with.
+    """Training images as a classifier sees them, with which samples are compared.
 
     Attributes:
       features: float64 [m, F], the classifier's features of training images.
@@ -142,21 +143,19 @@ class Reference:
     label_distribution: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SampleScores:
     """Scores of samples by a classifier.
 
     Attributes:
-      inception_score, inception_score_std: float, see `inception_score`.
-      mode_score, mode_score_std: float, see `mode_score`.
-      fid: float, see `fid`.
-      num_samples: int.
-      num_reference: int, training images that the FID compares with.
-      splits: int.
-      classifier: str, the classifier's name.
-      classifier_test_accuracy: float or None, its accuracy on the test images of the data set.
-      label_distribution: str, whence p*(y) of the MODE score is.
-      note: str, what the scores compare with.
+      inception_score, inception_score_std: see `inception_score`.
+      mode_score, mode_score_std: see `mode_score`.
+      fid: see `fid`.
+      num_reference: training images in the FID.
+      classifier: the classifier's name.
+      classifier_test_accuracy: its accuracy on the test images of the data set, where it has labels of its classes.
+      label_distribution: where p*(y) of the MODE score comes from.
+      note: what the scores can be compared with.
     """
 
     inception_score: float
@@ -172,7 +171,7 @@ class SampleScores:
     label_distribution: str
     note: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         accuracy = self.classifier_test_accuracy
         known = "" if accuracy is None else f", test accuracy {100 * accuracy:.2f} %"
         return (
@@ -184,22 +183,21 @@ class SampleScores:
             f"note: {self.note}"
         )
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Return all figures by name."""
         return dataclasses.asdict(self)
 
 
-def make_reference(classifier, split, num_images=None):
-    """Return the `Reference` of training images; one serves for any number of `score_samples`.
+def make_reference(classifier: Classifier, split: Split, num_images: int | None = None) -> Reference:
+    """Return the `Reference` of training images, for any number of `score_samples`.
 
-    p*(y) is the share of each training label, of all images. A classifier with classes of its own (InceptionV3) is
-    not told by labels which of them the data set has; p*(y) is then its mean prediction on the reference images, just
+    p*(y) is the share of each label among all training images. For a classifier with classes of its own (InceptionV3)
+    labels do not say which of them the data set has; p*(y) is then its mean prediction on the reference images, just
     as p(y) is its mean prediction on the samples.
 
     Args:
-      classifier: `Classifier`.
-      split: `data.Split`, of training images.
-      num_images: int or None, how many images, evenly spaced, give the features; None for all.
+      split: of training images.
+      num_images: how many images, evenly spaced, the features are taken from; None for all.
 
     Raises:
       UserError: there are not that many images.
@@ -211,17 +209,18 @@ def make_reference(classifier, split, num_images=None):
     probabilities, features = classifier.predict(split.images[chosen])
     if not classifier.knows_labels:
         return Reference(features, probabilities.mean(0))
+    if split.labels is None:
+        raise UserError(f"split has no labels; the classifier {classifier.name} expected training images with labels")
     return Reference(features, label_counts(split.labels) / len(split))
 
 
-def score_samples(classifier, samples, reference, splits=10):
+def score_samples(classifier: Classifier, samples: np.ndarray, reference: Reference, splits: int = 10) -> SampleScores:
     """Return the `SampleScores` of samples.
 
     Args:
-      classifier: `Classifier`.
       samples: float [n, H, W, C] in [0, 1].
-      reference: `Reference`, by the same classifier.
-      splits: int, see `inception_score`.
+      reference: by the same classifier.
+      splits: see `inception_score`.
 
     Raises:
       UserError: the samples are of another shape, not finite, or fewer than `splits` or than 2.
@@ -230,9 +229,13 @@ def score_samples(classifier, samples, reference, splits=10):
     if not 1 <= splits <= len(samples):
         raise UserError(f"splits={splits} of {len(samples)} samples; expected 1 to the number of samples")
     probabilities, features = classifier.predict(samples)
+    inception, inception_std = inception_score(probabilities, splits)
+    mode, mode_std = mode_score(probabilities, reference.label_distribution, splits)
     return SampleScores(
-        *inception_score(probabilities, splits),
-        *mode_score(probabilities, reference.label_distribution, splits),
+        inception_score=inception,
+        inception_score_std=inception_std,
+        mode_score=mode,
+        mode_score_std=mode_std,
         fid=fid(features, reference.features),
         num_samples=len(samples),
         num_reference=len(reference.features),

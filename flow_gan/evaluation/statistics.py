@@ -1,20 +1,22 @@
-"""Means, their errors, and the values themselves."""
+"""Means, their errors, and the values of single images."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
+import tensorflow_probability as tfp
 
-# Of the bootstrap: an error from so many is known to 2 %.
+# Of the bootstrap. An error that is estimated from so many is exact to 2 %.
 RESAMPLES = 1000
 
-# Images whose values a result keeps: about 200 kB as JSON. The means are over all images.
+# A result keeps the values of so many images, about 200 kB as JSON. The means are over all images.
 KEPT_PER_IMAGE = 10_000
 
 
-def mean_and_error(values):
-    """Return the mean of values [n] and its standard error, sd / sqrt(n - 1) with the sd's divisor n, as floats.
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Return the mean of values [n] and its standard error, sd / sqrt(n - 1), where the sd has the divisor n.
 
-    The error of a single value is not known, NaN.
+    The error of a single value is unknown, NaN.
     """
     if len(values) == 1:
         return float(np.mean(values)), math.nan
@@ -22,31 +24,32 @@ def mean_and_error(values):
         return float(np.mean(values)), float(np.std(values) / math.sqrt(len(values) - 1))
 
 
-def with_error(value, error, digits):
-    """Return "value +- error"; an error that is not known is called so."""
-    return f"{value:.{digits}f} +- {'unknown' if math.isnan(error) else f'{error:.{digits}f}'}"
+def log_mean_exp(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return log(mean(exp(values))) over an axis; it overflows nowhere, and is -inf where all values are."""
+    return tfp.math.reduce_logmeanexp(values, axis=axis).numpy()
 
 
-def kept_per_image(values):
-    """Return the values [n] of the first images, at most `KEPT_PER_IMAGE`, a list of floats of float32's digits.
+def kept_per_image(values: np.ndarray) -> list[float]:
+    """Return the first `KEPT_PER_IMAGE` of the values [n], rounded to the digits of float32.
 
-    Two models' values of the same images belong together, place by place: their mean difference has the standard error
-    of the differences, which is far smaller than that of the means where the values go together.
+    Values of two models on the same images can be compared in pairs: the standard error of their mean difference is
+    that of the differences, far smaller than that of the means where the values are correlated.
     """
     with np.errstate(over="ignore"):
         return [float(str(value)) for value in np.asarray(values[:KEPT_PER_IMAGE]).astype(np.float32)]
 
 
-def resampled(statistic, *samples, times=RESAMPLES, seed=0):
-    """Return a statistic of `times` samples of n rows drawn with replacement, [times] (the bootstrap; Efron 1979).
+def resampled(
+    statistic: Callable[..., float], *samples: np.ndarray, times: int = RESAMPLES, seed: int = 0
+) -> np.ndarray:
+    """Return a statistic of `times` resamples of n rows, drawn with replacement, [times] (the bootstrap; Efron 1979).
 
-    The rows are the same of all samples, and in all calls with the same seed and n: of two models at the same z the
-    values belong together, place by place.
+    The same rows are drawn from all samples, and in all calls with the same seed and n, so that the values of two
+    models at the same z can be compared in pairs.
 
     Args:
-      statistic: function from arrays like `samples` to a float.
-      *samples: [n, ...], of one n.
-      times, seed: int.
+      statistic: function of arrays like `samples`.
+      *samples: [n, ...], all with the same n.
     """
     count = len(samples[0])
     rows = np.random.default_rng(seed).integers(count, size=(times, count))
@@ -54,10 +57,10 @@ def resampled(statistic, *samples, times=RESAMPLES, seed=0):
         return np.array([statistic(*(sample[chosen] for sample in samples)) for chosen in rows])
 
 
-def bootstrap_error(values, count):
-    """Return the standard error of a statistic of n rows, from its `resampled` values; None where n is 1.
+def bootstrap_error(values: np.ndarray, count: int) -> float | None:
+    """Return the standard error of a statistic of `count` = n rows from its `resampled` values; None where n is 1.
 
-    Resamples of few rows vary too little, by what the divisor n of a variance makes too little: it is put right.
+    Resamples of few rows vary too little, as a variance with the divisor n is too small; sqrt(n / (n - 1)) corrects it.
     """
     if count < 2:
         return None

@@ -32,7 +32,7 @@ class Estimates:
     kde: evaluation.BandwidthSearch
     exact: evaluation.NLL | None
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = f"AIS    {self.ais}\nKDE    {self.kde}"
         return text if self.exact is None else f"exact  {self.exact}\n{text}"
 

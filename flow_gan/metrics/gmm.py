@@ -51,7 +51,7 @@ class AgainstMixture:
             self.run_score[0],
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         wins = self.wins
         return f"mixture on {self.search.num_centres} training images, {self.search}\n" + (
             f"it has the lower NLL and the higher score for bandwidths {wins[0]:.3g} to {wins[-1]:.3g}"

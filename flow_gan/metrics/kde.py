@@ -22,7 +22,7 @@ class ParzenWindow:
 
     search: evaluation.BandwidthSearch
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Parzen window on {self.search.num_centres} samples, {self.search}"
 
     def to_dict(self) -> dict:

@@ -19,7 +19,7 @@ class ReestimatedNLL:
 
     nll: evaluation.NLL
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"moving averages re-estimated on training images: {self.nll}"
 
     def to_dict(self) -> dict:

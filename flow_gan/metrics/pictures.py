@@ -25,7 +25,7 @@ class Pictures:
     rows: dict[str, np.ndarray]
     files: dict[str, str]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return ""
 
     def to_dict(self) -> dict:

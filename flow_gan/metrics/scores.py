@@ -42,7 +42,7 @@ class ScoresBesideTestImages:
     name: str
     label: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         of_test = self.test_images
         value = evaluation.with_error(getattr(of_test, self.name), getattr(of_test, f"{self.name}_std"), 3)
         return (

@@ -1,10 +1,13 @@
-"""The paper's figures. Each function draws one from numbers alone and writes it to a file, PNG or SVG by its name.
+"""The paper's figures. Each function draws one from numbers and writes it to a file, PNG or SVG by its suffix.
 
-Where several runs are drawn together, they come as {name: values} and keep their order and colour.
+Several runs in one figure are given as {name: values} and keep their order and colour.
 """
 
 import math
 import os
+import pathlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -13,24 +16,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from flow_gan.evaluation.bandwidth import winning_bandwidths
+from flow_gan.report.values import Value
 
-# A figure looks the same whatever the user's matplotlibrc says, and needs no LaTeX for its text.
+# A figure does not depend on the user's matplotlibrc, and needs no LaTeX for its text.
 _own_style = matplotlib.style.context("default", after_reset=True)
 _SIZE = (7.0, 4.5)
 _MOST_POINTS = 2000
 
 
 @_own_style
-def learning_curves(path, runs, unit, log_scale=False):
+def learning_curves(path: pathlib.Path, runs: Mapping[str, Mapping], unit: str, log_scale: bool = False) -> None:
     """Draw train and validation NLL, and the critic's loss where there is one, over steps (Figure 2).
 
     Args:
       path: file to write.
       runs: {name: {"step": [v], "train_nll": [v], "validation_nll": [v]}, with "critic_step" and "critic_loss" [c]
         if there is a critic}, NLLs in `unit`. Values that are not finite are left out.
-      unit: str, of the NLL.
-      log_scale: bool, NLL on a log axis, as the paper has it where adversarial training lets it grow over decades; a
-        symmetric one, since an NLL may be negative.
+      unit: of the NLL.
+      log_scale: NLL on a log axis, as in the paper, where it grows over decades in adversarial training; a symmetric
+        one, since an NLL may be negative.
     """
     figure, axes = _axes("generator updates", f"NLL ({unit})")
     critic_axes = None
@@ -68,25 +72,25 @@ def learning_curves(path, runs, unit, log_scale=False):
     _save(figure, path)
 
 
-def is_wide(values):
-    """Whether values, of which some may be None, range over 20 times their median, so that a log axis shows more."""
+def is_wide(values: Sequence[float | None]) -> bool:
+    """Whether values, None where unknown, range over more than 20 times their median, so that a log axis is better."""
     known = _finite(values)
     known = known[np.isfinite(known)]
     return known.size > 0 and bool(np.ptp(known) > 20 * max(abs(np.median(known)), 1))
 
 
 @_own_style
-def objective_curves(path, panels, unit, wide=()):
-    """Draw a panel for each objective as the paper's Figure 2 has them: train, validation, and the critic's loss.
+def objective_curves(path: pathlib.Path, panels: Mapping[str, Mapping], unit: str, wide: Collection[str] = ()) -> None:
+    """Draw a panel for each objective as in the paper's Figure 2: train and validation NLL, and the critic's loss.
 
     Args:
       path: file to write.
       panels: {title: run}, runs as in `learning_curves`.
-      unit: str, of the NLL.
+      unit: of the NLL.
       wide: titles of the panels whose NLL grows over decades, on a symmetric log axis.
     """
     figure = Figure((5.0 * len(panels), 3.9), layout="constrained")
-    handles = {}
+    handles: dict[str, Any] = {}
     for axes, (title, run) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         axes.set_title(title, fontsize="medium")
         axes.set_xlabel("generator updates")
@@ -104,43 +108,44 @@ def objective_curves(path, panels, unit, wide=()):
             loss = _thinned(run["critic_step"], run["critic_loss"])
             drawn += right.plot(*loss, color="C2", linewidth=1, alpha=0.8, label="critic's loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-        handles |= {line.get_label(): line for line in drawn}
-    figure.legend(handles.values(), handles.keys(), fontsize="small", ncols=3, loc="outside upper center")
+        handles |= {str(line.get_label()): line for line in drawn}
+    figure.legend([*handles.values()], [*handles], fontsize="small", ncols=3, loc="outside upper center")
     _save(figure, path)
 
 
 @_own_style
-def trade_off(path, points, unit, score):
-    """Draw NLL against sample score, a point for each lambda, joined in their order, with MLE and ADV as the ends.
+def trade_off(path: pathlib.Path, points: Sequence[tuple[str, Value, Value]], unit: str, score: str) -> None:
+    """Draw NLL against sample score: a point for each lambda, joined in their order, with MLE and ADV at the ends.
 
-    The NLL is drawn as what it is above the lowest, on an axis that is linear near it and logarithmic beyond: hybrids
-    and MLE lie close together, ADV far away.
+    The axis shows the difference to the lowest NLL, linear near 0 and logarithmic beyond: hybrids and MLE lie close
+    together, ADV far away.
 
     Args:
       path: file to write.
-      points: [(name, NLL, score)] from ADV to MLE, finite `claims.Value`s.
-      unit: str, of the NLL.
-      score: str, name of the score.
+      points: [(name, NLL, score)] from ADV to MLE, all finite.
+      unit: of the NLL.
+      score: name of the score.
     """
-    lowest = min(nll.number for _, nll, _ in points)
+    nlls = [nll.number for _, nll, _ in points if nll.number is not None]
+    lowest = min(nlls)
     figure, axes = _axes(
         f"test NLL above the lowest, {lowest:.2f} ({unit}); lower is better", f"{score}, higher is better"
     )
-    above = [nll.number - lowest for _, nll, _ in points]
+    above = [nll - lowest for nll in nlls]
     if max(above) > 0:
         axes.set_xscale("symlog", linthresh=max(above) / 50)
     axes.plot(above, [value.number for *_, value in points], color="0.7", linewidth=1, zorder=1)
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.95, len(points)))
     for x, (name, nll, value), colour in zip(above, points, colours, strict=True):
         axes.errorbar(
-            *(x, value.number), yerr=value.error, xerr=nll.error, color=colour, marker="o", capsize=2, label=name
+            x, value.number, yerr=value.error, xerr=nll.error, color=colour, marker="o", capsize=2, label=name
         )
     axes.legend(fontsize="small", ncols=2)
     _save(figure, path)
 
 
 @_own_style
-def sample_panels(path, grids):
+def sample_panels(path: pathlib.Path, grids: Mapping[str, np.ndarray]) -> None:
     """Draw grids of samples, at most three side by side, each under its name (Figures 1 and 7).
 
     Args:
@@ -160,13 +165,13 @@ def sample_panels(path, grids):
 
 
 @_own_style
-def pixel_maps(path, maps, unit):
-    """Draw what is known of each pixel as heat maps side by side, each with a colour bar of its own.
+def pixel_maps(path: pathlib.Path, maps: Mapping[str, np.ndarray], unit: str) -> None:
+    """Draw values of each pixel as heat maps side by side, each with its own colour bar.
 
     Args:
       path: file to write.
       maps: {title: float [H, W]}. Values that are not finite stay white.
-      unit: str, of all of them.
+      unit: of all of them.
     """
     figure = Figure((3.4 * len(maps), 3.2), layout="constrained")
     for axes, (title, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
@@ -178,13 +183,15 @@ def pixel_maps(path, maps, unit):
 
 
 @_own_style
-def score_curves(path, runs, score, colours=None):
+def score_curves(
+    path: pathlib.Path, runs: Mapping[str, Mapping], score: str, colours: Mapping[str, str] | None = None
+) -> None:
     """Draw a sample score over steps (Figure 5).
 
     Args:
       path: file to write.
       runs: {name: {"step": [n], "score": [n], "std": [n]}}.
-      score: str, name of the score.
+      score: name of the score.
       colours: {name: colour}; in their order if None.
     """
     figure, axes = _axes("generator updates", score)
@@ -199,12 +206,14 @@ def score_curves(path, runs, score, colours=None):
 
 
 @_own_style
-def singular_value_cdf(path, runs, colours=None):
+def singular_value_cdf(
+    path: pathlib.Path, runs: Mapping[str, Sequence | np.ndarray], colours: Mapping[str, str] | None = None
+) -> None:
     """Draw the cumulative distribution of singular values of dG/dz on a log axis (Figures 4 and 8).
 
     Args:
       path: file to write.
-      runs: {name: singular values, any shape}. Zeros stand at the left edge.
+      runs: {name: singular values, any shape}. Zeros are drawn at the left edge.
       colours: {name: colour}; in their order if None.
     """
     figure, axes = _axes("singular value s", "fraction of singular values less than s")
@@ -221,21 +230,29 @@ def singular_value_cdf(path, runs, colours=None):
 
 
 @_own_style
-def mixture_sweep(path, sweep, run_name, run_nll, run_score, score, unit):
-    """Draw NLL and sample score of the Gaussian mixture over its bandwidth, against a run's (Figures 3 and 6).
+def mixture_sweep(
+    path: pathlib.Path,
+    sweep: Mapping[str, Any],
+    run_name: str,
+    run_nll: float | None,
+    run_score: float | None,
+    score: str,
+    unit: str,
+) -> list[float]:
+    """Draw NLL and sample score of the Gaussian mixture over its bandwidth, and those of a run (Figures 3 and 6).
 
     The bandwidths where the mixture has both the lower NLL and the higher score are shaded.
 
     Args:
       path: file to write.
       sweep: {"bandwidths": [n], "nll": [n], "score": [n] or None}, NLLs in `unit`.
-      run_name: str, what the dashed lines stand for.
-      run_nll, run_score: float or None, the run's, as dashed lines.
-      score: str, name of the score.
-      unit: str, of the NLL.
+      run_name: name of the run.
+      run_nll, run_score: of the run, drawn as dashed lines.
+      score: name of the score.
+      unit: of the NLL.
 
     Returns:
-      list of the shaded bandwidths.
+      The shaded bandwidths.
     """
     figure, axes = _axes("bandwidth", f"NLL ({unit})")
     bandwidths = np.asarray(sweep["bandwidths"])
@@ -284,12 +301,12 @@ def _axes(x_label, y_label):
 
 
 def _legend_above(figure, handles, labels):
-    # Two axes share the picture, and a legend inside would hide the curves of one.
+    # There are two axes, and a legend inside would hide curves of one of them.
     figure.legend(handles, labels, fontsize="small", ncols=2, loc="outside upper center")
 
 
 def _thinned(x, y):
-    """Return every so manieth point of a curve: what no eye tells from all of them, in a tenth of an SVG's size."""
+    """Return at most `_MOST_POINTS` evenly spaced points of a curve: it looks the same, and an SVG is far smaller."""
     kept = np.unique(np.linspace(0, max(len(x) - 1, 0), _MOST_POINTS).astype(int))[: len(x)]
     return np.asarray(x)[kept], _finite(y)[kept]
 
@@ -301,11 +318,11 @@ def _finite(values):
 
 
 def _save(figure, path):
-    """Write a figure whole or not at all."""
+    """Write a figure completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
     kind = path.suffix[1:]
-    # An SVG that says nothing of when it was made, and whose names do not change.
+    # Without a date and with fixed ids, the same figure gives the same SVG.
     with matplotlib.rc_context({"svg.hashsalt": "flow_gan"}):
         figure.savefig(temporary, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
     os.replace(temporary, path)

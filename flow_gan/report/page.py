@@ -1,10 +1,11 @@
-"""The report as one HTML file, which needs nothing else: no network, no script, no other file."""
+"""The report as one self-contained HTML file: no network, no script, no other file."""
 
 import base64
 import csv
 import dataclasses
 import io
 import pathlib
+from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
 from flow_gan.report import claims
@@ -26,10 +27,9 @@ class Picture:
     """A figure that has been drawn.
 
     Attributes:
-      key: str, unique on the page.
-      path: path of the SVG or PNG file that is embedded.
-      alternative: str, what it shows, for those who do not see it.
-      caption: str.
+      key: unique on the page.
+      path: the SVG or PNG file, which is embedded.
+      alternative: the text for screen readers, what it shows.
     """
 
     key: str
@@ -40,25 +40,22 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
-    """One of the paper's figures or tables, or what belongs to it, beside ours.
+    """One of the paper's figures or tables and what this run has for it.
 
     Attributes:
-      keys: list of str, anchors: "figure-3", "table-1", ...
-      title: str.
-      paper: str, what the paper shows.
-      differs: list of str, what is otherwise here.
-      parts: list of `Picture` and `Table`.
-      verdicts: list of `claims.Verdict`.
-      checks: list of str, what the honesty of the numbers rests on.
+      keys: anchors: "figure-3", "table-1", ...
+      paper: what the paper shows.
+      differs: what is done differently here.
+      checks: what the numbers' reliability rests on.
     """
 
-    keys: list
+    keys: list[str]
     title: str
     paper: str
-    differs: list = dataclasses.field(default_factory=list)
-    parts: list = dataclasses.field(default_factory=list)
-    verdicts: list = dataclasses.field(default_factory=list)
-    checks: list = dataclasses.field(default_factory=list)
+    differs: list[str] = dataclasses.field(default_factory=list)
+    parts: Sequence[Picture | Table] = dataclasses.field(default_factory=list)
+    verdicts: list[claims.Verdict] = dataclasses.field(default_factory=list)
+    checks: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,30 +63,28 @@ class Page:
     """The report.
 
     Attributes:
-      title, subtitle: str.
-      lead: list of str, paragraphs at the beginning.
-      terms: list of (str, str), words that the page uses and their meaning.
-      differs: list of str, what is otherwise than in the paper everywhere.
-      sections: list of `Section`.
-      appendix: list of `Table`: trainings, stages, versions.
+      lead: paragraphs at the beginning.
+      terms: words that the page uses, and their meanings.
+      differs: what differs from the paper in all sections.
+      appendix: trainings, stages, versions.
     """
 
     title: str
     subtitle: str
-    lead: list
-    terms: list
-    differs: list
-    sections: list
-    appendix: list
+    lead: list[str]
+    terms: list[tuple[str, str]]
+    differs: list[str]
+    sections: list[Section]
+    appendix: list[Table]
 
     @property
-    def tables(self):
+    def tables(self) -> list[Table]:
         """All tables, in their order."""
         return [part for section in self.sections for part in section.parts if isinstance(part, Table)] + self.appendix
 
 
-def to_html(page):
-    """Return a `Page` as HTML, a str."""
+def to_html(page: Page) -> str:
+    """Return a page as HTML."""
     root = _element("html", lang="en")
     head = _add(root, "head")
     _add(head, "meta", charset="utf-8")
@@ -118,8 +113,8 @@ def to_html(page):
     return "<!DOCTYPE html>\n" + ElementTree.tostring(root, encoding="unicode", method="html") + "\n"
 
 
-def to_csv(tables):
-    """Return tables as CSV, a line for each cell: table, row, column, value, error, text."""
+def to_csv(tables: Iterable[Table]) -> str:
+    """Return tables as CSV, with a line for each cell: table, row, column, value, error, text."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["table", "row", "column", "value", "error", "text"])
@@ -127,8 +122,8 @@ def to_csv(tables):
         for row in table.rows:
             for column, cell in zip(table.header[1:], row[1:], strict=True):
                 numbers = [cell.number, cell.error] if isinstance(cell, Cell) else [None, None]
-                numbers = ["" if value is None else repr(float(value)) for value in numbers]
-                writer.writerow([table.key, str(row[0]), column, *numbers, str(cell)])
+                shown = ["" if value is None else repr(float(value)) for value in numbers]
+                writer.writerow([table.key, str(row[0]), column, *shown, str(cell)])
     return text.getvalue()
 
 

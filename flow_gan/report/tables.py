@@ -22,7 +22,7 @@ class Cell:
     is_marked: bool = False
     note: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self._text("±", "\N{MINUS SIGN}") or "–"
 
     def ascii(self) -> str:

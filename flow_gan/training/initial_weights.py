@@ -40,7 +40,7 @@ class InitialWeights:
     generator: tuple[str, ...]
     critic: tuple[str, ...]
 
-    def __str__(self):
+    def __str__(self) -> str:
         critic = f"critic ({len(self.critic)} variables)" if self.critic else "no critic, which starts anew"
         generator = f"generator ({len(self.generator)} variables)"
         return f"{self.run}, checkpoint {self.checkpoint} (step {self.step}): {generator}, {critic}"

@@ -86,7 +86,7 @@ def test_limits_are_those_of_a_computer():
 
 
 def test_a_busy_machine_is_told_of():
-    quiet = Limits(1e11, 1e11, 1e10, spread=1.1)
+    quiet = Limits(matmul_flops=1e11, convolution_flops=1e11, bandwidth=1e10, spread=1.1)
     assert why_busy(0.0, quiet, quiet) == []
     assert "load average was 90.0" in why_busy(90.0, quiet, quiet)[0]
     noisy = dataclasses.replace(quiet, spread=2.0)

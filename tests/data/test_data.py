@@ -112,10 +112,18 @@ def test_validation_split_is_for_public_sets():
 
 
 def test_units():
-    colour = data.Dataset("set", (2, 2, 3), 256, None, None, None)
-    np.testing.assert_allclose(colour.bits_per_dim(-12 * np.log(2)), 7)
-    assert colour.format_nll(-12 * np.log(2)) == "7.000 bits/dim"
-    assert data.Dataset("set", (2, 2, 1), 17, None, None, None).format_nll(-12.344) == "-12.34 nats"
+    def dataset(channels, levels):
+        return data.Dataset(
+            name="set", image_shape=(2, 2, channels), levels=levels, train=None, validation=None, test=None
+        )
+
+    colour, grey = dataset(3, 256), dataset(1, 17)
+    nats = -12 * np.log(2)
+    assert not colour.is_grey and colour.nll_unit == "bits/dim"
+    np.testing.assert_allclose([colour.bits_per_dim(nats), colour.in_nll_unit(nats)], 7)
+    assert colour.format_nll(nats) == "7.000 bits/dim"
+    assert grey.is_grey and grey.nll_unit == "nats" and grey.in_nll_unit(nats) == nats
+    assert grey.format_nll(-12.344) == "-12.34 nats"
 
 
 def write_images(folder, count=20, size=(4, 6), mode="L"):
@@ -223,7 +231,7 @@ def bad_datasets(folder):
         "sizes": (f"{folder}/sizes", r"004\.png is 9x9, but 000\.png is 6x4"),
         "float": (f"{folder}/float.npy", r"float64 \[20, 4, 4\]; expected uint8"),
         "flat": (f"{folder}/flat.npy", r"uint8 \[20, 16\]; expected uint8 \[N, H, W\]"),
-        "short": (f"{folder}/short.npy", "has 2 images, too few"),
+        "short": (f"{folder}/short.npy", "has 2 images; expected 3 or more"),
         "pickled npy": (f"{folder}/pickled.npy", "pickled objects are never loaded"),
         "pickled npz": (f"{folder}/pickled.npz", "pickled objects are never loaded"),
         "names": (f"{folder}/names.npz", r"has the arrays \['a', 'b'\]; expected train, validation and test"),
@@ -331,7 +339,7 @@ def test_an_ending_in_capitals(tmp_path):
 def test_an_archive_of_images_beside_parts(tmp_path):
     images = np.zeros((10, 4, 4), np.uint8)
     np.savez(tmp_path / "set.npz", images=images, test=images)
-    with pytest.raises(flow_gan.UserError, match="has images beside test; expected the one or the others"):
+    with pytest.raises(flow_gan.UserError, match="has both images and test; expected one or the other"):
         data.load(str(tmp_path / "set.npz"))
 
 

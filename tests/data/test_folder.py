@@ -91,11 +91,11 @@ def test_a_division_is_taken_as_meant(tmp_path, caplog, names):
 @pytest.mark.parametrize(
     "names, said",
     [
-        (("train", "test"), "no folder of validation images: of its 20 training images 2 for validation are taken"),
-        (("Train", "valid"), "no folder of test images: of its 20 training images 2 for test are taken"),
+        (("train", "test"), "no folder of validation images: 2 for validation of its 20 training images are taken"),
+        (("Train", "valid"), "no folder of test images: 2 for test of its 20 training images are taken"),
         (
             ("training",),
-            "validation or test images: of its 20 training images 2 for validation and 2 for test are taken",
+            "validation or test images: 2 for validation and 2 for test of its 20 training images are taken",
         ),
     ],
     ids=["no validation", "no test", "neither"],
@@ -115,7 +115,9 @@ def test_a_missing_part_is_split_off_from_train_and_said(tmp_path, monkeypatch, 
 
 def test_too_few_training_images_to_split_from(tmp_path):
     divide(tmp_path, train=1, test=5)
-    refused(tmp_path, "has no folder of validation images, and 1 training images to take them from; expected 2 or more")
+    refused(
+        tmp_path, "has no folder of validation images and only 1 training images to take them from; expected 2 or more"
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,8 +141,8 @@ def test_a_division_that_is_not_understood_is_refused(tmp_path, names):
     divide(tmp_path / "set", **dict.fromkeys(names, 5))
     refused(
         tmp_path / "set",
-        rf"set looks divided into parts, but not in a way that is understood: it has {', '.join(sorted(names))}; "
-        "expected folders train and, if there are such, validation and test, each once and nothing else",
+        rf"set looks divided into parts, but it is unclear into which: it has {', '.join(sorted(names))}; "
+        "expected one folder train, at most one validation and one test, and nothing else",
     )
 
 
@@ -156,7 +158,7 @@ def test_classes_are_no_division(tmp_path, caplog, names):
 def test_images_beside_a_division(tmp_path):
     divide(tmp_path / "set", train=5, test=5)
     grey((4, 4)).save(tmp_path / "set" / "overview.png")
-    refused(tmp_path / "set", r"it has test, train beside the image overview\.png; expected folders train")
+    refused(tmp_path / "set", r"it has test, train beside the image overview\.png; expected one folder train")
 
 
 def test_what_is_no_image_beside_a_division(tmp_path):
@@ -180,7 +182,9 @@ def test_a_division_further_down_is_not_pooled(tmp_path, names, above):
     divide(tmp_path / "set" / above, **dict.fromkeys(names, 5))
     listed = ", ".join(sorted(names))
     refused(
-        tmp_path / "set", f"{above} is divided into {listed}, which --dataset above it would pool; expected --dataset"
+        tmp_path / "set",
+        f"{above} is divided into {listed}, and --dataset is a folder above it, which would mix them; expected "
+        "--dataset to be the divided folder",
     )
 
 
@@ -391,7 +395,8 @@ def test_grey_and_colour_are_not_mixed(tmp_path, monkeypatch, budget, odd, at):
     save(tmp_path, [odd() if i == at else others() for i in range(5)])
     own, other = ("grey", "colour") if odd is grey else ("colour", "grey")
     refused(
-        tmp_path, rf"00{at}\.png is {own}, but 00{0 if at else 1}\.png is {other}; expected grey images or colour ones"
+        tmp_path,
+        rf"00{at}\.png is {own}, but 00{0 if at else 1}\.png is {other}; expected only grey or only colour images",
     )
 
 
@@ -437,7 +442,7 @@ def test_colours_of_a_palette_that_no_pixel_has(tmp_path, monkeypatch, budget):
     used.save(tmp_path / "003.png")
     assert data.load(str(tmp_path)).image_shape == (4, 6, 3)
     grey().save(tmp_path / "000.png")
-    refused(tmp_path, r"003\.png is colour, but 000\.png is grey; expected grey images or colour ones")
+    refused(tmp_path, r"003\.png is colour, but 000\.png is grey; expected only grey or only colour images")
 
 
 def test_colours_that_are_no_rgb_are_refused(tmp_path):
@@ -510,7 +515,9 @@ def test_few_bits_on_other_levels(tmp_path):
     small(tmp_path, values, 2, "png")
     np.testing.assert_array_equal(everything(data.load(str(tmp_path), levels=16))[0, ..., 0], 5 * values)
     refused(
-        tmp_path, r"--levels=17, but .*[012]\.png has 4 levels of its own, which are none of these; expected", levels=17
+        tmp_path,
+        r"--levels=17, but .*[012]\.png has 4 levels of its own, which do not map onto these; expected",
+        levels=17,
     )
     refused(tmp_path, "--levels=2, but .* has 4 levels of its own", levels=2)
 

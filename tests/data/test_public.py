@@ -65,7 +65,10 @@ def test_a_run_on_any_name(stand_ins, tmp_path, capsys):
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("oxford_flowers102", r"has images of many sizes; expected --input_height \(and --input_width"),
+        (
+            "oxford_flowers102",
+            r"has images of different sizes; pass the size to which they are resized, --input_height \(and",
+        ),
         ("wikipedia", r"has FeaturesDict\(\{ 'text': .*expected a feature image, uint8 \[H, W, C\]"),
         ("moving_mnist", "expected a feature image, uint8"),
         (
@@ -182,7 +185,7 @@ def test_splits(tmp_path, stored, sizes):
 
 def test_a_set_without_training_images(tmp_path):
     write(tmp_path, {"test": range(10)}, number_of_shards=1)
-    with pytest.raises(flow_gan.UserError, match="small has the splits test; expected train"):
+    with pytest.raises(flow_gan.UserError, match="small has the splits test; expected a split train"):
         data.load("small", tmp_path, height=6)
 
 

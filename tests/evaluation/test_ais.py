@@ -10,6 +10,7 @@ from scipy import stats
 import flow_gan
 from flow_gan.errors import UserError
 from flow_gan.evaluation import ais
+from flow_gan.evaluation.statistics import log_mean_exp
 
 LATENTS, SHAPE, SIGMA = 10, (4, 5, 1), 0.5
 SIZE = math.prod(SHAPE)
@@ -73,7 +74,7 @@ def test_the_mean_weight_is_the_density():
 @pytest.mark.parametrize(("gap", "error", "converged"), [(0.59, 0.33, False), (0.59, 0.15, True), (0.9, 0.2, False)])
 def test_a_gap_that_may_be_above_the_limit_has_not_converged(gap, error, converged):
     """Of ten images the 95 % interval is 2.26 standard errors to either side."""
-    result = ais.Gap(gap, error, [0.0] * 10, [gap] * 10, 1.0)
+    result = ais.Gap(nats=gap, standard_error=error, lower=[0.0] * 10, upper=[gap] * 10, limit=1.0)
     assert result.at_most == pytest.approx(gap + 2.262 * error, abs=1e-3)
     assert result.converged == converged == (not result.warnings)
     assert result.to_dict()["converged"] == converged
@@ -110,7 +111,7 @@ def test_a_short_run_has_not_converged():
     assert not result.converged and result.gap.nats > ais.GAP_LIMIT
     (warning,) = result.warnings
     assert "has not converged" in warning and warning in str(result)
-    assert not ais.Gap(math.nan, 0.0, [], [], 1.0).converged
+    assert not ais.Gap(nats=math.nan, standard_error=0.0, lower=[], upper=[], limit=1.0).converged
 
 
 def test_schedule():
@@ -154,7 +155,7 @@ def test_images_that_are_not_finite_have_probability_0():
     covariance = np.linalg.inv(np.eye(LATENTS) + WEIGHTS @ WEIGHTS.T / SIGMA**2)
     mean = (images.reshape(-1, SIZE) - SHIFT) @ WEIGHTS.T / SIGMA**2 @ covariance
     truth = exact_log_prob(images) + stats.norm.logcdf((1 - mean[:, 0]) / math.sqrt(covariance[0, 0]))
-    errors = ais._log_mean_exp(log_weights) - truth
+    errors = log_mean_exp(log_weights, axis=1) - truth
     assert abs(errors.mean()) < min(0.5, 3 * errors.std() / math.sqrt(19))
 
 
@@ -190,7 +191,7 @@ def test_batches():
     images = images_of(7)
     log_weights, acceptances = annealer.estimate(images, SIGMA, annealer.pilot(images, SIGMA, ""), "")
     assert log_weights.shape == (7, 4) and acceptances.shape == (30,)
-    np.testing.assert_allclose(ais._log_mean_exp(log_weights), exact_log_prob(images), atol=5)
+    np.testing.assert_allclose(log_mean_exp(log_weights, axis=1), exact_log_prob(images), atol=5)
 
 
 def test_choose_sigma():
@@ -201,7 +202,8 @@ def test_choose_sigma():
     result = ais.evaluate_ais(decode, gaussian_prior(), images_of(2), choice, SHORT)
     assert result.sigma == 0.5 and result.sigma_choice == choice
     assert json.loads(json.dumps(result.to_dict()))["sigma_choice"]["nats"] == choice.nats
-    (warning,) = ais.SigmaChoice(0.1, [0.1, 0.5, 2.0], [1.0, 2.0, 3.0], 5, SHORT).warnings
+    choice = ais.SigmaChoice(sigma=0.1, candidates=[0.1, 0.5, 2.0], nats=[1.0, 2.0, 3.0], num_images=5, settings=SHORT)
+    (warning,) = choice.warnings
     assert "end of the list" in warning
 
 

@@ -78,8 +78,19 @@ def test_a_best_bandwidth_at_an_end_is_said():
 
 def test_the_figures_as_text_and_as_a_dictionary():
     result = BandwidthSearch(
-        *([0.1, 0.2, 0.3], [5.0, -7.0, 6.0], [0.1, 0.2, 0.3], [8.0, -9.0, 7.0], [0.4, 0.5, 0.6], 4, 10, 20, 3),
-        *([10, 50], [-8.0, -6.0], [-9.0], np.zeros([3, 10])),
+        bandwidths=[0.1, 0.2, 0.3],
+        validation_nll=[5.0, -7.0, 6.0],
+        validation_standard_error=[0.1, 0.2, 0.3],
+        test_nll=[8.0, -9.0, 7.0],
+        test_standard_error=[0.4, 0.5, 0.6],
+        num_centres=4,
+        num_validation=10,
+        num_test=20,
+        size=3,
+        num_available=[10, 50],
+        best_validation_nll_per_image=[-8.0, -6.0],
+        best_test_nll_per_image=[-9.0],
+        validation_nll_per_image=np.zeros([3, 10]),
     )
     assert str(result) == (
         "bandwidth 0.2: validation NLL -7.00 +- 0.20 nats (10 images), "

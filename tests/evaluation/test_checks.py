@@ -31,7 +31,7 @@ def test_warnings():
         ("round_trip_largest", 0.5, "off by up to 0.5"),
         ("round_trip_largest", math.nan, "off by up to nan"),
         ("batch_dependence", math.inf, "inf nats"),
-        ("rounding", 0.3, "off by up to 0.3 nats from that computed in float64"),
+        ("rounding", 0.3, "differs by up to 0.3 nats from that computed in float64"),
     ]:
         (warning,) = checks.Checks(**SOUND | {name: value}).warnings
         assert text in warning

@@ -140,7 +140,7 @@ def test_a_bad_cache_is_noticed_and_rebuilt(harm, tmp_path, trainings, monkeypat
         )
     with caplog.at_level("WARNING"):
         classifier.load_classifier("cnn", striped_dataset(), tmp_path)
-    assert len(trainings) == 2 and f"{path} cannot be used" in caplog.text and "trained anew" in caplog.text
+    assert len(trainings) == 2 and f"{path} cannot be used" in caplog.text and "trained again" in caplog.text
     classifier.load_classifier("cnn", striped_dataset(), tmp_path)
     assert len(trainings) == 2 and list(tmp_path.iterdir()) == [path]
 
@@ -169,7 +169,7 @@ def test_low_accuracy_warns(tmp_path, monkeypatch, caplog):
 
 def test_augmentation():
     images = np.random.default_rng(0).integers(1, 256, (600, 6, 6, 2)).astype(np.uint8)
-    shifted = cnn._augment(images.copy(), cnn.Recipe(1, 1, 2, True), np.random.default_rng(1))
+    shifted = cnn._augment(images.copy(), cnn.Recipe(width=1, epochs=1, shift=2, flip=True), np.random.default_rng(1))
     padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)])
 
     def what_was_done(i):
@@ -185,11 +185,13 @@ def test_augmentation():
 
 def test_recipes():
     def recipe(name, shape, count):
-        return cnn.make_recipe(data.Dataset(name, shape, 256, range(count), None, None))
+        return cnn.make_recipe(
+            data.Dataset(name=name, image_shape=shape, levels=256, train=range(count), validation=None, test=None)
+        )
 
-    assert recipe("digits", (8, 8, 1), 1297) == cnn.Recipe(32, 40, 1, False)
-    assert recipe("mnist", (28, 28, 1), 50_000) == cnn.Recipe(32, 4, 3, False)
-    assert recipe("cifar10", (32, 32, 3), 45_000) == cnn.Recipe(64, 8, 4, True)
+    assert recipe("digits", (8, 8, 1), 1297) == cnn.Recipe(width=32, epochs=40, shift=1, flip=False)
+    assert recipe("mnist", (28, 28, 1), 50_000) == cnn.Recipe(width=32, epochs=4, shift=3, flip=False)
+    assert recipe("cifar10", (32, 32, 3), 45_000) == cnn.Recipe(width=64, epochs=8, shift=4, flip=True)
     assert not recipe("svhn_cropped", (32, 32, 3), 68_257).flip
 
 

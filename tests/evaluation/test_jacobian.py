@@ -1,5 +1,6 @@
 """Jacobian spectra against automatic differentiation and the flow's own log-determinant."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -91,7 +92,13 @@ def spectrum_of(values, flow):
     values = np.array(values)
     with np.errstate(divide="ignore"):
         logs = np.log(values).sum(1)
-        return JacobianSpectrum(values.tolist(), (values[:, 0] / values[:, -1]).tolist(), logs.tolist(), flow, 0)
+        return JacobianSpectrum(
+            singular_values=values.tolist(),
+            condition_numbers=(values[:, 0] / values[:, -1]).tolist(),
+            log_determinants=logs.tolist(),
+            flow_log_determinants=flow,
+            seed=0,
+        )
 
 
 def test_what_makes_it_honest():
@@ -114,7 +121,13 @@ def test_errors_by_the_bootstrap_over_z():
     # All values of one z move together, so that 64 z of 100 values tell no more than 64 numbers.
     values = np.exp(rng.normal(size=(64, 1)) + np.linspace(1, -1, 100))
     logs = np.log(values).sum(1)
-    spectrum = JacobianSpectrum(values.tolist(), [np.e**2] * 64, logs.tolist(), None, 0)
+    spectrum = JacobianSpectrum(
+        singular_values=values.tolist(),
+        condition_numbers=[np.e**2] * 64,
+        log_determinants=logs.tolist(),
+        flow_log_determinants=None,
+        seed=0,
+    )
     summaries = spectrum.summaries
     determinant = summaries["log_determinant"]
     np.testing.assert_allclose(determinant["standard_error"], logs.std(ddof=1) / 8, rtol=0.1)
@@ -127,7 +140,7 @@ def test_errors_by_the_bootstrap_over_z():
     assert "nats, mean of log" in str(spectrum) and f" +- {determinant['standard_error']:.2g} nats" in str(spectrum)
     assert spectrum.summaries == summaries
     # Of the same z the difference of two models is known better than either.
-    other = JacobianSpectrum((1.1 * values).tolist(), [np.e**2] * 64, logs.tolist(), None, 0).summaries
+    other = dataclasses.replace(spectrum, singular_values=(1.1 * values).tolist()).summaries
     differences = np.subtract(other["median"]["resamples"], summaries["median"]["resamples"])
     assert 0 < differences.std() < 0.2 * summaries["median"]["standard_error"]
 

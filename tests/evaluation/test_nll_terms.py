@@ -58,7 +58,7 @@ def test_the_terms_add_up_to_the_nll(name):
     """That of `evaluate_nll`, with its error, also by the batch: 23 images are 3 of 10."""
     model = flow_gan.FlowGAN(perturbed(name), n_critic=0)
     split = data.Split(grey_levels())
-    dataset = data.Dataset("random", SHAPE, 256, split, split, split)
+    dataset = data.Dataset(name="random", image_shape=SHAPE, levels=256, train=split, validation=split, test=split)
     nll = evaluation.evaluate_nll(model, dataset, "test", 10)
     terms = evaluation.evaluate_nll_terms(model.generator, evaluation.dequantized_images(model, dataset, "test"), 10)
     means, errors = terms.total.means, terms.total.standard_errors

@@ -118,13 +118,13 @@ UNIFORM = np.full((4, 5), 0.2)
     [
         (lambda: scores.inception_score(UNIFORM, 5), "splits=5 of 4 samples; expected 1 to the number of samples"),
         (lambda: scores.inception_score(UNIFORM, 0), "splits=0 of 4 samples"),
-        (lambda: scores.inception_score(2 * UNIFORM, 1), "probabilities hold rows that are no distributions"),
-        (lambda: scores.inception_score([[1.5, -0.5]], 1), "probabilities hold rows that are no distributions"),
+        (lambda: scores.inception_score(2 * UNIFORM, 1), "probabilities hold rows that are not distributions"),
+        (lambda: scores.inception_score([[1.5, -0.5]], 1), "probabilities hold rows that are not distributions"),
         (lambda: scores.inception_score(np.nan * UNIFORM, 1), "probabilities hold values that are not finite"),
         (lambda: scores.inception_score(UNIFORM[0], 1), r"probabilities are \[5\]; expected \[n, K\]"),
         (lambda: scores.mode_score(UNIFORM, [1.0, 0, 0, 0, 0], 1), "expected one probability above 0 for each class"),
         (lambda: scores.mode_score(UNIFORM, np.full(4, 0.25), 1), r"for probabilities \[4, 5\]; expected one"),
-        (lambda: scores.mode_score(UNIFORM, np.full(5, 0.3), 1), "label_distribution hold rows that are no distrib"),
+        (lambda: scores.mode_score(UNIFORM, np.full(5, 0.3), 1), "label_distribution hold rows that are not distrib"),
         (lambda: scores.fid(UNIFORM, UNIFORM[:1]), r"reference_features are \[1, 5\], features \[4, 5\]; expected"),
         (lambda: scores.fid(UNIFORM, UNIFORM[:, :2]), r"reference_features are \[4, 2\], features \[4, 5\]"),
         (lambda: scores.fid(np.inf * UNIFORM, UNIFORM), "features hold values that are not finite"),
@@ -183,6 +183,11 @@ def test_a_classifier_that_does_not_know_the_labels_predicts_their_distribution(
     result = scores.score_samples(judge, train.images / 255, reference, splits=1)
     assert result.label_distribution == "mean prediction on training images"
     np.testing.assert_allclose(result.mode_score, math.exp(-0.6 * math.log(0.6) - 0.4 * math.log(0.4)))
+
+
+def test_a_classifier_of_the_labels_needs_them():
+    with pytest.raises(flow_gan.UserError, match="split has no labels; the classifier corners expected"):
+        scores.make_reference(corner_classifier(), data.Split(corner_images([0, 0, 1, 1])))
 
 
 def test_reference_of_fewer_images_is_spread_over_all():

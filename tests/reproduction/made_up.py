@@ -63,7 +63,9 @@ def dataset(name):
     """Return a data set of a few images without anything in them."""
     images = np.zeros((20, *SIZES[name]), np.uint8)
     split = data.Split(images, np.zeros(20, np.int64))
-    return data.Dataset(name, SIZES[name], LEVELS[name], split, split, split)
+    return data.Dataset(
+        name=name, image_shape=SIZES[name], levels=LEVELS[name], train=split, validation=split, test=split
+    )
 
 
 def leave_training(training, nll):
@@ -184,7 +186,13 @@ def result_of(metric, nll, score, size, levels):
         spread = 1.0 if nll is None or nll < 0 else 4.0
         values = np.exp(spread * np.linspace([-1, -1.1], [-3, -3.1], 6).T)
         logs = np.log(values).sum(1).tolist()
-        spectrum = JacobianSpectrum(values.tolist(), [10.0, 20.0], logs, None if nll is None else logs, seed=0)
+        spectrum = JacobianSpectrum(
+            singular_values=values.tolist(),
+            condition_numbers=[10.0, 20.0],
+            log_determinants=logs,
+            flow_log_determinants=None if nll is None else logs,
+            seed=0,
+        )
         return spectrum.to_dict() | {"condition_numbers": [10.0, None]}
     return {}
 

@@ -75,7 +75,7 @@ def test_a_signal_saves_and_leaves(finished, tmp_path, capfd, monkeypatch, numbe
         assert main(flags) == 128 + number
     said = capfd.readouterr().err
     name = signal.Signals(number).name
-    expected = f"{name}: training stopped, saved up to step {step}; it goes on from there with --resume --run_dir="
+    expected = f"{name}: training stopped, saved up to step {step}; to continue, pass --resume --run_dir="
     assert f"{expected}{stopped}\n" in said
     assert len(lines_of(stopped)) == step
     assert main(["--resume", f"--run_dir={stopped}"]) == 0

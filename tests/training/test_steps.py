@@ -8,7 +8,7 @@ from flow_gan.config import Config
 from flow_gan.training.steps import Steps, batches_per_step, num_steps, steps_per_epoch
 
 IMAGES = data.Split(np.zeros((130, 2, 2, 1), np.uint8))
-DATASET = data.Dataset("own", (2, 2, 1), 256, IMAGES, IMAGES, IMAGES)
+DATASET = data.Dataset(name="own", image_shape=(2, 2, 1), levels=256, train=IMAGES, validation=IMAGES, test=IMAGES)
 
 
 @pytest.mark.parametrize(

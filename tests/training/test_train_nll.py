@@ -48,7 +48,14 @@ def test_the_images_are_a_sample_of_all_and_always_the_same():
 
     few, many = (data.Split(images[:count]) for count in (300, 5000))
     for validation, count in ((few, 300), (many, 2000)):
-        dataset = data.Dataset("own", (1, 2, 1), 256, data.Split(images), validation, validation)
+        dataset = data.Dataset(
+            name="own",
+            image_shape=(1, 2, 1),
+            levels=256,
+            train=data.Split(images),
+            validation=validation,
+            test=validation,
+        )
         watched = watched_images(dataset)
         assert watched["validation"] is validation.images and len(watched["train"]) == count
         chosen = numbers(watched["train"])
@@ -67,7 +74,8 @@ def test_images_are_not_read_before_they_are_asked_for():
         def __getitem__(self, key):
             return np.zeros((*np.shape(key), 3, 3), np.uint8) + np.asarray(key, np.uint8)[..., None, None]
 
-    dataset = data.Dataset("own", (3, 3, 1), 256, data.Split(Lazy()), data.Split(Lazy()), data.Split(Lazy()))
+    splits = {part: data.Split(Lazy()) for part in ("train", "validation", "test")}
+    dataset = data.Dataset(name="own", image_shape=(3, 3, 1), levels=256, **splits)
     images = watched_images(dataset)["train"]
     assert images.shape == (50, 3, 3, 1) and list(images[np.array([0, 49])][:, 0, 0, 0]) == [0, 49]
 

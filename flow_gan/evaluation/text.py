@@ -1,0 +1,19 @@
+"""Results in words."""
+
+import math
+from collections.abc import Iterable
+
+
+def with_error(value: float, error: float, digits: int) -> str:
+    """Return "value +- error"; "unknown" stands for an error that is NaN."""
+    return f"{value:.{digits}f} +- {'unknown' if math.isnan(error) else f'{error:.{digits}f}'}"
+
+
+def out_of(used: int, available: int | None) -> str:
+    """Return "used of available", or "used" where all were used; None for `available` stands for all."""
+    return f"{used}" if available in (None, used) else f"{used} of {available}"
+
+
+def with_warnings(text: str, warnings: Iterable[str]) -> str:
+    """Return a text with a line for each warning."""
+    return "\n".join([text, *(f"warning: {warning}" for warning in warnings)])
