@@ -1,9 +1,9 @@
 """Measuring a finished run: what is printed, stored as JSON and drawn."""
 
 import dataclasses
-import importlib.metadata
 import time
 
+from flow_gan import versions
 from flow_gan.config import Config
 from flow_gan.data import Dataset
 from flow_gan.errors import UserError
@@ -12,7 +12,6 @@ from flow_gan.measurement import needs, registry
 from flow_gan.measurement.run import LoadedRun
 from flow_gan.training.files import write_json
 
-_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn")
 _OTHER_DATA = "the data are not those that the run was trained on: this is of the data as they are now"
 # Of an NLL on validation images.
 _CHOSEN_BY = "these weights are those of the lowest NLL of these very images, so that other images have a higher one"
@@ -59,7 +58,7 @@ def measure(run: LoadedRun, name: str) -> str:
         "step": run.model.num_steps,
         "data_digest": run.dataset.digest,
         "seconds": time.time() - start,
-        "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
+        "versions": versions.installed(),
         "config": dataclasses.asdict(run.config),
     }
     try:

@@ -41,17 +41,17 @@ def exact(part: str | None = None) -> Column:
 def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
     """Return the columns of the NLL, in the paper's unit, and of the estimators' exact NLL."""
     name = paper.nll_name(dataset)
-    convert = float if paper.is_grey(dataset) else dataset.bits_per_dim
 
     def to_value(result):
-        return over_images(result[name], result[f"{name}_standard_error"], result["nats_per_image"], convert)
+        error, per_image = result[f"{name}_standard_error"], result["nats_per_image"]
+        return over_images(result[name], error, per_image, dataset.in_nll_unit)
 
     held_out = Column(
         table=OBJECTIVES,
-        heading=f"{split.capitalize()} NLL ({paper.nll_unit(dataset)})",
+        heading=f"{split.capitalize()} NLL ({dataset.nll_unit})",
         number=name,
         error=f"{name}_standard_error",
-        digits=2 if paper.is_grey(dataset) else 4,
+        digits=2 if dataset.is_grey else 4,
         place=2,
         paper={objective: numbers[1] for objective, numbers in paper.objectives_table(dataset).items()},
         paper_heading="Paper: test NLL",

@@ -215,14 +215,13 @@ class _Comparison:
         return paths
 
     def _draw_nlls(self, folder):
-        unit = float if paper.is_grey(self._dataset) else self._dataset.bits_per_dim
-        curves = {run.name: run.curve(unit) for run in self._runs if run.config.has_likelihood}
+        curves = {run.name: run.curve(self._dataset.in_nll_unit) for run in self._runs if run.config.has_likelihood}
         if not curves:
             return []
         nlls = [curve[f"{split}_nll"] for curve in curves.values() for split in ("train", "validation")]
         wide = figures.is_wide([value for nll in nlls for value in nll])
         path = folder / "nll.png"
-        figures.learning_curves(path, curves, paper.nll_unit(self._dataset), log_scale=wide)
+        figures.learning_curves(path, curves, self._dataset.nll_unit, log_scale=wide)
         return [path]
 
     def _draw_scores(self, folder):

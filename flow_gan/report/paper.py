@@ -1,4 +1,7 @@
-"""The paper's own numbers, and by which score and in which unit it gives them for grey and for colour images."""
+"""The paper's own numbers, and by which score it compares models of grey and of colour images.
+
+Grey images stand for the paper's MNIST, others for its CIFAR-10.
+"""
 
 from flow_gan.data import Dataset
 
@@ -22,14 +25,9 @@ LOG_DETERMINANTS = {
 _LABELS = {"mode_score": "MODE score", "inception_score": "Inception score"}
 
 
-def is_grey(dataset: Dataset) -> bool:
-    """Whether images are grey: they stand for the paper's MNIST, others for its CIFAR-10."""
-    return dataset.image_shape[-1] == 1
-
-
 def score_name(dataset: Dataset) -> str:
     """Return the score that the paper gives for such images: MODE for grey ones, Inception for colour."""
-    return "mode_score" if is_grey(dataset) else "inception_score"
+    return "mode_score" if dataset.is_grey else "inception_score"
 
 
 def score_label(dataset: Dataset) -> str:
@@ -38,20 +36,15 @@ def score_label(dataset: Dataset) -> str:
 
 
 def nll_name(dataset: Dataset) -> str:
-    """Return what stored results call the NLL in the paper's unit."""
-    return "nats" if is_grey(dataset) else "bits_per_dim"
-
-
-def nll_unit(dataset: Dataset) -> str:
-    """Return the paper's unit of an NLL."""
-    return "nats" if is_grey(dataset) else "bits/dim"
+    """Return what stored results call the NLL in `Dataset.nll_unit`."""
+    return "nats" if dataset.is_grey else "bits_per_dim"
 
 
 def objectives_number(dataset: Dataset) -> int:
     """Return which of the paper's tables of scores and likelihoods is of such images: 1 for grey ones, 2 for colour."""
-    return 1 if is_grey(dataset) else 2
+    return 1 if dataset.is_grey else 2
 
 
 def objectives_table(dataset: Dataset) -> dict[str, tuple[float, float]]:
     """Return that table, {objective: (score, test NLL)}."""
-    return TABLE_1 if is_grey(dataset) else TABLE_2
+    return TABLE_1 if dataset.is_grey else TABLE_2

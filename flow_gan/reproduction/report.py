@@ -1,7 +1,6 @@
 """The report of a reproduction: figures, tables, and the page that holds them."""
 
 import dataclasses
-import importlib.metadata
 import os
 import pathlib
 import platform
@@ -20,8 +19,8 @@ from flow_gan.reproduction.results import Results
 from flow_gan.reproduction.sections import SECTIONS, Context
 from flow_gan.reproduction.sections.context import cell, differences, digits
 from flow_gan.training.files import write_json, write_whole
+from flow_gan.versions import installed
 
-_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-learn", "matplotlib")
 _SHOWN = {
     "n_critic": "Critic updates",
     "like_reg": "λ",
@@ -206,7 +205,7 @@ def _machine(context):
         ["TensorFlow's devices", ", ".join(devices)],
         ["System", f"{platform.system()} {platform.release()}"],
         ["Python", platform.python_version()],
-        *([package, importlib.metadata.version(package)] for package in _PACKAGES),
+        *map(list, installed("matplotlib").items()),
     ]
     versions = context.results.versions()
     notes = ["Of the process that wrote this page."]

@@ -63,7 +63,7 @@ def resolve(config: Config, image_shape: tuple) -> Config:
         public = data.known_dataset(config.dataset)
         changes["horizontal_flip"] = public is not None and public.horizontal_flip
     if config.critic == "auto":
-        changes["critic"] = "mnist" if image_shape[-1] == 1 else "dcgan"
+        changes["critic"] = "mnist" if data.is_grey(image_shape) else "dcgan"
     return dataclasses.replace(config, **changes)
 
 

@@ -40,7 +40,7 @@ class Context:
     @property
     def is_grey(self) -> bool:
         """Whether the images are grey: they stand for the paper's MNIST, others for its CIFAR-10."""
-        return paper.is_grey(self.dataset)
+        return self.dataset.is_grey
 
     @property
     def paper_dataset(self) -> str:
@@ -55,11 +55,11 @@ class Context:
     @property
     def unit(self) -> str:
         """The unit of an NLL."""
-        return paper.nll_unit(self.dataset)
+        return self.dataset.nll_unit
 
     def convert(self, nats: float) -> float:
         """Return nats in `unit`."""
-        return nats if self.is_grey else self.dataset.bits_per_dim(nats)
+        return self.dataset.in_nll_unit(nats)
 
     @property
     def score(self) -> str:
