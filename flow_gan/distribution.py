@@ -1,6 +1,7 @@
 """How a Keras model's steps run over the replicas of a tf.distribute strategy, in one process or several."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -26,7 +27,7 @@ def step_function(strategy: tf.distribute.Strategy, step: Callable, jit_compile:
     return tf.function(lambda iterator: on_batch(next(iterator)), autograph=False)
 
 
-def check_equal_parts(what: str, images, batch_size: int | None, replicas: int) -> None:
+def check_equal_parts(what: str, images: Any, batch_size: int | None, replicas: int) -> None:
     """Raise `UserError` where replicas would get parts of a batch of different sizes: the means would be wrong.
 
     Args:

@@ -26,7 +26,7 @@ class Draws:
         self.horizontal_flip = horizontal_flip
         self.dtype = tf.as_dtype(generator.compute_dtype)
 
-    def of_step(self, step, images: tf.Tensor) -> "StepDraws":
+    def of_step(self, step: int | tf.Tensor, images: tf.Tensor) -> "StepDraws":
         """Return the draws of a training step.
 
         Args:
@@ -52,7 +52,9 @@ class Draws:
         first = tf.reduce_min(batch["index"])
         return self.dequantize(key, first, tf.shape(batch["images"])[0], batch["images"])
 
-    def dequantize(self, key: tf.Tensor, first, count, images: tf.Tensor) -> tf.Tensor:
+    def dequantize(
+        self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor, images: tf.Tensor
+    ) -> tf.Tensor:
         """Dequantise `count` images with the noise of the examples from `first` on; see `random.uniform`."""
         return dequantize(
             images, random.uniform(key, first, count, self.generator.image_shape, self.dtype), self.levels
@@ -65,18 +67,18 @@ class StepDraws:
     All are keyed by (seed, stream, step, critic run, example's place in the global batch).
     """
 
-    def __init__(self, draws: Draws, step, images: tf.Tensor):
+    def __init__(self, draws: Draws, step: int | tf.Tensor, images: tf.Tensor):
         self._draws = draws
         self._step = step
         self._count = images.shape[0] or tf.shape(images)[0]
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         self._first = replica * self._count
 
-    def latent(self, run=0) -> tf.Tensor:
+    def latent(self, run: int | tf.Tensor = 0) -> tf.Tensor:
         """Return z ~ p(z), [batch, k]."""
         return self._draws.generator.sample_latent(self._key(random.Stream.LATENT, run), self._first, self._count)
 
-    def critic_images(self, images: tf.Tensor, run) -> tf.Tensor:
+    def critic_images(self, images: tf.Tensor, run: int | tf.Tensor) -> tf.Tensor:
         """Flip and dequantise uint8 images for the critic's run number `run`."""
         key = self._key(random.Stream.NOISE_CRITIC, run)
         return self._draws.dequantize(key, self._first, self._count, self._flipped(images, update=run))
@@ -87,7 +89,7 @@ class StepDraws:
         images = self._flipped(images, update=self._draws.n_critic)
         return self._draws.dequantize(key, self._first, self._count, images)
 
-    def interpolation(self, run) -> tf.Tensor:
+    def interpolation(self, run: int | tf.Tensor) -> tf.Tensor:
         """Return the coefficients of the penalty's interpolates, uniform, [batch]."""
         return self._uniform(random.Stream.INTERPOLATION, run, [])
 

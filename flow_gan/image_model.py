@@ -1,6 +1,7 @@
 """What a Keras model of images takes: `fit`, `evaluate` and `predict` over grey levels, on one replica or several."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,14 +27,18 @@ class ImageModel(BuiltModel, keras.Model):
       **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, generator: Generator, levels: int, images_per_example: tuple = (), **kwargs):
+    # Keras's own.
+    train_function: Callable | None
+    test_function: Callable | None
+
+    def __init__(self, generator: Generator, levels: int, images_per_example: tuple = (), **kwargs: Any):
         super().__init__(dtype=generator.dtype_policy, **kwargs)
         self.generator = generator
         self.levels = levels
         self._images_per_example = images_per_example
         self._images = inputs.ImageCheck(generator.image_shape, levels)
         self._images_on_device = None
-        self._traced_step = None
+        self._traced_step: Any = None
 
     def make_step(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Make a training step on this replica's part of a batch, uint8; return its logs, scalars."""
@@ -41,16 +46,16 @@ class ImageModel(BuiltModel, keras.Model):
 
     def fit(
         self,
-        x,
+        x: Any,
         y: None = None,
         batch_size: int | None = None,
         epochs: int = 1,
         *,
         validation_split: float = 0.0,
-        validation_data=None,
+        validation_data: Any = None,
         class_weight: None = None,
         sample_weight: None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> keras.callbacks.History:
         """Train on images; all arguments are those of `keras.Model.fit`.
 
@@ -67,7 +72,7 @@ class ImageModel(BuiltModel, keras.Model):
           UserError: what is wrong with the images or an argument.
         """
         inputs.refuse("fit", y=y, class_weight=class_weight, sample_weight=sample_weight)
-        found = []
+        found: list[UserError] = []
         if not self._is_told_by_the_step(x):
             x = self._images.to_train("fit(x)", x, found, self._images_per_example)
         if validation_split and validation_data is None:
@@ -83,16 +88,16 @@ class ImageModel(BuiltModel, keras.Model):
 
     def evaluate(
         self,
-        x=None,
+        x: Any = None,
         y: None = None,
         batch_size: int | None = None,
-        verbose="auto",
+        verbose: str | int = "auto",
         sample_weight: None = None,
         steps: int | None = None,
-        callbacks=None,
+        callbacks: Any = None,
         return_dict: bool = False,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> Any:
         """Return the mean NLL of images and its standard error, in nats; all arguments are those of `keras.Model`.
 
         The noise is keyed by (seed, the image's place in the whole set), so that the batch size makes no difference.
@@ -107,7 +112,7 @@ class ImageModel(BuiltModel, keras.Model):
         """
         inputs.refuse("evaluate", y=y, sample_weight=sample_weight)
         self.generator.require_likelihood("NLL")
-        found = []
+        found: list[UserError] = []
         # Those of a `fit` are numbered already, and come back as they are.
         x = self._images.to_evaluate("evaluate(x)", x, found)
         with inputs.raising(found):
@@ -116,29 +121,36 @@ class ImageModel(BuiltModel, keras.Model):
             )
 
     def predict(
-        self, x, batch_size: int | None = None, verbose="auto", steps: int | None = None, callbacks=None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> np.ndarray:
         """Return log p(x), [N], in nats, of images dequantised as `evaluate` does, with its arguments and errors."""
         self.generator.require_likelihood("log p(x)")
-        found = []
+        found: list[UserError] = []
         x = self._images.to_evaluate("predict(x)", x, found)
         with inputs.raising(found):
             return super().predict(x, batch_size, verbose, steps, callbacks)
 
-    def train_on_batch(self, x, y: None = None, sample_weight: None = None, class_weight: None = None, **kwargs):
+    def train_on_batch(
+        self, x: Any, y: None = None, sample_weight: None = None, class_weight: None = None, **kwargs: Any
+    ) -> Any:
         """Make a step on one batch; see `fit`."""
         inputs.refuse("train_on_batch", y=y, sample_weight=sample_weight, class_weight=class_weight)
         if not self._is_told_by_the_step(x):
             x = self._images.to_train("train_on_batch(x)", x, [], self._images_per_example)
         return super().train_on_batch(x, **kwargs)
 
-    def test_on_batch(self, x, y: None = None, sample_weight: None = None, **kwargs):
+    def test_on_batch(self, x: Any, y: None = None, sample_weight: None = None, **kwargs: Any) -> Any:
         """Evaluate one batch as if it were the whole set; see `evaluate`."""
         inputs.refuse("test_on_batch", y=y, sample_weight=sample_weight)
         self.generator.require_likelihood("NLL")
         return super().test_on_batch(self._images.array("test_on_batch(x)", x), **kwargs)
 
-    def predict_on_batch(self, x) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> np.ndarray:
         """Return log p(x) of one batch as if it were the whole set; see `predict`."""
         self.generator.require_likelihood("log p(x)")
         return super().predict_on_batch(self._images.array("predict_on_batch(x)", x))
@@ -153,7 +165,7 @@ class ImageModel(BuiltModel, keras.Model):
         """Whether what is wrong with images to train on can be told only when the step is traced."""
         return isinstance(x, tf.distribute.DistributedDataset) or self._images_on_device is not None
 
-    def images_of(self, data) -> tf.Tensor:
+    def images_of(self, data: Any) -> tf.Tensor:
         """Return the uint8 images of what `train_step` takes."""
         data = inputs.only_images("a batch to train on", data)
         if self._images_on_device is None:
@@ -165,7 +177,7 @@ class ImageModel(BuiltModel, keras.Model):
             )
         return tf.gather(self._images_on_device, data)
 
-    def numbered(self, data) -> dict[str, tf.Tensor]:
+    def numbered(self, data: Any) -> dict[str, tf.Tensor]:
         """Return a batch to evaluate, of images alone or numbered, as `data.evaluation_batches` has it."""
         if isinstance(data, tuple) and len(data) == 1:
             data = data[0]
@@ -174,14 +186,14 @@ class ImageModel(BuiltModel, keras.Model):
         self._images.kind("a batch", data["images"].dtype, data["images"].shape)
         return data
 
-    def numbered_set(self, images) -> dict[str, tf.Tensor]:
+    def numbered_set(self, images: Any) -> dict[str, tf.Tensor]:
         """Return images that a call of the model takes for the whole set, numbered; `UserError` if they are none."""
         if tf.executing_eagerly():
             images = self._images.array("FlowGAN", images)
         self._images.kind("FlowGAN", images.dtype, images.shape)
         return inputs.number(images)
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Make a step on what `fit` takes batches of; see `make_step`."""
         images = self.images_of(data)
         self._images.kind("a batch to train on", images.dtype, images.shape, self._images_per_example)

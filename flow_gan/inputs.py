@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +29,7 @@ class ImageCheck:
         self._levels = levels
         self._warns = True
 
-    def kind(self, what: str, dtype, shape, per_example: tuple = (), more: str = "") -> None:
+    def kind(self, what: str, dtype: Any, shape: Any, per_example: tuple = (), more: str = "") -> None:
         """Raise `UserError` unless a batch `what` of this dtype and (partly known) shape can be one of images.
 
         Args:
@@ -50,7 +51,7 @@ class ImageCheck:
             hint = ". images[..., None] adds the channel"
         raise UserError(f"{what}: {dtype.name} {_show(shape)}{more}{self._expected(per_example)}{hint}")
 
-    def array(self, what: str, images, per_example: tuple = ()) -> np.ndarray:
+    def array(self, what: str, images: Any, per_example: tuple = ()) -> np.ndarray:
         """Return `images`, an array or what numpy takes for one, as a numpy array; raise `UserError` as `kind` does.
 
         So it does where a grey level is too large, and it warns once where the largest is less than half of `levels`.
@@ -100,13 +101,13 @@ class ImageCheck:
 
         return dataset.map(check, num_parallel_calls=1, deterministic=True).prefetch(2)
 
-    def to_train(self, what: str, x, found: list, per_example: tuple = ()):
+    def to_train(self, what: str, x: Any, found: list, per_example: tuple = ()) -> Any:
         """Return what Keras takes to train on images `x`, an array or a tf.data.Dataset; see `array` and `batches`."""
         if isinstance(x, tf.data.Dataset):
             return self.batches(what, x, found, per_example)
         return self.array(what, x, per_example)
 
-    def to_evaluate(self, what: str, x, found: list):
+    def to_evaluate(self, what: str, x: Any, found: list) -> Any:
         """Return images `x`, an array or a tf.data.Dataset, numbered as `data.evaluation_batches` does.
 
         What is numbered already comes back as it is.
@@ -153,7 +154,7 @@ def raising(found: list) -> Iterator[None]:
         raise found[0] from error
 
 
-def only_images(what: str, data):
+def only_images(what: str, data: Any) -> Any:
     """Return the images, or their spec, of what a data set yields: these alone, or a dict with "image".
 
     Raises:
@@ -173,14 +174,14 @@ def only_images(what: str, data):
     return data
 
 
-def refuse(what: str, **given) -> None:
+def refuse(what: str, **given: object) -> None:
     """Raise `UserError` where an argument of Keras's `what` is given that has no use for images alone."""
     for name, value in given.items():
         if value is not None:
             raise UserError(f"{what}({name}=...) has no use: FlowGAN takes images alone; expected {name}=None")
 
 
-def is_numbered(data) -> bool:
+def is_numbered(data: Any) -> bool:
     """Whether this is (the spec of) a dict as `data.evaluation_batches` yields."""
     return isinstance(data, dict) and data.keys() >= _NUMBERED
 

@@ -7,6 +7,7 @@ calls this, so that errors and settings need no TensorFlow.
 
 import os
 import pathlib
+from typing import Any
 
 VERSION = "3.15"
 
@@ -37,7 +38,7 @@ def reason(error: Exception) -> str:
     return str(error).rpartition("\x1b[1m")[2].partition("\x1b[0m")[0]
 
 
-def take_averaged_gradients(optimizer) -> None:
+def take_averaged_gradients(optimizer: Any) -> None:
     """Let an optimizer take gradients that are averaged over the replicas; Keras would sum them over these once more.
 
     Args:
@@ -46,7 +47,7 @@ def take_averaged_gradients(optimizer) -> None:
     optimizer._all_reduce_sum_gradients = list
 
 
-def finalize_own_variables(optimizer, variables: list) -> None:
+def finalize_own_variables(optimizer: Any, variables: list) -> None:
     """Let an optimizer with averages of weights (`use_ema`) be one of several of a model.
 
     At the end of `fit` Keras hands it the weights of the whole model, of which it has a part, and it would put its
@@ -68,11 +69,11 @@ class UpdatesTogether:
     step take twice as long. A subclass defines the two methods below.
     """
 
-    def shared_values(self, dtype) -> object:
+    def shared_values(self, dtype: Any) -> Any:
         """Return what the updates of a step share, for variables of this dtype."""
         raise NotImplementedError
 
-    def update_variable(self, variable, gradient, learning_rate, shared) -> None:
+    def update_variable(self, variable: Any, gradient: Any, learning_rate: Any, shared: Any) -> None:
         """Update one tf.Variable; `shared` is from `shared_values`."""
         raise NotImplementedError
 
@@ -86,7 +87,7 @@ class UpdatesTogether:
             distribution.extended.update(variable, update, args=(gradient, learning_rate), group=False)
 
 
-def adam_state(optimizer, variable) -> tuple:
+def adam_state(optimizer: Any, variable: Any) -> tuple[int, Any, Any]:
     """Return (index, m, v): a variable's place among those of a `keras.optimizers.Adam`, and its two moments.
 
     Args:

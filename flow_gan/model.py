@@ -1,5 +1,7 @@
 """FlowGAN: a generator and a critic trained together."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -89,7 +91,7 @@ class FlowGAN(ImageModel):
         horizontal_flip: bool = False,
         nll_interval: int = 1,
         seed: int = 0,
-        **kwargs,
+        **kwargs: Any,
     ):
         if not isinstance(generator, Generator):
             raise UserError(f"generator={generator!r}; expected a NICE, RealNVP or DCGAN")
@@ -108,7 +110,8 @@ class FlowGAN(ImageModel):
             )
         is_fresh = n_critic > 0 and critic_batches == "fresh"
         super().__init__(generator, levels, (n_critic,) if is_fresh else (), **kwargs)
-        self.critic = critic if n_critic else None
+        # A Keras model, None for MLE.
+        self.critic: Any = critic if n_critic else None
         if self.critic is not None:
             build_critic(self.critic, generator.image_shape)
         self.objective = objective
@@ -134,13 +137,13 @@ class FlowGAN(ImageModel):
 
     def compile(
         self,
-        optimizer,
-        critic_optimizer=None,
+        optimizer: keras.optimizers.Optimizer | str | dict,
+        critic_optimizer: keras.optimizers.Optimizer | str | dict | None = None,
         *,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool = False,
-        **others,
+        **others: Any,
     ) -> None:
         """Set the optimizers.
 
@@ -170,7 +173,7 @@ class FlowGAN(ImageModel):
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
-        self.critic_optimizer = critic_optimizer if self.critic is not None else None
+        self.critic_optimizer: Any = critic_optimizer if self.critic is not None else None
         self._traced_step = None
         with self.distribute_strategy.scope():
             # Slots made here rather than inside the first step save a second trace of it.
@@ -178,7 +181,7 @@ class FlowGAN(ImageModel):
             if self.critic is not None:
                 _prepare(self.critic_optimizer, self.critic.trainable_variables)
 
-    def call(self, images, training: bool = False) -> tf.Tensor:
+    def call(self, images: Any, training: bool = False) -> tf.Tensor:
         """Return log p(x), [N], of uint8 images [N, H, W, C], dequantised as `predict` does the whole set `images`."""
         self.generator.require_likelihood("log p(x)")
         return self._log_prob(self.numbered_set(images), training)
@@ -289,7 +292,7 @@ class FlowGAN(ImageModel):
         norm = _apply(self.critic_optimizer, gradients, self.critic.trainable_variables)
         return logs | {"critic_loss": loss, "critic_gradient_norm": norm}
 
-    def test_step(self, data) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Add a batch to the mean NLL, in nats per image, in evaluation mode.
 
         Args:
@@ -301,7 +304,7 @@ class FlowGAN(ImageModel):
         self.nll_metric.update_state(-self._log_prob(data), data["weight"])
         return self.nll_metric.result()
 
-    def predict_step(self, data) -> tf.Tensor:
+    def predict_step(self, data: Any) -> tf.Tensor:
         """Return log p(x), [batch], in evaluation mode; `data` as in `test_step`."""
         return self._log_prob(self.numbered(data))
 

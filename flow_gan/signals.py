@@ -54,6 +54,11 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def stopped(self, step: int, run_dir: str | os.PathLike | None) -> Stopped:
+        """Return the exception of a run that the signal received stops; see `Stopped`."""
+        assert self.received is not None
+        return Stopped(self.received, step, run_dir)
+
     def protect(self) -> None:
         """Only note signals from now on: there is something to save."""
         self._may_interrupt = False

@@ -4,6 +4,7 @@ import contextlib
 import re
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from flow_gan.bijectors.identity import ByIdentity
 
 _NOT_FINITE = "layer {} is not finite"
 # {layer: (largest |input|, largest |result|)} of the passes that are watched, None where none is.
-_watched = None
+_watched: dict[str, tuple[float, float]] | None = None
 
 
 @contextlib.contextmanager
@@ -41,7 +42,7 @@ def _check(value, result, bijector):
     # Not bijector.name, to which tfp adds a number in the second pass of a graph.
     name = bijector.parameters["name"]
     if _watched is not None:
-        _watched[name] = tuple(float(tf.reduce_max(tf.abs(tensor))) for tensor in (value, result))
+        _watched[name] = float(tf.reduce_max(tf.abs(value))), float(tf.reduce_max(tf.abs(result)))
     if not bijector.validate_args:
         return result
     return tf.debugging.check_numerics(result, _NOT_FINITE.format(name))
@@ -133,7 +134,7 @@ class AffineCoupling(ByIdentity, tfp.bijectors.Bijector):
         parameters = dict(locals())
         self._conditioner = conditioner
         self._mask = mask
-        self._latest = ((), None)
+        self._latest: tuple[tuple[weakref.ref, ...], Any] = ((), None)
         super().__init__(forward_min_event_ndims=3, validate_args=validate_args, parameters=parameters, name=name)
 
     def _shift_and_log_scale(self, value):

@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 tfb = tfp.bijectors
 
 
-class StableSigmoid(tfb.Sigmoid):
+class StableSigmoid(tfp.bijectors.Sigmoid):
     """`tfp.bijectors.Sigmoid` with a derivative that is finite everywhere.
 
         forward  x = low + (high - low) sigmoid(y)
@@ -26,7 +26,7 @@ class StableSigmoid(tfb.Sigmoid):
         return tf.where(is_negative, self.low + tail, self.high - tail)
 
 
-def alpha_logit(alpha: float, dtype: np.typing.DTypeLike) -> tfb.Bijector:
+def alpha_logit(alpha: float, dtype: np.typing.DTypeLike) -> tfp.bijectors.Bijector:
     """Return the bijector from an image in [0, 1] to the real line.
 
         forward  y = log w - log(1 - w),  w = alpha + (1 - 2 alpha) x
@@ -42,7 +42,7 @@ def alpha_logit(alpha: float, dtype: np.typing.DTypeLike) -> tfb.Bijector:
     return tfb.Invert(StableSigmoid(low=low, high=high), name="alpha_logit")
 
 
-def diagonal_scaling(log_scale: tf.Tensor) -> tfb.Bijector:
+def diagonal_scaling(log_scale: tf.Tensor) -> tfp.bijectors.Bijector:
     """Return the bijector y = x * exp(log_scale) with log |det dy/dx| = sum(log_scale) (NICE's last layer).
 
     `log_scale` is [D], one entry per element of the vector.

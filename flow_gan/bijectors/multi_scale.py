@@ -7,7 +7,7 @@ from flow_gan.bijectors.identity import Chain
 tfb = tfp.bijectors
 
 
-def squeeze(image_shape: tuple[int, int, int]) -> tfb.Bijector:
+def squeeze(image_shape: tuple[int, int, int]) -> tfp.bijectors.Bijector:
     """Return the bijector from [H, W, C] to [H/2, W/2, 4C] that turns each 2x2 square into channels.
 
         forward  y[i, j, (2 dy + dx) C + c] = x[2 i + dy, 2 j + dx, c]
@@ -31,7 +31,7 @@ def squeeze(image_shape: tuple[int, int, int]) -> tfb.Bijector:
     )
 
 
-def factor_out(bijector: tfb.Bijector, name: str = "factor_out") -> tfb.Bijector:
+def factor_out(bijector: tfp.bijectors.Bijector, name: str = "factor_out") -> tfp.bijectors.Bijector:
     """Return the bijector of [H, W, C] that applies `bijector` to the second half of the channels alone.
 
         forward  y = [x1, g(x2)],  x = [x1, x2] along the channels

@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 tfb = tfp.bijectors
 
 
-def even_odd_split(image_shape: tuple[int, int, int]) -> tfb.Bijector:
+def even_odd_split(image_shape: tuple[int, int, int]) -> tfp.bijectors.Bijector:
     """Return the bijector from an image [H, W, C] to a vector [D], the even positions before the odd ones.
 
     Positions count row-major over H, W, C. It only moves numbers, so log |det| = 0.

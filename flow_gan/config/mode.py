@@ -81,14 +81,20 @@ class ModeSettings(Section):
         is_path=True,
     )
 
+    def require_run_dir(self) -> str:
+        """Return `run_dir`, which names an existing run; raise `UserError` if it is not given."""
+        if self.run_dir is None:
+            what = "--resume" if self.resume else f"--mode={self.mode}"
+            raise UserError(f"{what} needs --run_dir=FOLDER, an existing run")
+        return self.run_dir
+
     def check(self) -> None:
         """Raise `UserError` where the mode lacks what it needs, or a setting is of another mode."""
         if self.mode == "compare":
             if not self.run_dirs:
                 raise UserError("--mode=compare needs --run_dirs=FOLDER,FOLDER,..., existing runs")
-        elif self.run_dir is None and (self.resume or self.mode not in ("train", "reproduce")):
-            what = "--resume" if self.resume else f"--mode={self.mode}"
-            raise UserError(f"{what} needs --run_dir=FOLDER, an existing run")
+        elif self.resume or self.mode not in ("train", "reproduce"):
+            self.require_run_dir()
         for name, value, of_no_other in (
             ("scale", self.scale, "tiny"),
             ("num_seeds", self.num_seeds, None),

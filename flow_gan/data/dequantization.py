@@ -17,8 +17,8 @@ def dequantize(images: ArrayLike, noise: ArrayLike, levels: int = 256) -> tf.Ten
       Float images in [0, 1). The density of v is that of the model: log p(v) in nats holds no term for
       `levels`; in bits/dim it is NLL / (D ln 2) + log2(levels).
     """
-    noise = tf.convert_to_tensor(noise)
-    dequantized = (tf.cast(images, noise.dtype) + noise) / tf.cast(levels, noise.dtype)
+    u = tf.convert_to_tensor(noise)
+    dequantized = (tf.cast(images, u.dtype) + u) / tf.cast(levels, u.dtype)
     # The sum rounds up to `levels` for the noise nearest to 1; the logit of 1 is the one thing to keep out.
-    dtype = noise.dtype.as_numpy_dtype
+    dtype = u.dtype.as_numpy_dtype
     return tf.minimum(dequantized, np.nextafter(dtype(1), dtype(0)))

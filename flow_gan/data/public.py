@@ -226,7 +226,7 @@ def _unreadable(dataset):
         ) from error
 
 
-def check_network():
+def check_network() -> None:
     """Raise OSError at once where there is no network; tensorflow_datasets would try for minutes."""
     if not urllib.request.getproxies():
         socket.create_connection(("storage.googleapis.com", 443), timeout=10).close()

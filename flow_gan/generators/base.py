@@ -1,6 +1,7 @@
 """What every generator can do, and what every flow can do."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,10 +37,6 @@ class Generator(keras.Model):
 
     # Whether there are log_prob, encode and distribution.
     has_likelihood = False
-    # Whether log_prob of an image depends on that image alone.
-    has_per_image_likelihood = False
-    # Images that are fast to evaluate at once; 1 where larger batches than those of training gain nothing.
-    fast_batch_size = 1
 
     def __init__(
         self,
@@ -48,17 +45,28 @@ class Generator(keras.Model):
         latent_size: int | None = None,
         dtype: str | keras.DTypePolicy | None = None,
         precision: str = "float32",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(dtype=network_policy(dtype), **kwargs)
         self.precision = precision
-        self.image_shape = tuple(int(n) for n in image_shape)
+        height, width, channels = map(int, image_shape)
+        self.image_shape = height, width, channels
         self.size = math.prod(self.image_shape)
         self.latent_size = self.size if latent_size is None else int(latent_size)
         if self.latent_size < 1:
             raise UserError(f"latent_size={latent_size}; expected 1 or more")
         self.prior_name = prior
         self.prior = make_prior(prior, self.latent_size, np.dtype(self.compute_dtype).type)
+
+    @property
+    def has_per_image_likelihood(self) -> bool:
+        """Whether `log_prob` of an image depends on that image alone."""
+        return self.has_likelihood
+
+    @property
+    def fast_batch_size(self) -> int:
+        """Images that are fast to evaluate at once; 1 where larger batches than those of training gain nothing."""
+        return 1
 
     def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, k]. The images are not clipped.
@@ -140,7 +148,7 @@ class FlowGenerator(Generator):
       **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], prior: str, logit_alpha: float, **kwargs):
+    def __init__(self, image_shape: tuple[int, int, int], prior: str, logit_alpha: float, **kwargs: Any):
         super().__init__(image_shape, prior, **kwargs)
         if not 0 < logit_alpha < 0.5:
             raise UserError(f"logit_alpha={logit_alpha}; expected more than 0 and less than 0.5")
@@ -149,7 +157,6 @@ class FlowGenerator(Generator):
         self.run_network = SharedTraces()
 
     has_likelihood = True
-    has_per_image_likelihood = True
 
     @property
     def log_scale_variables(self) -> list[keras.Variable]:

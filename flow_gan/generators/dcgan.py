@@ -1,5 +1,7 @@
 """DCGAN (Radford et al. 2015), the implicit generator that the paper compares its flows with (Section 5.1)."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from flow_gan.config import Config
@@ -42,7 +44,7 @@ class DCGAN(Generator):
         latent_size: int | None = None,
         seed: int = 0,
         precision: str = "float32",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(image_shape, prior, latent_size, precision=precision, **kwargs)
         if filters < 1:

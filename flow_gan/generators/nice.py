@@ -1,5 +1,7 @@
 """NICE (Dinh, Krueger, Bengio 2014), the paper's generator for MNIST."""
 
+from typing import Any
+
 import keras
 import tensorflow_probability as tfp
 
@@ -61,7 +63,7 @@ class NICE(FlowGenerator):
         batch_norm: bool = True,
         seed: int = 0,
         precision: str = "float32",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(image_shape, prior, logit_alpha, precision=precision, **kwargs)
         if self.size % 2:

@@ -16,7 +16,7 @@ PRIORS = {
 }
 
 
-def make_prior(prior: str, size: int, dtype: type) -> tfd.Distribution:
+def make_prior(prior: str, size: int, dtype: type) -> tfp.distributions.Distribution:
     """Return the factorised prior over z [size], a tfp distribution with event shape [size].
 
     Args:

@@ -1,8 +1,10 @@
 """Real-NVP (Dinh, Sohl-Dickstein, Bengio 2017), the paper's generator for CIFAR-10."""
 
 import functools
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow_probability as tfp
 
 from flow_gan import bijectors
@@ -67,7 +69,7 @@ class RealNVP(FlowGenerator):
         scales: int = 2,
         seed: int = 0,
         precision: str = "float32",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(image_shape, prior, logit_alpha, precision=precision, **kwargs)
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
@@ -89,8 +91,8 @@ class RealNVP(FlowGenerator):
         self.batch_norm = batch_norm
         self.scales = scales
         self.seed = seed
-        self.masks = []
-        self.networks = []
+        self.masks: list[np.ndarray] = []
+        self.networks: list[ResidualNetwork] = []
         height, width, channels = self.image_shape
         for scale in range(scales):
             is_last = scale == scales - 1

@@ -226,8 +226,8 @@ class _Comparison:
 
     def _draw_scores(self, folder):
         name = paper.score_name(self._dataset)
-        points = {run.name: run.scores(name) for run in self._runs}
-        points = {run: scores for run, scores in points.items() if scores}
+        found = {run.name: run.scores(name) for run in self._runs}
+        points = {run: scores for run, scores in found.items() if scores}
         if not points:
             return []
         path = folder / "scores.png"

@@ -12,7 +12,7 @@ from flow_gan.training.run_config import run_config
 def run(given: dict) -> None:
     """Write the run as a SavedModel, and say how it differs from the run and how it is called."""
     config = run_config(given)
-    own = pathlib.Path(config.run_dir) / "export" / config.checkpoint
+    own = pathlib.Path(config.require_run_dir()) / "export" / config.checkpoint
     path = own if config.export_dir is None else pathlib.Path(config.export_dir)
     export_module.check_path(path)
     levels = data.levels_of(config.dataset, config.levels)

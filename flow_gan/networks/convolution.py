@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -42,10 +43,10 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
 class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` with padding="same", equal strides and the channels last, by `convolve`."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **(kwargs | {"data_format": "channels_last"}))
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: tf.Tensor, kernel: keras.Variable) -> tf.Tensor:
         """See `convolve`."""
         return convolve(inputs, tf.convert_to_tensor(kernel), self.strides[0])
 

@@ -5,6 +5,8 @@ Every convolution is 5x5 with stride 2 and zero padding, every leaky ReLU has sl
 """
 
 import collections
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -34,7 +36,7 @@ class Critic(keras.Model):
         image_shape: tuple[int, int, int],
         stack: list[keras.layers.Layer],
         dtype: str | keras.DTypePolicy | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(dtype=network_policy(dtype), **kwargs)
         self.image_shape = tuple(image_shape)
@@ -137,7 +139,7 @@ class _LayerMaker:
         self._initializers = SeededInitializers("normal", seed, CRITIC, number)
         self._dtype = network_policy(dtype)
         self._product_dtype = product_policy(precision, self._dtype)
-        self._counts = collections.Counter()
+        self._counts: collections.Counter[str] = collections.Counter()
 
     def _common(self, kind, dtype=None):
         # Names of our own, since Keras counts its through the whole process.
@@ -200,7 +202,7 @@ def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None
 
 
 # By the values of `--critic`.
-CRITICS = {"mnist": two_convolutions, "dcgan": dcgan}
+CRITICS: dict[str, Callable[..., Critic]] = {"mnist": two_convolutions, "dcgan": dcgan}
 
 
 def make_critic(config: Config, image_shape: tuple[int, int, int]) -> Critic:

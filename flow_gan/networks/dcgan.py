@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -42,7 +43,7 @@ class UpsamplingNetwork(keras.layers.Layer):
         filters: int,
         initializers: SeededInitializers,
         precision: str = "float32",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         product = product_policy(precision, self.dtype_policy)

@@ -1,5 +1,7 @@
 """The coupling network of NICE."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -39,7 +41,7 @@ class CouplingMLP(keras.layers.Layer):
         initializers: SeededInitializers,
         precision: str = "float32",
         batch_norm: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.batch_norm = batch_norm
@@ -74,8 +76,10 @@ class CouplingMLP(keras.layers.Layer):
         affine = [tf.unstack(v) for v in (self.norm_scale, self.norm_shift)]
         statistics = []
         for i, dense in enumerate(self.dense):
-            statistics.append(moments(x, [0, 1]) if training else [v[i] for v in averages])
-            x = tf.cast(dense(normalize(x, *statistics[-1], _EPSILON, *(v[i] for v in affine))), x.dtype)
+            mean, variance = moments(x, [0, 1]) if training else (v[i] for v in averages)
+            statistics.append((mean, variance))
+            scale, shift = (v[i] for v in affine)
+            x = tf.cast(dense(normalize(x, mean, variance, _EPSILON, scale, shift)), x.dtype)
         if training:
             means, variances = zip(*statistics, strict=True)
             take_statistic(self.moving_mean, tf.stack(means))

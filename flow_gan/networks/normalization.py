@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,17 +13,20 @@ from flow_gan.networks.replicas import mean_over_replicas, num_replicas
 # What a moving average keeps of itself in an update.
 MOMENTUM = 0.9
 
-# The list of the `batch_statistics` that is open, if any.
-_open_statistics = contextvars.ContextVar("open_statistics", default=None)
+# (moving average, statistic of the batch) of training passes.
+Statistics = list[tuple[keras.Variable, tf.Tensor]]
+
+# Those of the `batch_statistics` that is open, if any.
+_open_statistics: contextvars.ContextVar[Statistics | None] = contextvars.ContextVar("open_statistics", default=None)
 
 
 @contextlib.contextmanager
-def batch_statistics() -> Iterator[list[tuple[keras.Variable, tf.Tensor]]]:
+def batch_statistics() -> Iterator[Statistics]:
     """Context that yields the list of (moving average, statistic of the batch) of the training passes within it.
 
     The passes leave the moving averages as they are. Without such a context each updates them once.
     """
-    statistics = []
+    statistics: Statistics = []
     token = _open_statistics.set(statistics)
     try:
         yield statistics
@@ -132,7 +136,7 @@ class BatchNorm(keras.layers.Layer):
       **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, epsilon: float = 1e-5, **kwargs):
+    def __init__(self, epsilon: float = 1e-5, **kwargs: Any):
         super().__init__(**kwargs)
         self.epsilon = epsilon
 

@@ -1,6 +1,8 @@
 """The precision of networks, and of their matrix products."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -25,7 +27,7 @@ def network_policy(dtype: str | keras.DTypePolicy | None = None) -> keras.DTypeP
     return policy
 
 
-def check_float(name: str, value) -> None:
+def check_float(name: str, value: Any) -> None:
     """Raise `UserError` unless `value`, the argument called `name`, is of floats, as dequantised images are."""
     dtype = tf.as_dtype(getattr(value, "dtype", tf.float32))
     if not dtype.is_floating:
@@ -36,7 +38,7 @@ def check_float(name: str, value) -> None:
 
 
 @contextlib.contextmanager
-def default_keras_settings():
+def default_keras_settings() -> Iterator[None]:
     """Context, or decorator, in which Keras's global settings are its defaults: float32, channels last."""
     before = keras.config.dtype_policy(), keras.config.floatx(), keras.config.image_data_format()
     _set_keras("float32", "float32", "channels_last")

@@ -1,9 +1,11 @@
 """What replicas of one model must agree on."""
 
+from typing import Any
+
 import tensorflow as tf
 
 
-def mean_over_replicas(values):
+def mean_over_replicas(values: Any) -> Any:
     """Average a tensor, or a structure of tensors, over all replicas of a tf.distribute strategy.
 
     Differentiable. With one replica the values come back as they are.

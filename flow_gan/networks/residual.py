@@ -1,6 +1,7 @@
 """The coupling network of Real-NVP."""
 
 import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -65,7 +66,7 @@ class ResidualNetwork(keras.layers.Layer):
         initial_tanh_scale: float,
         initializers: SeededInitializers,
         precision: str = "float32",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         product = product_dtype(product_policy(precision, self.dtype_policy))
@@ -77,8 +78,10 @@ class ResidualNetwork(keras.layers.Layer):
         convolutions = 2 * residual_blocks
         self.conv_in = add_convolutions(self, "conv_in", (1, 1, channels, filters), initializers, has_biases)
         if residual_blocks:
-            shape = (3, 3, filters, filters)
-            self.block_convs = add_convolutions(self, "block_convs", shape, initializers, has_biases, convolutions)
+            kernel_shape = (3, 3, filters, filters)
+            self.block_convs = add_convolutions(
+                self, "block_convs", kernel_shape, initializers, has_biases, convolutions
+            )
         self.conv_out = add_convolutions(self, "conv_out", (1, 1, filters, 2 * channels), initializers, True)
         if batch_norm == "moving":
             self.input_averages = self._add_averages("input", (channels,))
@@ -111,18 +114,19 @@ class ResidualNetwork(keras.layers.Layer):
         return shift, log_scale * self.tanh_scale + self.scale_shift
 
     def _features(self, x, training):
-        averages = [(tf.convert_to_tensor(v) for v in self.input_averages)]
+        averages: list[Any] = [(tf.convert_to_tensor(v) for v in self.input_averages)]
         averages += zip(*(tf.unstack(v) for v in self.norm_averages), strict=True)
         affine = list(zip(tf.unstack(self.norm_scale), tf.unstack(self.norm_shift), strict=True))
-        statistics = []
+        statistics: list[Any] = []
 
         def norm(y, *scale_and_shift):
             if training:
                 y, of_batch = channel_batch_norm(y, _EPSILON, *scale_and_shift)
                 statistics.append(of_batch)
                 return y
-            statistics.append(averages[len(statistics)])
-            return normalize(y, *statistics[-1], _EPSILON, *scale_and_shift)
+            mean, variance = averages[len(statistics)]
+            statistics.append((mean, variance))
+            return normalize(y, mean, variance, _EPSILON, *scale_and_shift)
 
         y = norm(x)
         y = norm(tf.nn.relu(self._convolve(y, *self.conv_in)), *affine[0])

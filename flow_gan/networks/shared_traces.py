@@ -1,6 +1,8 @@
 """Networks of equal structure, traced once."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,10 +19,10 @@ class SharedTraces:
     to optimise.
     """
 
-    def __init__(self):
-        self._functions = {}
+    def __init__(self) -> None:
+        self._functions: dict[tuple, Callable] = {}
 
-    def __call__(self, network: keras.layers.Layer, x: tf.Tensor, training: bool):
+    def __call__(self, network: keras.layers.Layer, x: tf.Tensor, training: bool) -> Any:
         """Return `network(x, training=training)`, with the same effect on its moving averages."""
         if tf.executing_eagerly() or num_replicas() > 1:
             # Replicas synchronise in their batch norms, which tf.distribute forbids inside a nested function.

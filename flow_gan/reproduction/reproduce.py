@@ -33,7 +33,7 @@ class ReproductionStopped(training.Stopped):
       command: str, which goes on with it.
     """
 
-    def __init__(self, received, command):
+    def __init__(self, received: signal.Signals, command: str):
         KeyboardInterrupt.__init__(self, f"{received.name}: stopped; it goes on from there with\n  {command}")
         self.signal = received
 

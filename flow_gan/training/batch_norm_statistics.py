@@ -1,22 +1,26 @@
 """Batch norm's moving averages, filled anew."""
 
 import contextlib
+from collections.abc import Callable, Iterable, Iterator
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from flow_gan import data, random
 from flow_gan.errors import UserError
+from flow_gan.generators import Generator
+from flow_gan.model import FlowGAN
 from flow_gan.networks.normalization import batch_statistics
 
 
-def has_batch_norm_statistics(generator) -> bool:
+def has_batch_norm_statistics(generator: Generator) -> bool:
     """Whether a generator normalises by moving averages in evaluation."""
     return bool(generator.non_trainable_variables)
 
 
 @contextlib.contextmanager
-def kept(variables):
+def kept(variables: list[keras.Variable]) -> Iterator[None]:
     """Context after which Keras variables have the values that they had before it."""
     before = [variable.numpy() for variable in variables]
     try:
@@ -36,7 +40,7 @@ class BatchNormStatistics:
       model: `FlowGAN`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: FlowGAN):
         self._model = model
         self._variables = model.generator.non_trainable_variables
         # Made once: a trace of the network is slower than the passes.
@@ -57,11 +61,11 @@ class BatchNormStatistics:
         by_path = {average.path: statistic for average, statistic in statistics}
         return [by_path[variable.path] for variable in self._variables]
 
-    def fill_from_images(self, batches):
+    def fill_from_images(self, batches: Iterable[dict]) -> None:
         """Fill them from the pass x -> z of `data.evaluation_batches`, each with the noise of evaluation."""
         self._fill(self._from_images, (self._model.draws.evaluation_images(batch) for batch in batches))
 
-    def fill_from_samples(self, num_batches: int, batch_size: int):
+    def fill_from_samples(self, num_batches: int, batch_size: int) -> None:
         """Fill them from the pass z -> x, with z of the model's seed."""
         key = random.key(self._model.draws.seed, random.Stream.MOVING_AVERAGES)
         latents = (self._model.generator.sample_latent(key, batch_size * i, batch_size) for i in range(num_batches))
@@ -75,7 +79,9 @@ class BatchNormStatistics:
 
 
 @contextlib.contextmanager
-def reestimated_batch_norm_statistics(model, images, batch_size: int, progress=iter):
+def reestimated_batch_norm_statistics(
+    model: FlowGAN, images: data.Images, batch_size: int, progress: Callable[[tf.data.Dataset], Iterable] = iter
+) -> Iterator[None]:
     """Context in which a flow's batch norms have the statistics of the pass x -> z over training images.
 
     After training by ADV alone the moving averages are of the pass z -> x, since nothing else moves them.

@@ -1,5 +1,6 @@
 """The batches that `fit` and `evaluate` take in a run."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ WATCHED_IMAGES = 2000
 def training_batches(config: Config, model: FlowGAN, dataset: data.Dataset, first_step: int, last_step: int) -> Any:
     """Return what `model.fit` takes for the steps `first_step` to `last_step - 1`."""
     steps = (config.batch_size, config.seed, first_step, last_step, batches_per_step(config))
+    source: Callable
+    images: Any
     if config.data_on_device:
         model.keep_on_device(dataset.train.images[np.arange(len(dataset.train))])
         source, images = data.training_indices, len(dataset.train)

@@ -1,9 +1,11 @@
 """The callback of the process that records, validates and saves: the first of several, or the only one."""
 
+from typing import Any
+
 import keras
 
 from flow_gan.errors import NotFiniteError
-from flow_gan.signals import Interrupted, Stopped, StopSignals
+from flow_gan.signals import Interrupted, StopSignals
 from flow_gan.training.non_finite import failure, magnitudes
 from flow_gan.training.progress_bar import ProgressBar
 from flow_gan.training.recorder import Recorder
@@ -43,10 +45,11 @@ class ChiefCallback(keras.callbacks.Callback):
         self._validator = Validator(run.config, run.model, run.dataset, score, self._signals)
         self._score = score
         self._step = run.step
-        self._saved_step = None
-        self._bar = None
+        self._saved_step: int | None = None
+        # A ProgressBar, once the training begins.
+        self._bar: Any = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         """Start the progress bar, and finish the step before, if it is unfinished."""
         self._bar = ProgressBar(self.steps, self._run.dataset)
         if self._run.is_step_unfinished:
@@ -55,7 +58,7 @@ class ChiefCallback(keras.callbacks.Callback):
         if self._signals.received:
             self._stop()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Record a step, and do what is due after it."""
         self._signals.protect()
         self._step += 1
@@ -104,6 +107,7 @@ class ChiefCallback(keras.callbacks.Callback):
                 self._recorder.write_validation(self._step, nll, best_nll, validation.latents)
             record |= validation.record
         if self.steps.is_score_due(self._step):
+            assert self._score is not None
             score, figures = self._validator.score(self._step)
             self._recorder.write_scores(
                 self._step, {self._score.tags[name]: figure for name, figure in figures.items()}
@@ -123,7 +127,7 @@ class ChiefCallback(keras.callbacks.Callback):
         self._write_pending()
         if self._saved_step != self._step:
             self._save()
-        raise Stopped(self._signals.received, self._step, self._run.folder.path)
+        raise self._signals.stopped(self._step, self._run.folder.path)
 
     def _write_pending(self):
         if self._recorder.has_pending:
@@ -147,7 +151,7 @@ class ChiefCallback(keras.callbacks.Callback):
     def _show(self, record):
         self._bar.show(record, float(self._checkpoints.best_nll))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         """Close the progress bar."""
         self._bar.close()
 

@@ -9,7 +9,7 @@ from flow_gan import data
 from flow_gan.bijectors import layer_not_finite
 from flow_gan.errors import NotFiniteError, UserError, brief
 from flow_gan.networks.replicas import has_several_processes
-from flow_gan.signals import Interrupted, Stopped, StopSignals
+from flow_gan.signals import Interrupted, StopSignals
 from flow_gan.training import resume
 from flow_gan.training.batches import training_batches
 from flow_gan.training.chief import ChiefCallback
@@ -49,9 +49,9 @@ def fit_as_chief(run: OpenRun, score: Score | None = None) -> None:
                 run.folder.write_data(run.config.dataset, None)
                 raise
             except Interrupted:
-                raise Stopped(signals.received, steps.first, run.folder.path) from None
+                raise signals.stopped(steps.first, run.folder.path) from None
         if signals.received:
-            raise Stopped(signals.received, steps.last, run.folder.path)
+            raise signals.stopped(steps.last, run.folder.path)
 
 
 def fit_as_worker(prepared: Prepared) -> None:
@@ -70,13 +70,13 @@ def fit_as_worker(prepared: Prepared) -> None:
                 callback = WorkerCallback(steps, validator, is_unfinished, signals)
                 _run_steps(prepared, steps, callback)
         except Interrupted:
-            raise Stopped(signals.received, first_step, None) from None
+            raise signals.stopped(first_step, None) from None
         except tf.errors.OpError as error:
             if signals.received:
-                raise Stopped(signals.received, model.num_steps, None) from error
+                raise signals.stopped(model.num_steps, None) from error
             raise
         if signals.received:
-            raise Stopped(signals.received, model.num_steps, None)
+            raise signals.stopped(model.num_steps, None)
 
 
 def process_lost(error: tf.errors.OpError, what: str = "") -> UserError:
@@ -92,7 +92,7 @@ def process_lost(error: tf.errors.OpError, what: str = "") -> UserError:
     )
 
 
-def _run_steps_or_name_layer(run: OpenRun, callback: ChiefCallback):
+def _run_steps_or_name_layer(run: OpenRun, callback: ChiefCallback) -> None:
     try:
         _run_steps(run, callback.steps, callback)
     except tf.errors.OpError as error:
@@ -102,7 +102,7 @@ def _run_steps_or_name_layer(run: OpenRun, callback: ChiefCallback):
         raise callback.failure_in_step(layer) from error
 
 
-def _run_steps(run: OpenRun | Prepared, steps: Steps, callback: keras.callbacks.Callback):
+def _run_steps(run: OpenRun | Prepared, steps: Steps, callback: keras.callbacks.Callback) -> None:
     """Run `fit`, or the callback alone where only what is due after the last step is left."""
     with data.reading_errors():
         if steps.first == steps.last:

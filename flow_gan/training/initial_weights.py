@@ -81,7 +81,7 @@ def _load_from_run(model, config):
         raise UserError(f"{flag} has another generator; expected this run to have its {listed}")
     folder = pathlib.Path(stored.get("checkpoint_dir") or pathlib.Path(config.init_from_run) / "checkpoints")
     prefix, step = chosen_checkpoint(folder, config.checkpoint)
-    if prefix is None:
+    if prefix is None or step is None:
         raise UserError(f"{flag} has no checkpoint {config.checkpoint!r}; pass another --checkpoint, such as latest")
     generator = _assign(model.generator.weights, prefix, flag)
     if generator is None:

@@ -14,6 +14,6 @@ def load_model(config: Config, levels: int = 256) -> tuple[FlowGAN, RunFolder]:
     select_gpu(config.gpu_nr)
     check_grid(config, resolved_shape(config))
     model = build_model(config, levels)
-    folder = RunFolder(config.run_dir, config)
+    folder = RunFolder(config.require_run_dir(), config)
     Checkpoints(model, folder.checkpoints).restore_for_use(config.checkpoint)
     return model, folder

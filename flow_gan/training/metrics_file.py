@@ -23,7 +23,7 @@ class MetricsFile:
         else:
             write_whole(path, "")
         self._path = path
-        self._kept = None
+        self._kept: str | None = None
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  for the whole run
 
     def write(self, records: list[dict[str, float]]) -> None:

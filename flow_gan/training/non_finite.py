@@ -1,6 +1,5 @@
 """Numbers that are not finite: looked for before anything is saved, and told of with all that is known of them."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -64,7 +63,7 @@ def magnitudes(model: FlowGAN, config: Config, images: Any, step: int, what: str
       step: int, steps made before this one.
       what: str, from `bijectors.layer_not_finite`, which names the layer.
     """
-    layer = re.search(r"layer (\w+)", what)[1]
+    layer = what.partition("layer ")[2].split()[0]
     steps = config.batch_size, config.seed, step, step + 1, batches_per_step(config)
     batch = next(iter(data.training_batches(images, *steps)))
     batch = batch if batches_per_step(config) is None else batch[:, -1]

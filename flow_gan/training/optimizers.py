@@ -1,5 +1,7 @@
 """Adam as the release has it, its learning rate, and the optimizers of a configuration."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -23,7 +25,7 @@ class DecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
         self.decay = decay
         self.minimum = minimum
 
-    def __call__(self, step) -> tf.Tensor:
+    def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
         """Return the rate of the step number `step`, counted from 0."""
         rate = self.initial * tf.pow(tf.constant(self.decay, tf.float64), tf.cast(step, tf.float64))
         return tf.cast(tf.maximum(rate, self.minimum), tf.float32)
@@ -54,7 +56,7 @@ class PerStep(keras.optimizers.schedules.LearningRateSchedule):
         self.updates_per_step = updates_per_step
         self.warmup_steps = warmup_steps
 
-    def __call__(self, update) -> tf.Tensor:
+    def __call__(self, update: int | tf.Tensor) -> tf.Tensor:
         """Return the rate of the update number `update`, counted from 0."""
         step = update // self.updates_per_step
         rate = tf.cast(self.schedule(step), tf.float32)
@@ -94,17 +96,17 @@ class Adam(keras_internals.UpdatesTogether, keras.optimizers.Adam):
 
     def __init__(
         self,
-        learning_rate,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
         beta_1: float = 0.5,
         beta_2: float = 0.9,
         epsilon: float = 1e-8,
         rate_factors: dict[str, float] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
         self.rate_factors = dict(rate_factors or {})
 
-    def build(self, variables: list):
+    def build(self, variables: list) -> None:
         """Create the state of Keras variables."""
         super().build(variables)
         unknown = sorted(self.rate_factors.keys() - {variable.path for variable in variables})
@@ -128,7 +130,9 @@ class Adam(keras_internals.UpdatesTogether, keras.optimizers.Adam):
             "epsilon": tf.constant(self.epsilon, dtype),
         }
 
-    def update_variable(self, variable: tf.Variable, gradient: tf.Tensor, learning_rate: tf.Tensor, shared: dict):
+    def update_variable(
+        self, variable: tf.Variable, gradient: tf.Tensor, learning_rate: tf.Tensor, shared: dict
+    ) -> None:
         """Update one variable; see the class."""
         index, m, v = keras_internals.adam_state(self, variable)
         tf.raw_ops.ResourceApplyAdam(

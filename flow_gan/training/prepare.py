@@ -57,8 +57,10 @@ def prepare(config: Config, note: Callable[[str], None] = lambda stage: None) ->
     source = find_data(config)
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
         reading = reader.submit(_read, config, source)
-        known = reading.result() if source.image_shape is None else source
-        shape, levels = known.image_shape, known.levels
+        shape, levels = source.image_shape, source.levels
+        if shape is None or levels is None:
+            known = reading.result()
+            shape, levels = known.image_shape, known.levels
         resolved = resolve(config, shape)
         with strategy.scope():
             model = build_model(resolved, levels)

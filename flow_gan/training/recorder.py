@@ -30,7 +30,7 @@ class Recorder:
         self._metrics_file = run.open_metrics_file()
         self._tensorboard = run.open_tensorboard()
         self._tensorboard.hparams(run.config.hparams)
-        self._pending = []
+        self._pending: list[tuple[int, dict[str, Any]]] = []
         self._collected_at = -math.inf
 
     def add(self, step: int, logs: dict[str, Any]) -> None:
@@ -53,7 +53,7 @@ class Recorder:
         Raises:
           NotFiniteError: a value is not finite; the steps before it are then written.
         """
-        records = []
+        records: list[dict[str, float]] = []
         for step, logs in self._pending:
             record = {"step": step} | {name: float(value) for name, value in logs.items()}
             if step % self._model.nll_interval and not self._model.objective.has_likelihood:
@@ -78,7 +78,7 @@ class Recorder:
 
     def write_curves(self, record: dict[str, float]) -> None:
         """Write a step's record to TensorBoard."""
-        self._tensorboard.train(record["step"], record)
+        self._tensorboard.train(int(record["step"]), record)
 
     def write_grid(self, step: int, grid: np.ndarray) -> None:
         """Write a sample grid, uint8 [H, W, C]."""

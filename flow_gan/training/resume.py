@@ -80,17 +80,17 @@ class OpenRun:
 
 def has_begun(config: Config) -> bool:
     """Whether a run goes on from a checkpoint; one that was killed early may have none yet."""
-    return config.resume and RunFolder(config.run_dir, config).metrics_file.exists()
+    return config.resume and RunFolder(config.require_run_dir(), config).metrics_file.exists()
 
 
 def require_same_data(config: Config, dataset: data.Dataset) -> None:
     """Raise `UserError` if the run to go on with is known to have other data."""
-    folder = RunFolder(config.run_dir, config)
+    folder = RunFolder(config.require_run_dir(), config)
     if folder.has_other_data(dataset.digest):
+        digest, own = (str(digest)[:12] for digest in (dataset.digest, folder.data_digest()))
         raise UserError(
             f"--dataset={config.dataset} is not what the run {config.run_dir} was trained on: its digest, of names, "
-            f"sizes and contents, is {dataset.digest[:12]}, not {folder.data_digest()[:12]}; expected the same data, "
-            "or a new run"
+            f"sizes and contents, is {digest}, not {own}; expected the same data, or a new run"
         )
 
 
@@ -107,8 +107,8 @@ def open_run(config: Config, dataset: data.Dataset, model: FlowGAN, last_step: i
       UserError: the folder is in use or cannot be written, no checkpoint can be loaded, or its step is after the last.
     """
     if config.resume:
-        folder = RunFolder(config.run_dir, config)
-        run_folder.read_config(config.run_dir)
+        folder = RunFolder(config.require_run_dir(), config)
+        run_folder.read_config(config.require_run_dir())
         folder.lock()
     else:
         folder = run_folder.create(config)
@@ -140,7 +140,7 @@ def join_run(config: Config, model: FlowGAN, step: int) -> bool:
       model: compiled.
       step: int, that of the chief's state.
     """
-    checkpoints = Checkpoints(model, RunFolder(config.run_dir, config).checkpoints)
+    checkpoints = Checkpoints(model, RunFolder(config.require_run_dir(), config).checkpoints)
     checkpoints.restore("latest", step)
     if model.num_steps != step:
         raise UserError(

@@ -26,9 +26,9 @@ def run_config(given: dict) -> Config:
     asked = Config(**given)
     if asked.mode in ("compare", "reproduce") or (asked.mode == "train" and not asked.resume):
         return asked
-    text, path = read_config(asked.run_dir)
+    text, path = read_config(asked.require_run_dir())
     stored = from_json(text, path)
-    recorded = read_data(asked.run_dir)
+    recorded = read_data(asked.require_run_dir())
     for name, value in given.items():
         if name == "dataset" and _is_elsewhere(asked, stored, recorded):
             continue

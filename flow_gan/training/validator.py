@@ -99,7 +99,7 @@ class Validator:
           NotFiniteError: an NLL that is trained, or a weight, is not finite.
           Interrupted: a signal came.
         """
-        record = {}
+        record: dict[str, float] = {}
         for split, result in self.evaluate():
             nll = float(result["nll"])
             if self._model.objective.has_likelihood and not math.isfinite(nll):
@@ -121,6 +121,7 @@ class Validator:
           NotFiniteError: a weight is not finite, or the samples cannot be scored.
           Interrupted: a signal came.
         """
+        assert self._score is not None
         check_weights(self._model, step)
         try:
             with self._signals.interruptible():

@@ -4,7 +4,7 @@ import time
 
 import keras
 
-from flow_gan.signals import Stopped, StopSignals
+from flow_gan.signals import StopSignals
 from flow_gan.training.steps import Steps
 from flow_gan.training.validator import Validator
 
@@ -29,14 +29,14 @@ class WorkerCallback(keras.callbacks.Callback):
         self._is_step_unfinished = is_step_unfinished
         self._signals = signals
         self._step = steps.first
-        self._asked_at = None
+        self._asked_at: float | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         """Take part in the validation that is still to be done."""
         if self._is_step_unfinished:
             self._validate()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Take part in the validation after this step, if there is one."""
         self._signals.protect()
         self._step += 1
@@ -44,7 +44,7 @@ class WorkerCallback(keras.callbacks.Callback):
         if self._signals.received:
             self._asked_at = self._asked_at or time.monotonic()
             if time.monotonic() - self._asked_at > PATIENCE:
-                raise Stopped(self._signals.received, self._step, None)
+                raise self._signals.stopped(self._step, None)
 
     def _validate(self):
         if self._steps.is_validation_due(self._step) and self.model.generator.has_likelihood:
