@@ -64,7 +64,7 @@ def report(lab):
             if all(part is not None and lab.is_trained(part) for part in spent):
                 steps.append(Value(float(trial.steps)))
                 seconds.append(Value(sum(part.steps * lab.seconds_per_step(part) for part in spent)))
-        counted = [Cell(value.number, value.error, 0) for value in map(over_seeds, (steps, seconds))]
+        counted = [Cell(value.number, value.error, digits=0) for value in map(over_seeds, (steps, seconds))]
         rows.append([name, *counted, *tables.cells(found[name])])
     gain = tables.differences(found["hybrid from MLE"], found["hybrid from scratch"])
     rows.append(["from MLE, minus from scratch", "", "", *gain])

@@ -18,16 +18,16 @@ UNKNOWN = "cannot be told"
 _PERMUTATIONS = 9_999
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Whether a claim holds.
 
     Attributes:
-      claim: str, what the paper says, in words.
+      claim: what the paper says, in words.
       status: `HOLDS` or `FAILS` beyond the errors, as far as they are known; `UNDECIDED`, the errors allow both; or
         `UNKNOWN`, a number is missing.
-      detail: str, the numbers that decide it with their errors, or what is missing.
-      is_clear: bool, whether it is decided about the objectives, by the spread over several seeds. Otherwise it is
+      detail: the numbers that decide it with their errors, or what is missing.
+      is_clear: whether it is decided about the objectives, by the spread over several seeds. Otherwise it is
         about the weights at hand, and another seed's may differ by more.
     """
 

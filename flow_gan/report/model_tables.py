@@ -61,7 +61,7 @@ class Column:
         if found is None:
             return Cell()
         number = float("nan") if found[self.number] is None else found[self.number]
-        return Cell(number, self._error(found), self.digits, bool(found.get("warnings")))
+        return Cell(number, self._error(found), digits=self.digits, is_marked=bool(found.get("warnings")))
 
     def _error(self, found):
         return found[self.error] if self.error else None

@@ -9,15 +9,15 @@ class Cell:
     """A number in a table.
 
     Attributes:
-      number: float, or None where there is none.
-      error: float or None.
-      digits: int, decimals.
-      is_marked: bool, a warning belongs to it.
-      note: str, what follows it in words.
+      number: None where there is none.
+      digits: decimals.
+      is_marked: whether it has a warning.
+      note: what follows it in words.
     """
 
     number: float | None = None
     error: float | None = None
+    _: dataclasses.KW_ONLY
     digits: int = 2
     is_marked: bool = False
     note: str = ""
@@ -49,11 +49,9 @@ class Table:
     """A table.
 
     Attributes:
-      key: str, such as "table-1", unique on the page.
-      title: str.
-      header: list of str.
-      rows: list of lists of `Cell` or str, as long as the header.
-      notes: list of str, below it.
+      key: such as "table-1", unique on the page.
+      rows: as long as the header.
+      notes: paragraphs below it.
     """
 
     key: str
@@ -63,7 +61,7 @@ class Table:
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def to_dict(self) -> dict:
-        """Return it as JSON takes it, numbers as {"value", "error", "warned"}."""
+        """Return it as a dict for JSON, with {"value", "error", "warned"} for a `Cell`."""
 
         def plain(cell):
             if not isinstance(cell, Cell):
@@ -76,12 +74,7 @@ class Table:
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """Return a table as Markdown, its columns aligned.
-
-    Args:
-      header: list of str.
-      rows: list of lists of str, as long as the header.
-    """
+    """Return a table as Markdown, its columns aligned; rows are as long as the header."""
     lines = [header, ["-" * len(name) for name in header], *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     lines[1] = ["-" * width for width in widths]

@@ -155,7 +155,7 @@ def _trainings(plan, journal):
         source = "MLE" if config.init_from_run is not None else "anew"
         outcome = journal.failure(training.key) or "finished"
         rows.append(
-            [training.title, source, *values, Cell(journal.seconds(training.key), None, 0), training.key, outcome]
+            [training.title, source, *values, Cell(journal.seconds(training.key), digits=0), training.key, outcome]
         )
     header = ["Training", "Starts from", *_SHOWN.values(), "Seconds", "Folder in trainings/", "Outcome"]
     return Table(key="trainings", title="Trainings", header=header, rows=rows)
@@ -172,9 +172,9 @@ def _shown(config, name):
 
 def _stages(plan, journal):
     stages = [*plan.trainings, *plan.stages]
-    rows = [[stage.title, Cell(journal.seconds(stage.key), None, 1)] for stage in stages]
+    rows = [[stage.title, Cell(journal.seconds(stage.key), digits=1)] for stage in stages]
     total = sum(journal.seconds(stage.key) for stage in stages)
-    rows.append(["Together", Cell(total, None, 1)])
+    rows.append(["Together", Cell(total, digits=1)])
     notes = [
         "Wall time of all processes that worked on it, without the time to start them and without the last stage of "
         "one that was killed outright."

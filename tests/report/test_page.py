@@ -69,10 +69,10 @@ def made_up(tmp_path):
         key="table-1", title="Table 1: of <things>", header=["Objective", "NLL", "Score"], rows=rows, notes=["A note."]
     )
     verdicts = [
-        claims.Verdict("a < b", claims.HOLDS, "1 < 2", is_clear=True),
-        claims.Verdict("b < c", claims.FAILS, "3 > 2"),
-        claims.Verdict("d < e", claims.UNDECIDED, "4 < 5"),
-        claims.Verdict("c < d", claims.UNKNOWN, "no d"),
+        claims.Verdict(claim="a < b", status=claims.HOLDS, detail="1 < 2", is_clear=True),
+        claims.Verdict(claim="b < c", status=claims.FAILS, detail="3 > 2"),
+        claims.Verdict(claim="d < e", status=claims.UNDECIDED, detail="4 < 5"),
+        claims.Verdict(claim="c < d", status=claims.UNKNOWN, detail="no d"),
     ]
     figure = Picture(
         key="picture-1", path=picture, alternative="What the picture shows, for a test.", caption="Caption"

@@ -23,7 +23,7 @@ def ablation(context: Context) -> Section:
     for role, name in names.items():
         anew = context.nll_cell(role, "latest", "nll_reestimated") if role in again else "has none"
         share = _share(plain[role], again.get(role, Value()), plain["sweep_mle"])
-        numbers = [context.nll_cell(role, "latest"), anew, Cell(share.number, None, 1)]
+        numbers = [context.nll_cell(role, "latest"), anew, Cell(share.number, digits=1)]
         rows.append([name, *numbers, context.score_cell(role, "latest")])
     ends = context.nll_cell("sweep_mle", "latest"), context.score_cell("sweep_mle", "latest")
     rows.append(["MLE, to compare", ends[0], Cell(), Cell(), ends[1]])

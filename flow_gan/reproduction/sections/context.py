@@ -23,7 +23,7 @@ COLOURS = {"mle": "C1", "adv": "C2", "hybrid": "C0", "dcgan_wgan": "C3", "dcgan_
 NAMES = {"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Context:
     """What all sections are made from.
 
@@ -148,7 +148,7 @@ def ascending_over_seeds(claim: str, models: list[tuple[str, list[Value]]], deci
 
 def cell(value: Value, decimals: int = 2, is_marked: bool = False) -> Cell:
     """Return the `Cell` of a `Value`."""
-    return Cell(value.number, value.error, decimals, is_marked)
+    return Cell(value.number, value.error, digits=decimals, is_marked=is_marked)
 
 
 def digits(context: Context) -> int:

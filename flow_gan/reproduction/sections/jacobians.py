@@ -104,7 +104,7 @@ def _spectrum(result):
 
 
 def _cell(value, decimals=2, is_marked=False):
-    return Cell(value.number, value.standard_error, decimals, is_marked)
+    return Cell(value.number, value.standard_error, digits=decimals, is_marked=is_marked)
 
 
 def _summary(result, name):
@@ -118,7 +118,7 @@ def _summary(result, name):
 def _nearer(spectra):
     claim = "The hybrid's distribution of singular values is nearer to MLE's than ADV's is"
     if not all(spectra[role] for role in FLOWS):
-        return claims.Verdict(claim, claims.UNKNOWN, "a spectrum is missing")
+        return claims.Verdict(claim=claim, status=claims.UNKNOWN, detail="a spectrum is missing")
     reference = np.array(spectra["mle"]["singular_values"])
 
     def distance(role):

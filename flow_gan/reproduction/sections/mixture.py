@@ -98,7 +98,7 @@ def _table(context, sweep, nll, is_marked):
     scores = sweep.get("scores")
     score = Cell(scores[sweep["bandwidths"].index(sweep["best_bandwidth"])] if scores else None)
     decimals = digits(context)
-    numbers = [Cell(sweep["best_bandwidth"], None, 3), *(cell(value, decimals) for value in best), score]
+    numbers = [Cell(sweep["best_bandwidth"], digits=3), *(cell(value, decimals) for value in best), score]
     rows: Rows = [
         ["Mixture of lowest validation NLL", *numbers],
         ["ADV", Cell(), cell(nll, decimals, is_marked), Cell(), Cell(sweep["run_score"])],
