@@ -5,7 +5,7 @@ from flow_gan import training
 from flow_gan.training.averaged_weights import AveragedWeights
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.metrics_file import MetricsFile
-from tests.training.test_training import settings
+from tests.training.test_training import settings, with_tags
 
 EFFECTS = (
     *(
@@ -35,7 +35,7 @@ def test_the_order_of_effects(tmp_path, monkeypatch):
         note(owner, name)
 
     def make_score(config, dataset):
-        return lambda generator: (seen.append("score") or 1.0, {"fid": 2.0})
+        return with_tags(lambda generator: (seen.append("score") or 1.0, {"fid": 2.0}))
 
     changes = {"n_critic": 0, "ema_decay": 0.5, "max_steps": 2, "eval_every": 2, "log_every": 1, "score_every": 1}
     training.train(settings(tmp_path / "run", **changes), make_score)
