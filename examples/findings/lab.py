@@ -173,7 +173,9 @@ class Lab:
             run, own = self._measured(trial, metric)
             averages = contextlib.nullcontext()
             if metric == SCORES_REESTIMATED:
-                averages = training.reestimated_moving_averages(model, self.images.train.images, run.config.batch_size)
+                averages = training.reestimated_batch_norm_statistics(
+                    model, self.images.train.images, run.config.batch_size
+                )
             with averages:
                 config = run.configured(own, "latest")
                 measured = LoadedRun(config=config, folder=run.folder, dataset=self.images, model=model)

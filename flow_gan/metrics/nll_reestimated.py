@@ -29,7 +29,7 @@ class ReestimatedNLL:
 
 def measure(run: LoadedRun) -> ReestimatedNLL:
     """Return the NLL of the run's split with re-estimated averages; afterwards the model has its own again."""
-    with training.reestimated_moving_averages(
+    with training.reestimated_batch_norm_statistics(
         run.model,
         run.dataset.train.images,
         run.config.batch_size,

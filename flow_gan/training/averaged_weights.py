@@ -7,7 +7,7 @@ from typing import Any
 from flow_gan import data
 from flow_gan.config import Config
 from flow_gan.flow_gan import FlowGAN
-from flow_gan.training.moving_averages import MovingAverages, has_moving_averages, kept
+from flow_gan.training.batch_norm_statistics import BatchNormStatistics, has_batch_norm_statistics, kept
 
 # Images from which batch norm's statistics are estimated: of as many a standard deviation is known to 2 %.
 _IMAGES = 2000
@@ -30,7 +30,7 @@ class AveragedWeights:
         self._batch_size = batch_size
         self._num_batches = max(min(_IMAGES, len(images)) // batch_size, 1)
         self._images = data.fixed_sample(images, min(self._num_batches * batch_size, len(images)))
-        self._statistics = MovingAverages(model)
+        self._statistics = BatchNormStatistics(model)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
@@ -38,7 +38,7 @@ class AveragedWeights:
         generator = self._model.generator
         with kept(generator.weights):
             self._model.optimizer.finalize_variable_values(generator.trainable_variables)
-            if has_moving_averages(generator):
+            if has_batch_norm_statistics(generator):
                 self._fill_statistics()
             yield
 

@@ -12,7 +12,7 @@ from flow_gan.errors import UserError
 _REPLACED = 1000
 
 
-def has_moving_averages(generator) -> bool:
+def has_batch_norm_statistics(generator) -> bool:
     """Whether a generator normalises by moving averages in evaluation."""
     return bool(generator.non_trainable_variables)
 
@@ -28,7 +28,7 @@ def kept(variables):
             variable.assign(value)
 
 
-class MovingAverages:
+class BatchNormStatistics:
     """The moving averages of a generator's batch norms, which can be filled anew. No weight is trained by that.
 
     Each becomes the mean over batches of what one pass in training mode has at that place, a variance that of the mean
@@ -72,7 +72,7 @@ class MovingAverages:
 
 
 @contextlib.contextmanager
-def reestimated_moving_averages(model, images, batch_size: int, progress=iter):
+def reestimated_batch_norm_statistics(model, images, batch_size: int, progress=iter):
     """Context in which a flow's batch norms have the statistics of the pass x -> z over training images.
 
     After training by ADV alone the moving averages are of the pass z -> x, since nothing else moves them.
@@ -86,11 +86,11 @@ def reestimated_moving_averages(model, images, batch_size: int, progress=iter):
     Raises:
       UserError: the generator has no moving averages, or there are fewer images than a batch.
     """
-    if not has_moving_averages(model.generator):
+    if not has_batch_norm_statistics(model.generator):
         raise UserError("the generator has no moving averages that could be re-estimated")
     if len(images) < batch_size:
         raise UserError(f"batch_size={batch_size} of {len(images)} images; expected at most their number")
-    averages = MovingAverages(model)
+    averages = BatchNormStatistics(model)
     with kept(model.generator.non_trainable_variables):
         count = len(images) // batch_size * batch_size
         with data.reading_errors():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flow_gan
-from flow_gan.training import has_moving_averages, reestimated_moving_averages
+from flow_gan.training import has_batch_norm_statistics, reestimated_batch_norm_statistics
 
 IMAGES = np.random.default_rng(0).integers(0, 17, (60, 4, 4, 1)).astype(np.uint8)
 
@@ -31,7 +31,7 @@ def test_one_batch_has_its_own_statistics():
     by_averages = generator.log_prob(images).numpy()
     of_batch = generator.log_prob(images, training=True, updates=0).numpy()
     assert np.abs(by_averages - of_batch).max() > 1
-    with reestimated_moving_averages(model, IMAGES, len(IMAGES)):
+    with reestimated_batch_norm_statistics(model, IMAGES, len(IMAGES)):
         np.testing.assert_allclose(generator.log_prob(images), of_batch, rtol=1e-4)
     for variable, value in zip(generator.weights, before, strict=True):
         np.testing.assert_array_equal(variable, value)
@@ -44,7 +44,7 @@ def test_several_batches_make_the_statistics_of_all():
     z = noisy(model)[:40]
     first = model.generator.networks[0]
     logits = np.log(z / (1 - z)).reshape(40, 16)[:, ::2]  # The half that coupling 1 reads: even positions.
-    with reestimated_moving_averages(model, IMAGES[:50], 20):
+    with reestimated_batch_norm_statistics(model, IMAGES[:50], 20):
         np.testing.assert_allclose(first.moving_mean[0], logits.mean(), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(first.moving_variance[0], logits.var(), rtol=1e-4)
 
@@ -52,7 +52,7 @@ def test_several_batches_make_the_statistics_of_all():
 def test_averages_come_back_after_an_error():
     model = make_model()
     before = [variable.numpy() for variable in model.generator.weights]
-    with pytest.raises(ZeroDivisionError), reestimated_moving_averages(model, IMAGES, 20):
+    with pytest.raises(ZeroDivisionError), reestimated_batch_norm_statistics(model, IMAGES, 20):
         raise ZeroDivisionError
     for variable, value in zip(model.generator.weights, before, strict=True):
         np.testing.assert_array_equal(variable, value)
@@ -60,14 +60,14 @@ def test_averages_come_back_after_an_error():
 
 def test_what_is_refused():
     without = make_model(batch_norm=False)
-    assert not has_moving_averages(without.generator) and has_moving_averages(make_model().generator)
+    assert not has_batch_norm_statistics(without.generator) and has_batch_norm_statistics(make_model().generator)
     with (
         pytest.raises(flow_gan.UserError, match="has no moving averages"),
-        reestimated_moving_averages(without, IMAGES, 20),
+        reestimated_batch_norm_statistics(without, IMAGES, 20),
     ):
         pass
     with (
         pytest.raises(flow_gan.UserError, match="batch_size=61 of 60 images"),
-        reestimated_moving_averages(make_model(), IMAGES, 61),
+        reestimated_batch_norm_statistics(make_model(), IMAGES, 61),
     ):
         pass
