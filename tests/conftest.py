@@ -1,4 +1,7 @@
 import os
+import pathlib
+
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -11,3 +14,25 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()],
 )
+
+# Files whose tests train nothing, or next to nothing: `-m quick`.
+_QUICK = """
+    data/test_batches data/test_dequantization data/test_digest data/test_folder data/test_load
+    evaluation/test_bandwidth evaluation/test_checks evaluation/test_mixture evaluation/test_pictures
+    evaluation/test_sampling evaluation/test_scores evaluation/test_statistics evaluation/test_text
+    generators/test_dcgan generators/test_make_generator generators/test_moving_averages_golden
+    generators/test_nice_golden networks/test_convolution networks/test_critics networks/test_critics_golden
+    networks/test_normalization report/test_claims report/test_figures report/test_page report/test_values
+    reproduction/test_learning_curves test_config test_draws test_errors test_keras_internals test_mean_and_error
+    test_objectives test_project test_random test_versions training/test_batch_norm_statistics training/test_chief
+    training/test_files training/test_resume training/test_run_folder training/test_steps
+"""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the quick tests."""
+    quick = {f"{name}.py" for name in _QUICK.split()}
+    here = pathlib.Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix() in quick:
+            item.add_marker(pytest.mark.quick)
