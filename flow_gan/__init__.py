@@ -40,13 +40,14 @@ _MODULES = {
     "DCGAN": "flow_gan.generators",
     "NICE": "flow_gan.generators",
     "RealNVP": "flow_gan.generators",
-    "critics": "flow_gan.networks",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)
+    if name == "critics":
+        return importlib.import_module("flow_gan.networks.critics")
     if name.startswith("_") or importlib.util.find_spec(f"flow_gan.{name}") is None:
         raise AttributeError(f"module 'flow_gan' has no attribute {name!r}")
     return importlib.import_module(f"flow_gan.{name}")

@@ -265,3 +265,16 @@ def test_answers_that_need_no_tensorflow_do_not_wait_for_it(argv, status):
     assert told.startswith(f"{status} [] "), done.stderr
     # CPU time, which other work on the machine changes little; some 0.15 s.
     assert float(told.split()[-1]) < 0.5
+
+
+def test_public_names_are_there_after_import_flow_gan_alone():
+    """In a new process, where nothing else has imported what a name needs."""
+    code = """
+import sys
+import flow_gan
+assert "tensorflow" not in sys.modules
+assert flow_gan.critics.two_convolutions and flow_gan.NICE and flow_gan.data.load and flow_gan.evaluation.evaluate_nll
+assert all(getattr(flow_gan, name) for name in flow_gan.__all__) and set(flow_gan.__all__) <= set(dir(flow_gan))
+assert not hasattr(flow_gan, "no_such_name")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
