@@ -33,6 +33,8 @@ def pytest_collection_modifyitems(items):
     """Mark the quick tests."""
     quick = {f"{name}.py" for name in _QUICK.split()}
     here = pathlib.Path(__file__).parent
+    missing = sorted(name for name in quick if not (here / name).exists())
+    assert not missing, f"_QUICK names files that are not there: {', '.join(missing)}"
     for item in items:
         if item.path.relative_to(here).as_posix() in quick:
             item.add_marker(pytest.mark.quick)

@@ -5,8 +5,8 @@ import dataclasses
 from flow_gan.config.setting import Section, setting
 from flow_gan.errors import UserError
 
-MODEL_TYPES = ("nice", "real_nvp", "dcgan")
 FLOWS = ("nice", "real_nvp")
+MODEL_TYPES = (*FLOWS, "dcgan")
 PRIORS = ("logistic", "gaussian", "uniform")
 INITIALIZERS = ("normal", "uniform", "orthogonal", "xavier")
 BATCH_NORM_UPDATES = ("objective", "released")

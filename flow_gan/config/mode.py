@@ -95,11 +95,9 @@ class ModeSettings(Section):
                 raise UserError("--mode=compare needs --run_dirs=FOLDER,FOLDER,..., existing runs")
         elif self.resume or self.mode not in ("train", "reproduce"):
             self.require_run_dir()
-        for name, value, of_no_other in (
-            ("scale", self.scale, "tiny"),
-            ("num_seeds", self.num_seeds, None),
-        ):
-            if self.mode != "reproduce" and value != of_no_other:
+        for name in ("scale", "num_seeds"):
+            value = getattr(self, name)
+            if self.mode != "reproduce" and value != getattr(ModeSettings, name):
                 raise UserError(f"--{name}={value} goes with --mode=reproduce, not with --mode={self.mode}")
         if self.resume and self.mode != "train":
             raise UserError(f"--resume goes with --mode=train, not with --mode={self.mode}")

@@ -17,7 +17,7 @@ def run(given: dict) -> None:
     names = config.metrics.split(",")
     dataset = training.load_data(config)
     check_metrics(config, names, dataset)
-    check_writable(RunFolder(str(config.run_dir), config))
+    check_writable(RunFolder(config.require_run_dir(), config))
     model, folder = training.load_model(config, dataset.levels)
     measured = LoadedRun(config=config, folder=folder, dataset=dataset, model=model)
     for name in names:
