@@ -28,10 +28,10 @@ from flow_gan.reproduction.settings import (
     implicit_settings,
 )
 from flow_gan.training.files import write_json
-from tests.modes.test_modes import judge
-from tests.reproduction.made_up import ABSURD
-from tests.reproduction.test_report import check_report
-from tests.test_main import assert_refused
+from tests.helpers.classifier import judge
+from tests.helpers.command_line import assert_refused
+from tests.helpers.made_up_reproduction import ABSURD
+from tests.helpers.reports import check_report
 
 # The package has the function of the same name.
 MODULE = importlib.import_module("flow_gan.reproduction.reproduce")

@@ -13,28 +13,13 @@ import flow_gan
 from flow_gan import config, training
 from flow_gan.draws import StepDraws
 from flow_gan.evaluation import evaluate_nll
-from flow_gan.measurement import registry
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.chief import ChiefCallback
 from flow_gan.training.metrics_file import MetricsFile
 from flow_gan.training.strategy import select_gpu
 from flow_gan.training.tensorboard_log import TensorBoardLog
-from tests.training.same_run import events_of, lines_of
-
-SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
-REAL_NVP = {"model_type": "real_nvp", "filters": 3, "no_of_layers": 1, "prior": "gaussian", "batch_size": 20}
-REAL_NVP |= {"hidden_layers": config.Config.hidden_layers}  # NICE alone has them.
-DCGAN = {"model_type": "dcgan", "filters": 2, "like_reg": 0.0, "batch_size": 20}
-DCGAN |= {name: getattr(config.Config, name) for name in ("hidden_layers", "no_of_layers")}
-
-
-def settings(folder, **changes):
-    return config.Config(**(SMALL | {"run_dir": str(folder), "max_steps": 10} | changes))
-
-
-def model_of(config_):
-    dataset = training.load_data(config_)
-    return training.build_model(training.resolve(config_, dataset.image_shape), dataset.levels)
+from tests.helpers.runs import DCGAN, REAL_NVP, SMALL, model_of, settings, with_tags
+from tests.helpers.same_run import events_of, lines_of
 
 
 @pytest.fixture(scope="module")
@@ -158,12 +143,6 @@ def test_checkpoints_hold_every_variable(finished):
         newest = folder / "checkpoints" / which / f"ckpt-{training.saved_step(folder / 'checkpoints', which)}"
         names = tf.train.load_checkpoint(str(newest)).get_variable_to_shape_map()
         assert len([name for name in names if name.endswith("VARIABLE_VALUE")]) == size
-
-
-def with_tags(score):
-    """Return a function that scores, with the tags that those of the package have."""
-    score.tags = registry.find("scores").tags
-    return score
 
 
 def test_the_weights_of_the_best_score_are_kept(tmp_path):

@@ -117,4 +117,4 @@ def kill_at(owner, name, call, delay=None):
 
 def killer(*where):
     """Return the code for `start` that calls `kill_at` with these arguments."""
-    return f"from tests.training.processes import kill_at; kill_at{where}"
+    return f"from tests.helpers.processes import kill_at; kill_at{where}"
