@@ -35,7 +35,6 @@ from tests.helpers.command_line import assert_refused
 from tests.helpers.made_up_reproduction import ABSURD
 from tests.helpers.reports import check_report
 
-
 # The package has the function of the same name.
 MODULE = importlib.import_module("flow_gan.reproduction.reproduce")
 
