@@ -9,6 +9,8 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import flow_gan  # noqa: F401, I001  before TensorFlow, whose kernels it chooses
 import tensorflow as tf
 
+pytest.register_assert_rewrite("tests.helpers")
+
 # Two logical devices for the tests of tf.distribute; the others use the first.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
@@ -30,12 +32,60 @@ _QUICK = """
 """
 
 
+# Those that take longest, the longest first: begun first, so that all processes end at about the same time.
+_LONGEST = """
+    test_model training/test_training training/test_multi_worker modes/test_modes test_findings training/test_faults
+    evaluation/test_ais training/test_killed evaluation/test_jacobian reproduction/test_reproduce
+"""
+
+
 def pytest_collection_modifyitems(items):
-    """Mark the quick tests."""
+    """Mark the quick tests, and let the longest files begin."""
     quick = {f"{name}.py" for name in _QUICK.split()}
     here = pathlib.Path(__file__).parent
-    missing = sorted(name for name in quick if not (here / name).exists())
-    assert not missing, f"_QUICK names files that are not there: {', '.join(missing)}"
+    longest = {f"{name}.py": place for place, name in enumerate(_LONGEST.split())}
+    missing = sorted(name for name in (*quick, *longest) if not (here / name).exists())
+    assert not missing, f"_QUICK or _LONGEST names files that are not there: {', '.join(missing)}"
+    items.sort(key=lambda item: longest.get(item.path.relative_to(here).as_posix(), len(longest)))
     for item in items:
         if item.path.relative_to(here).as_posix() in quick:
             item.add_marker(pytest.mark.quick)
+
+
+@pytest.fixture(scope="session")
+def models():
+    """`ReusedModels` of this process."""
+    from tests.helpers.reused_models import ReusedModels
+
+    return ReusedModels()
+
+
+@pytest.fixture(scope="module")
+def reused_models(models):
+    """Runs of this file train models that are built and traced already, where there are any of their settings."""
+    with models.used():
+        yield
+
+
+@pytest.fixture
+def new_models(models):
+    """Runs of this test build their models."""
+    with models.set_aside():
+        yield
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are empty, which takes a tenth of the time; {stem: function that would have drawn it}."""
+    from flow_gan.reproduction.sections.context import Context
+
+    functions = {}
+
+    def draw(context, stem, draw, vector=True):
+        functions[stem] = draw
+        path = context.folder / f"{stem}.svg"
+        path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+        return path
+
+    monkeypatch.setattr(Context, "draw", draw)
+    return functions

@@ -12,6 +12,7 @@ from flow_gan import config, objectives
 from flow_gan.config import generator, objective
 from flow_gan.generators import priors
 from flow_gan.networks import critics, initializers
+from tests.helpers.command_line import assert_refused
 
 RELEASED_FLAGS = """
     epoch learning_rate beta1 batch_size input_height input_width c_dim dataset checkpoint_dir log_dir sample_dir f_div
@@ -88,7 +89,7 @@ def test_bad_command_lines(argv, message):
     assert "\n" not in str(error.value)
 
 
-# What is refused, and what the message says; the command line's tests use it, too.
+# What is refused, and what the message says.
 BAD_SETTINGS = [
     ({"f_div": "js"}, r"--f_div='js' is unknown; expected one of: wgan, ce, lsgan, kl, rkl, tv, hellinger"),
     ({"prior": "cauchy"}, r"--prior='cauchy' is unknown; expected one of: logistic, gaussian, uniform"),
@@ -177,6 +178,15 @@ def test_bad_settings(settings, message):
     with pytest.raises(flow_gan.UserError, match=message) as error:
         config.Config(**settings)
     assert "\n" not in str(error.value)
+
+
+def test_bad_settings_on_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for settings, message in BAD_SETTINGS:
+        assert_refused([f"--{name}={value}" for name, value in settings.items()], message, capsys)
+    assert_refused(["--batch_sise=3"], "batch_sise", capsys)
+    assert_refused(["--batch_size=many"], "--batch_size=many", capsys)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("settings, objective", [({"n_critic": 0}, "mle"), ({"like_reg": 0.0}, "adv"), ({}, "hybrid")])

@@ -12,8 +12,8 @@ import flow_gan
 from flow_gan import data, export, training
 from flow_gan.main import main
 from flow_gan.training.run_config import run_config
-from tests.test_main import assert_refused
-from tests.training.test_training import DCGAN, REAL_NVP, settings
+from tests.helpers.command_line import assert_refused
+from tests.helpers.runs import DCGAN, REAL_NVP, settings
 
 OF_A_FLOW = {"sample", "decode", "log_prob", "log_prob_uint8", "encode", "encode_uint8"}
 OF_A_FLOW_WITH_A_CRITIC = OF_A_FLOW | {"critic", "critic_uint8"}

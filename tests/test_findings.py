@@ -8,8 +8,8 @@ from examples.findings import critics, lab, repair, terms
 from examples.findings.__main__ import EXPERIMENTS, main
 from flow_gan import config, training
 from flow_gan.evaluation.nll_terms import TERMS
-from tests.modes.test_modes import judge
-from tests.training.same_run import lines_of
+from tests.helpers.classifier import judge
+from tests.helpers.same_run import lines_of
 
 FLAGS = ["--experiment=all", "--dataset=digits", "--num_seeds=1", "--scale_steps=0.01"]
 

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from flow_gan.config import help_text
 from flow_gan.main import main
-from tests.data.test_data import bad_datasets
-from tests.test_config import BAD_SETTINGS
-from tests.training.test_training import DCGAN, SMALL
+from tests.helpers.command_line import assert_refused
+from tests.helpers.data_sets import bad_datasets
+from tests.helpers.runs import DCGAN, SMALL
 
 SMALL_FLAGS = [f"--{name}={value}" for name, value in SMALL.items()]
 
@@ -130,25 +130,6 @@ def test_resume_from_the_command_line(finished, capsys):
 def test_help(capsys):
     assert main(["--help"]) == 0
     assert capsys.readouterr().out.strip() == help_text()
-
-
-def assert_refused(argv, message, capsys):
-    """Assert exit status 2 and one line of error that says `message`."""
-    assert main(argv) == 2, argv
-    printed = capsys.readouterr()
-    lines = printed.err.strip().splitlines()
-    errors = [line for line in lines if line.startswith("error: ")]
-    assert len(errors) == 1 and lines[-1] == errors[0] and re.search(message, errors[0]), printed.err
-    assert "Traceback" not in printed.err and printed.out == ""
-
-
-def test_bad_settings(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for settings, message in BAD_SETTINGS:
-        assert_refused([f"--{name}={value}" for name, value in settings.items()], message, capsys)
-    assert_refused(["--batch_sise=3"], "batch_sise", capsys)
-    assert_refused(["--batch_size=many"], "--batch_size=many", capsys)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_devices(tmp_path, capsys, monkeypatch):

@@ -10,7 +10,7 @@ from flow_gan import objectives
 from flow_gan.data import dequantize
 from flow_gan.errors import UserError
 from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
-from tests.golden import (
+from tests.helpers.golden import (
     Golden,
     assert_gradients,
     assert_loss,

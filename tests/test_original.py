@@ -11,9 +11,9 @@ from flow_gan import original, training
 from flow_gan.main import main
 from flow_gan.training.batches import training_batches
 from flow_gan.training.run_config import run_config
-from tests.golden import Golden, assert_close_to_largest, assert_log_prob
-from tests.test_main import assert_refused
-from tests.training.test_training import settings
+from tests.helpers.command_line import assert_refused
+from tests.helpers.golden import Golden, assert_close_to_largest, assert_log_prob
+from tests.helpers.runs import settings
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,18 @@ def test_imports_go_one_way():
     assert done.returncode == 0 and "1 kept, 0 broken" in done.stdout, done.stdout + done.stderr
 
 
+def test_test_files_share_helpers_and_do_not_import_each_other():
+    found = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for module in modules:
+                if module.split(".")[0] == "tests" and not f"{module}.".startswith("tests.helpers."):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {module}")
+    assert found == []
+
+
 def test_types_agree():
     done = subprocess.run([sys.executable, "-m", "mypy"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr

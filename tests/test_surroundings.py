@@ -20,9 +20,9 @@ from flow_gan.main import main
 from flow_gan.report import figures
 from flow_gan.reproduction.journal import Journal
 from flow_gan.training.run_folder import RunFolder
-from tests.test_main import assert_refused
-from tests.training.processes import ROOT
-from tests.training.test_training import SMALL, settings
+from tests.helpers.command_line import assert_refused
+from tests.helpers.processes import ROOT
+from tests.helpers.runs import SMALL, settings
 
 FLAGS = [f"--{name}={value}" for name, value in (SMALL | {"n_critic": 0, "max_steps": 1}).items()]
 
@@ -42,7 +42,7 @@ from flow_gan.main import main
 from flow_gan.reproduction import report
 from flow_gan.reproduction.journal import Journal
 from flow_gan.reproduction.plan import make_plan
-from tests.reproduction import made_up
+from tests.helpers import made_up_reproduction as made_up
 
 assert locale.getpreferredencoding(False) == "ANSI_X3.4-1968"
 folder = pathlib.Path(sys.argv[1])

@@ -114,7 +114,7 @@ class Lab:
         run, own = self._measured(trial, metric)
         return run.result(own, "latest")
 
-    def make(self, trial: Trial):
+    def make(self, trial: Trial) -> None:
         """Train and measure what is not there yet. Numbers that are not finite end this trial alone, in words.
 
         Raises:
@@ -171,7 +171,7 @@ class Lab:
         model = self._open(trial).loaded(self.images, "nll", "latest").model
         for metric in metrics:
             run, own = self._measured(trial, metric)
-            averages = contextlib.nullcontext()
+            averages: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
             if metric == SCORES_REESTIMATED:
                 averages = training.reestimated_batch_norm_statistics(
                     model, self.images.train.images, run.config.batch_size

@@ -1,5 +1,7 @@
 """Can ADV's likelihood be repaired without moving its samples?"""
 
+import functools
+
 from examples.findings import critics, pictures, tables
 from examples.findings.lab import SCORES_REESTIMATED, Trial
 from flow_gan.report.tables import Table
@@ -50,10 +52,8 @@ def hybrid(lab, seed, steps, like_reg):
 
 def ways(lab):
     """Return {name: function from (seed, steps) to a `Trial`} of the trainings that repair."""
-    found = {"MLE": lambda seed, steps: mle(lab, seed, steps)}
-    for value in LAMBDAS:
-        found[f"hybrid, λ = {value:g}"] = lambda seed, steps, value=value: hybrid(lab, seed, steps, value)
-    return found
+    hybrids = {f"hybrid, λ = {value:g}": functools.partial(hybrid, lab, like_reg=value) for value in LAMBDAS}
+    return {"MLE": functools.partial(mle, lab)} | hybrids
 
 
 def trials(lab):

@@ -1,8 +1,10 @@
 """What the tables of the experiments share: values over seeds, their cells, and the files."""
 
 import pathlib
+from collections.abc import Iterable, Sequence
 
-from flow_gan.report.tables import Cell, markdown
+from examples.findings.lab import Lab, Trial
+from flow_gan.report.tables import Cell, Table, markdown
 from flow_gan.report.values import Value, difference, over_images, over_seeds, over_splits
 from flow_gan.training.files import write_json, write_whole
 
@@ -10,14 +12,14 @@ from flow_gan.training.files import write_json, write_whole
 HEADER = {"NLL": "Test NLL (nats)", "MODE score": "MODE score", "FID": "FID"}
 
 
-def spread(lab) -> str:
+def spread(lab: Lab) -> str:
     """Return what ± means, a sentence."""
     if lab.num_seeds > 1:
         return f"Latest weights; mean ± standard deviation over seeds 0 to {lab.num_seeds - 1}."
     return "Latest weights, one seed. ± of an NLL: standard error over test images; of a score: deviation over splits."
 
 
-def paired(lab) -> str:
+def paired(lab: Lab) -> str:
     """Return what ± of a difference means, a sentence."""
     if lab.num_seeds > 1:
         return "Differences are means over pairs of seeds ± their standard error."
@@ -27,13 +29,13 @@ def paired(lab) -> str:
     )
 
 
-def scored(lab, trials, nll="nll", scores="scores") -> dict:
+def scored(lab: Lab, trials: Sequence[Trial | None], nll: str = "nll", scores: str = "scores") -> dict[str, Value]:
     """Return {measure: `Value`} of the trials of all seeds, the measures of `HEADER`.
 
     Args:
       lab: `Lab`.
-      trials: list of `Trial` or None, one for each seed.
-      nll, scores: str, the metrics that are read.
+      trials: one for each seed, None where there is none.
+      nll, scores: the metrics that are read.
     """
     nlls = [lab.result(trial, nll) for trial in trials]
     judged = [lab.result(trial, scores) for trial in trials]
@@ -60,23 +62,26 @@ def minus(high: Value, low: Value) -> Cell:
     return Cell(found.number, found.error)
 
 
-def cells(values: dict, names=tuple(HEADER)) -> list:
+def cells(values: dict[str, Value], names: Iterable[str] = tuple(HEADER)) -> list[Cell | str]:
     """Return the cells of measures by name."""
     return [cell(values[name]) for name in names]
 
 
-def differences(high: dict, low: dict, names=tuple(HEADER)) -> list:
+def differences(
+    high: dict[str, Value], low: dict[str, Value], names: Iterable[str] = tuple(HEADER)
+) -> list[Cell | str]:
     """Return the cells of the differences of measures by name."""
     return [minus(high[name], low[name]) for name in names]
 
 
-def write(stem: pathlib.Path, tables: list, about: dict):
+def write(stem: pathlib.Path, tables: list[Table], about: dict) -> None:
     """Write tables as <stem>.json and <stem>.md, which shows <stem>.png, too."""
     write_json(stem.with_name(f"{stem.name}.json"), about | {table.key: table.to_dict() for table in tables})
     parts = []
     for table in tables:
         # A bar ends a cell of Markdown.
-        header, *rows = [[str(cell).replace("|", "\\|") for cell in row] for row in (table.header, *table.rows)]
+        lines: list[Sequence[Cell | str]] = [table.header, *table.rows]
+        header, *rows = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
         parts += [f"**{table.title}**", markdown(header, rows), *table.notes]
     parts.append(f"![{tables[0].title}]({stem.name}.png)")
     write_whole(stem.with_name(f"{stem.name}.md"), "\n\n".join(parts) + "\n")

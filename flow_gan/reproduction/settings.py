@@ -10,12 +10,25 @@ _FLOW_PRESETS = {"digits": "digits_nice", "mnist": "mnist_nice", "cifar10": "cif
 # What of a preset is no part of a model's recipe: how long it is trained is the scale's affair, sizes are the data's.
 _NOT_OF_THE_RECIPE = ("epoch", "max_steps", "eval_every", "input_height", "input_width", "c_dim")
 # Of CIFAR-10's DCGANs there are no presets. They are MNIST's with the other critic, and their flows' prior and batch.
-_DCGAN_ON_CIFAR10 = {"dataset": "cifar10", "prior": "gaussian", "critic": "dcgan", "batch_size": 64}
+_DCGAN_ON_CIFAR10 = {"dataset": "cifar10", "prior": "gaussian", "critic": "dcgan", "batch_size": 64, "epoch": 100}
+# Without those that validate.
+_TRAINING_IMAGES = {"mnist": 50_000, "cifar10": 45_000}
 
 
 @functools.cache
+def _flow_preset(dataset, objective):
+    return config.preset(f"{_FLOW_PRESETS[dataset]}_{'hybrid_paper' if objective == 'hybrid' else objective}")
+
+
+@functools.cache
+def _implicit_preset(dataset, kind):
+    if dataset == "cifar10":
+        return config.preset(f"mnist_{kind}") | _DCGAN_ON_CIFAR10
+    return config.preset(f"{dataset}_{kind}")
+
+
 def _recipe(preset):
-    return {name: value for name, value in config.preset(preset).items() if name not in _NOT_OF_THE_RECIPE}
+    return {name: value for name, value in preset.items() if name not in _NOT_OF_THE_RECIPE}
 
 
 def flow_settings(dataset: str, objective: str, like_reg: float | None = None) -> dict:
@@ -26,20 +39,18 @@ def flow_settings(dataset: str, objective: str, like_reg: float | None = None) -
       objective: "mle", "adv" or "hybrid".
       like_reg: lambda of a hybrid; the paper's if None.
     """
-    own = _recipe(f"{_FLOW_PRESETS[dataset]}_{'hybrid_paper' if objective == 'hybrid' else objective}")
+    own = _recipe(_flow_preset(dataset, objective))
     if own["model_type"] == "real_nvp":
         # The original command of MLE has no moving averages, so that its NLL is none per image.
         own = own | {"batch_norm_adaptive": 1}
     if objective == "hybrid" and like_reg is not None:
         own = own | {"like_reg": like_reg}
-    return dict(own)
+    return own
 
 
 def implicit_settings(dataset: str, kind: str) -> dict:
     """Return {setting: value} of a DCGAN, "dcgan_wgan" or "dcgan_ce", whose z has as many entries as x."""
-    if dataset == "cifar10":
-        return _recipe(f"mnist_{kind}") | _DCGAN_ON_CIFAR10
-    return dict(_recipe(f"{dataset}_{kind}"))
+    return _recipe(_implicit_preset(dataset, kind))
 
 
 # The lambda of the paper's Tables 1 and 2. The digits are taken for a small MNIST.
@@ -103,6 +114,15 @@ def _measures(*, samples: int, images: int, chains: int, temperatures: int, draw
 def _steps(most: int | None = None, **of_roles: int) -> dict:
     """Return {role: generator updates}: `most` for those that are not named."""
     return {role: of_roles.get(role, most) for role in ROLES}
+
+
+def _steps_of_presets(dataset: str) -> dict:
+    """Return {role: generator updates} by the presets' epochs; trade-off and ablation are trained as long as ADV."""
+    presets = {objective: _flow_preset(dataset, objective) for objective in ("mle", "adv", "hybrid")}
+    presets |= {kind: _implicit_preset(dataset, kind) for kind in ("dcgan_wgan", "dcgan_ce")}
+    images = _TRAINING_IMAGES[dataset]
+    steps = {role: preset["epoch"] * (images // preset["batch_size"]) for role, preset in presets.items()}
+    return _steps(steps["adv"], **steps)
 
 
 _FEW = {"gmm": {"num_examples": 500}, "ais": {"num_examples": 500}}
@@ -190,7 +210,7 @@ SCALES = {
             **_RECIPES["mnist"],
         ),
         "full": Scale(
-            steps=_steps(250_000, dcgan_wgan=25_000, dcgan_ce=25_000),
+            steps=_steps_of_presets("mnist"),
             num_seeds=1,
             eval_every=2500,
             score_every=10,
@@ -231,15 +251,7 @@ SCALES = {
             **_RECIPES["cifar10"],
         ),
         "full": Scale(
-            steps=_steps(
-                mle=210_900,
-                adv=210_900,
-                hybrid=351_500,
-                dcgan_wgan=70_300,
-                dcgan_ce=70_300,
-                sweep=210_900,
-                ablation=210_900,
-            ),
+            steps=_steps_of_presets("cifar10"),
             num_seeds=1,
             eval_every=7030,
             score_every=10,

@@ -8,7 +8,7 @@ import pytest
 
 from flow_gan.benchmark.__main__ import main
 from flow_gan.benchmark.limits import Limits, between, measure_limits, why_busy
-from tests.training.test_training import SMALL
+from tests.helpers.runs import SMALL
 
 FLAGS = [f"--{name}={value}" for name, value in SMALL.items()]
 

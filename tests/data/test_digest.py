@@ -9,8 +9,7 @@ import pytest
 
 from flow_gan import data
 from flow_gan.data import digest
-from tests.data import test_public
-from tests.data.test_data import write_images
+from tests.helpers.data_sets import PIXELS, write_images, write_public_set
 
 SIZES = pytest.mark.parametrize("whole", [0, digest.WHOLE], ids=["large", "small"])
 
@@ -141,11 +140,12 @@ def test_digits():
     assert data.load("digits").digest == data.load("digits").digest is not None
 
 
-def test_public_sets(tmp_path, monkeypatch):
+def test_public_sets(tmp_path):
     """What they hold counts, whatever folder of tensorflow_datasets they are in."""
     for folder in ("a", "b"):
-        test_public.write(tmp_path / folder, {"train": range(30), "test": range(30, 50)}, number_of_shards=1)
+        write_public_set(tmp_path / folder, {"train": range(30), "test": range(30, 50)}, number_of_shards=1)
     own, same = (data.load("small", tmp_path / folder, height=6).digest for folder in ("a", "b"))
-    monkeypatch.setattr(test_public, "PIXELS", 255 - test_public.PIXELS)
-    test_public.write(tmp_path / "c", {"train": range(30), "test": range(30, 50)}, number_of_shards=1)
+    write_public_set(
+        tmp_path / "c", {"train": range(30), "test": range(30, 50)}, number_of_shards=1, pixels=255 - PIXELS
+    )
     assert own == same != data.load("small", tmp_path / "c", height=6).digest

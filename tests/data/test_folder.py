@@ -12,8 +12,7 @@ import flow_gan
 from flow_gan import data
 from flow_gan.data import division
 from flow_gan.data import folder as folder_module
-from tests.data.test_data import write_images
-from tests.data.test_large import SPLITS, link, refused
+from tests.helpers.data_sets import SPLITS, link, refused, write_images
 
 RNG = np.random.default_rng(0)
 LATE = 0  # A budget of which every folder is beyond, so that files are decoded when their pixels are asked for.

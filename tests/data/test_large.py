@@ -4,7 +4,6 @@ import io
 import os
 import re
 import socket
-import types
 import zipfile
 
 import numpy as np
@@ -16,17 +15,9 @@ from flow_gan import data
 from flow_gan.data import folder as folder_module
 from flow_gan.data import memory
 from flow_gan.main import main
-from tests.data.test_data import Harmful, write_images
+from tests.helpers.data_sets import SPLITS, Harmful, fix_memory, link, refused, write_images
 
-SPLITS = ("train", "validation", "test")
 SMALL_FLAGS = ("--hidden_layers=8", "--no_of_layers=0", "--n_critic=0", "--log_every=1")
-
-
-def refused(dataset, message, **arguments):
-    """Assert that a data set is refused by one line."""
-    with pytest.raises(flow_gan.UserError, match=message) as error:
-        data.load(str(dataset), **arguments)
-    assert "\n" not in str(error.value)
 
 
 def batches_of(dataset):
@@ -143,10 +134,6 @@ def test_grey_levels_of_a_file_are_checked_part_by_part(tmp_path, monkeypatch):
     refused(tmp_path / "set.npy", r"--levels=17, but --dataset=.* \(images\) has a grey level of 17$", levels=17)
 
 
-def fix_memory(monkeypatch, available):
-    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: types.SimpleNamespace(available=available))
-
-
 def test_an_archive_must_fit_in_memory(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "set.npz", images=np.zeros((50, 200, 200), np.uint8), labels=np.arange(50))
     fix_memory(monkeypatch, memory.RESERVE + 2_000_400)
@@ -205,11 +192,6 @@ def test_an_archive_s_other_members_are_not_read(tmp_path, monkeypatch):
     refused("labels.npz", "pickled objects are never loaded")
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
     assert sorted(os.listdir()) == ["labels.npz", "other.npz", "set.npz"]
-
-
-def link(path, target):
-    path.symlink_to(target)
-    return path
 
 
 def a_pipe(folder):

@@ -12,7 +12,7 @@ from flow_gan import data
 from flow_gan.config import datasets
 from flow_gan.data import examples, memory, public
 from flow_gan.main import main
-from tests.data.test_large import fix_memory
+from tests.helpers.data_sets import PIXELS, fix_memory, write_public_set
 
 SPLITS = ("train", "validation", "test")
 
@@ -114,28 +114,9 @@ def test_what_does_not_fit_in_memory(stand_ins, tmp_path, monkeypatch):
         data.open_dataset("cifar100", tmp_path)
 
 
-PIXELS = np.random.default_rng(0).integers(0, 256, (50, 6, 9, 3)).astype(np.uint8)
-
-
-def write(folder, splits, features=None, number_of_shards=4):
-    """Write a data set "small" of `PIXELS`; each example's label is its number."""
-    features = features or {"image": tfds.features.Image(shape=(None, None, 3)), "label": np.int64}
-    builder = tfds.dataset_builders.store_as_tfds_dataset(
-        name="small",
-        version="1.0.0",
-        features=tfds.features.FeaturesDict(features),
-        split_datasets={
-            split: [(str(n), {"image": PIXELS[n], "label": n}) for n in numbers] for split, numbers in splits.items()
-        },
-        data_dir=folder,
-        download_config=tfds.download.DownloadConfig(num_shards=number_of_shards),
-    )
-    return builder
-
-
 def test_files_are_read_in_parallel_and_in_order(tmp_path, monkeypatch):
     monkeypatch.setattr(examples, "_EXAMPLES", 3)
-    builder = write(tmp_path, {"train": range(50)})
+    builder = write_public_set(tmp_path, {"train": range(50)})
     assert len(builder.info.splits["train"].filepaths) == 4
     stored = [
         *builder.as_dataset(split="train", read_config=tfds.ReadConfig(interleave_cycle_length=1)).as_numpy_iterator()
@@ -149,7 +130,7 @@ def test_files_are_read_in_parallel_and_in_order(tmp_path, monkeypatch):
 
 
 def test_images_are_cut_to_shape_and_resized(tmp_path):
-    write(tmp_path, {"train": range(50)})
+    write_public_set(tmp_path, {"train": range(50)})
     loaded = data.load("small", tmp_path, height=3)
     for part in SPLITS:
         split = loaded.split(part)
@@ -175,7 +156,7 @@ def test_images_are_cut_to_shape_and_resized(tmp_path):
 def test_splits(tmp_path, stored, sizes):
     """Every image is in one part, and the parts that there are stay as they are."""
     numbers = np.split(np.arange(50), np.cumsum([*stored.values()])[:-1])
-    write(tmp_path, dict(zip(stored, numbers, strict=True)), number_of_shards=1)
+    write_public_set(tmp_path, dict(zip(stored, numbers, strict=True)), number_of_shards=1)
     loaded = data.load("small", tmp_path, height=6, width=9)
     assert tuple(len(loaded.split(part)) for part in SPLITS) == sizes
     assert sorted(np.concatenate([loaded.split(part).labels for part in SPLITS])) == list(range(50))
@@ -184,28 +165,28 @@ def test_splits(tmp_path, stored, sizes):
 
 
 def test_a_set_without_training_images(tmp_path):
-    write(tmp_path, {"test": range(10)}, number_of_shards=1)
+    write_public_set(tmp_path, {"test": range(10)}, number_of_shards=1)
     with pytest.raises(flow_gan.UserError, match="small has the splits test; expected a split train"):
         data.load("small", tmp_path, height=6)
 
 
 def test_labels_that_are_no_numbers(tmp_path):
     image = tfds.features.Image(shape=(6, 9, 3))
-    write(tmp_path, {"train": range(10)}, {"image": image, "label": np.float32}, number_of_shards=1)
+    write_public_set(tmp_path, {"train": range(10)}, {"image": image, "label": np.float32}, number_of_shards=1)
     with pytest.raises(flow_gan.UserError, match=r"small has the label .*float32.*; expected an integer"):
         data.load("small", tmp_path)
 
 
 def test_images_that_are_plain_tensors(tmp_path):
     image = tfds.features.Tensor(shape=(6, 9, 3), dtype=np.uint8)
-    write(tmp_path, {"train": range(50)}, {"image": image, "label": np.int64})
+    write_public_set(tmp_path, {"train": range(50)}, {"image": image, "label": np.int64})
     loaded = data.load("small", tmp_path)
     np.testing.assert_array_equal(loaded.train.images, PIXELS[loaded.train.labels])
 
 
 def test_broken_files(tmp_path):
     """One that is cut, and one without the examples that it should have."""
-    builder = write(tmp_path, {"train": range(50)}, number_of_shards=1)
+    builder = write_public_set(tmp_path, {"train": range(50)}, number_of_shards=1)
     (file,) = builder.info.splits["train"].filepaths
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(flow_gan.UserError, match=r"small in --data_dir cannot be read .* let it be downloaded again"):

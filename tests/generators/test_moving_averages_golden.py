@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.golden import Golden, assert_moving, moving_averages
+from tests.helpers.golden import Golden, assert_moving, moving_averages
 
 FILES = ["nice_mnist", "nice_gaussian", "real_nvp_cifar_adaptive", "real_nvp_cifar_channels64"]
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from flow_gan.bijectors import even_odd_split
-from tests.golden import (
+from tests.helpers.golden import (
     Golden,
     assert_close_to_largest,
     assert_log_prob,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.golden import (
+from tests.helpers.golden import (
     Golden,
     assert_close_to_largest,
     assert_log_prob,

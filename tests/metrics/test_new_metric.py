@@ -16,11 +16,9 @@ from flow_gan.config import evaluation as evaluation_settings
 from flow_gan.main import main
 from flow_gan.measurement import Scorer, cannot_have, check_metrics, open_run, registry
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT, make_plan
-from tests.modes.test_modes import judge
-from tests.reproduction.test_report import rows, text_of, undrawn, write
-from tests.training.test_training import SMALL
-
-__all__ = ["undrawn"]  # A fixture.
+from tests.helpers.classifier import judge
+from tests.helpers.reports import rows, text_of, write_report
+from tests.helpers.runs import SMALL
 
 BRIGHTNESS = '''
 """The mean brightness of samples."""
@@ -164,7 +162,7 @@ def test_the_report_has_its_column_and_warnings(brightness, tmp_path, undrawn):
     def change(role, seed, metric, result):
         return {"mean": 0.25, "warnings": ["made up"], "versions": {}} if metric == "brightness" else result
 
-    reader, stored, _ = write(tmp_path / "r", change=change)
+    reader, stored, _ = write_report(tmp_path / "r", change=change)
     table = rows(stored, "table-1")
     assert table["MLE"]["Brightness"] == {"value": 0.25, "error": None, "warned": True}
     assert table["DCGAN, WGAN"]["Brightness"] == "none"

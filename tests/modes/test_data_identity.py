@@ -10,9 +10,9 @@ import pytest
 
 from flow_gan import data
 from flow_gan.main import main
-from tests.data.test_data import write_images
-from tests.test_main import assert_refused
-from tests.training.same_run import assert_same_run
+from tests.helpers.command_line import assert_refused
+from tests.helpers.data_sets import write_images
+from tests.helpers.same_run import assert_same_run
 
 FLAGS = ["--hidden_layers=8", "--no_of_layers=0", "--n_critic=0", "--batch_size=4", "--log_every=1", "--eval_every=2"]
 

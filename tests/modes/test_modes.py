@@ -20,20 +20,12 @@ from flow_gan.metrics.scores import make_judge
 from flow_gan.training import saved_step
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
-from tests.test_main import assert_refused
-from tests.training.test_training import DCGAN, REAL_NVP, SMALL, lines_of
+from tests.helpers.classifier import judge
+from tests.helpers.command_line import assert_refused
+from tests.helpers.runs import DCGAN, REAL_NVP, SMALL
+from tests.helpers.same_run import lines_of
 
 SCORES = ["--score_samples=60", "--score_splits=3"]
-
-
-def judge(name, dataset, folder, inception_weights=None, seed=0):
-    """A classifier that takes the brightest tenth of an image for its class."""
-
-    def network(images):
-        parts = tf.reshape(images, [-1, 64])[:, :60]
-        return 5 * tf.reduce_mean(tf.reshape(parts, [-1, 10, 6]), 2), parts[:, :5]
-
-    return evaluation.Classifier("brightest part", network, dataset.image_shape, dataset.levels, "made for tests")
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.golden import Golden, assert_moving, moving_averages
+from tests.helpers.golden import Golden, assert_moving, moving_averages
 
 
 @pytest.mark.parametrize("name", ["disc_mnist_wgan", "disc_mnist_other", "disc_cifar_wgan", "disc_cifar_other"])

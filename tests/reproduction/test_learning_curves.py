@@ -9,9 +9,7 @@ from flow_gan.report.claims import FAILS, HOLDS, UNDECIDED, UNKNOWN
 from flow_gan.report.values import Value
 from flow_gan.reproduction.sections import learning_curves
 from flow_gan.reproduction.sections.learning_curves import LearningCurve
-from tests.reproduction.test_report import rows, text_of, undrawn, write
-
-__all__ = ["undrawn"]  # A fixture.
+from tests.helpers.reports import rows, text_of, write_report
 
 VALIDATION = "ADV's validation NLL rises during training"
 TRACK = "Under ADV train and validation NLL track each other: to a tenth of the distance to MLE, on average"
@@ -35,7 +33,7 @@ def verdicts(mle, adv):
 @pytest.mark.parametrize("dataset, unit", [("digits", 1.0), ("cifar10", 1 / (192 * math.log(2)))])
 def test_the_page_s_numbers_are_the_validations(tmp_path, undrawn, monkeypatch, dataset, unit):
     """A step's batch has an NLL of -999 everywhere, which is in none of them."""
-    reader, stored, _ = write(tmp_path / "r", dataset)
+    reader, stored, _ = write_report(tmp_path / "r", dataset)
     zero = 0.0 if dataset == "digits" else 8.0
     ends = rows(stored, "curve-ends")
     numbers = {"MLE": (-92.0, -92.0, -98.0), "ADV": (42.0, 52.0, 46.0), "Hybrid": (-97.0, -97.0, -103.0)}

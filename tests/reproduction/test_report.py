@@ -1,75 +1,19 @@
 """The report of a reproduction, of numbers that are made up: what it says of them, marks, and leaves out."""
 
-import dataclasses
-import json
-
 import pytest
 
 from flow_gan import config as config_module
 from flow_gan.report import paper
 from flow_gan.report.claims import FAILS, HOLDS, UNDECIDED, UNKNOWN
 from flow_gan.report.values import Value
-from flow_gan.reproduction import report
-from flow_gan.reproduction.journal import Journal
 from flow_gan.reproduction.plan import make_plan
-from flow_gan.reproduction.sections.context import Context, ascending_over_seeds
-from tests.report.test_page import check_html
-from tests.reproduction import made_up
-
-
-def check_report(path):
-    """Assert that a report has all that it should have; return (its reader, tables.json, all verdicts by claim)."""
-    reader = check_html(path.read_text(encoding="utf-8"))
-    figures = {f"figure-{number}" for number in range(1, 9)}
-    tables = {"table-1", "table-2", "table-3", "trade-off", "ablation", "trainings", "stages", "machine", "settings"}
-    assert figures | tables <= set(reader.ids)
-    stored = json.loads((path.parent / "tables.json").read_text(encoding="utf-8"))
-    for file in path.parent.iterdir():
-        assert str(path.parent.parent).encode() not in file.read_bytes(), f"{file} names a folder of this machine"
-    assert {"estimators", "jacobian", "trade-off", "ablation", "stages"} <= stored["tables"].keys()
-    assert (path.parent / "tables.csv").read_text(encoding="utf-8").startswith("table,row,column,value,error,text\n")
-    verdicts = [verdict for section in stored["orderings"].values() for verdict in section]
-    assert len(verdicts) > 18
-    assert {verdict["status"] for verdict in verdicts} <= {HOLDS, FAILS, UNDECIDED, UNKNOWN}
-    return reader, stored, {verdict["claim"]: verdict for verdict in verdicts}
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Figures are empty, which takes a tenth of the time; {stem: function that would have drawn it}."""
-    functions = {}
-
-    def draw(context, stem, draw, vector=True):
-        functions[stem] = draw
-        path = context.folder / f"{stem}.svg"
-        path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-        return path
-
-    monkeypatch.setattr(Context, "draw", draw)
-    return functions
-
-
-def write(folder, dataset="digits", seeds=1, **leave):
-    """Return `check_report` of a reproduction with made-up numbers."""
-    config = config_module.Config(mode="reproduce", dataset=dataset, num_seeds=seeds)
-    scale = made_up.ABSURD if dataset == "digits" else dataclasses.replace(made_up.ABSURD, flow={}, implicit={})
-    plan = make_plan(config, folder, scale)
-    journal = Journal(folder)
-    made_up.leave_all(plan, journal, **leave)
-    return check_report(report.write(plan, journal, made_up.dataset(dataset)))
-
-
-def rows(stored, table):
-    found = stored["tables"][table]["rows"]
-    return {next(iter(row.values())): row for row in found}
-
-
-def text_of(reader):
-    return " ".join(reader.text)
+from flow_gan.reproduction.sections.context import ascending_over_seeds
+from tests.helpers import made_up_reproduction as made_up
+from tests.helpers.reports import rows, text_of, write_report
 
 
 def test_numbers_and_orders_of_grey_images(tmp_path):
-    reader, stored, verdicts = write(tmp_path / "r")
+    reader, stored, verdicts = write_report(tmp_path / "r")
     table = rows(stored, "table-1")
     assert table["MLE"]["Test NLL (nats)"] == {"value": -80.0, "error": 0.5, "warned": False}
     # Of ten splits, whose stored deviation has the divisor n.
@@ -120,7 +64,7 @@ def test_another_number_is_another_verdict(tmp_path, undrawn):
     def change(role, seed, metric, result):
         return result | {"mode_score": 4.9} if (role, metric) == ("adv", "scores") else result
 
-    _, _, verdicts = write(tmp_path / "r", change=change)
+    _, _, verdicts = write_report(tmp_path / "r", change=change)
     assert verdicts["MODE score: MLE < ADV < Hybrid"]["status"] == FAILS
     assert verdicts["ADV has a higher best MODE score than MLE"]["status"] == FAILS
 
@@ -142,7 +86,7 @@ def test_a_mixture_has_to_win_by_both_counts_beyond_the_errors(tmp_path, undrawn
     def change(role, seed, metric, result):
         return result | own if metric == "gmm" else result
 
-    _, _, verdicts = write(tmp_path / "r", change=change)
+    _, _, verdicts = write_report(tmp_path / "r", change=change)
     assert verdicts[MIXTURE]["status"] == status
 
 
@@ -155,13 +99,13 @@ def test_a_hybrid_that_beats_one_end_alone_does_not_beat_both(tmp_path, undrawn,
             k: v for k, v in own.items() if k in result and role == "hybrid" and metric in ("nll", "scores")
         }
 
-    _, _, verdicts = write(tmp_path / "r", change=change)
+    _, _, verdicts = write_report(tmp_path / "r", change=change)
     claim = "Some hybrid has both a lower NLL and a higher score than either MLE or ADV"
     assert verdicts[claim]["status"] == FAILS
 
 
 def test_colour_images_are_compared_with_cifar10(tmp_path, undrawn, monkeypatch):
-    reader, stored, verdicts = write(tmp_path / "r", dataset="cifar10")
+    reader, stored, verdicts = write_report(tmp_path / "r", dataset="cifar10")
     table = rows(stored, "table-2")
     assert table["ADV"]["Paper: test NLL"]["value"] == 8.53 and "Best Inception score" in table["ADV"]
     bits = -80 / (192 * 0.6931471805599453) + 8
@@ -203,7 +147,7 @@ def test_seeds_marks_and_what_is_missing(tmp_path, undrawn):
             return result | {"nats": result["nats"] - 30, "warnings": ["round trip"]}
         return result
 
-    reader, stored, verdicts = write(tmp_path / "r", seeds=2, change=change, failed={("adv_no_norm", 1)})
+    reader, stored, verdicts = write_report(tmp_path / "r", seeds=2, change=change, failed={("adv_no_norm", 1)})
     said = text_of(reader)
     trade_off = rows(stored, "trade-off")
     assert trade_off["λ = 10"]["Test NLL (nats)"] == {"value": -8.0, "error": 0.5, "warned": True}
@@ -235,7 +179,7 @@ def test_a_report_of_nothing_but_failures(tmp_path):
     """Every number is missing, and the page says so."""
     config = config_module.Config(mode="reproduce")
     roles = set(make_plan(config, tmp_path / "r", made_up.ABSURD).roles)
-    reader, _, verdicts = write(tmp_path / "r", failed=roles)
+    reader, _, verdicts = write_report(tmp_path / "r", failed=roles)
     assert {verdict["status"] for verdict in verdicts.values()} == {UNKNOWN}
     assert "img" not in {tag for tag, _ in reader.elements}
     assert "step 2: nll is nan" in text_of(reader)

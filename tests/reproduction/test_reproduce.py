@@ -17,21 +17,23 @@ from flow_gan.config import mode
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.main import main
 from flow_gan.measurement import result_path
+from flow_gan.reproduction import settings as settings_module
 from flow_gan.reproduction.journal import Journal
 from flow_gan.reproduction.plan import ABLATIONS, make_plan
 from flow_gan.reproduction.reproduce import reproduce
 from flow_gan.reproduction.settings import (
     IMAGE_WISE_LAMBDA,
     PAPER_LAMBDA,
+    ROLES,
     SCALES,
     flow_settings,
     implicit_settings,
 )
 from flow_gan.training.files import write_json
-from tests.modes.test_modes import judge
-from tests.reproduction.made_up import ABSURD
-from tests.reproduction.test_report import check_report
-from tests.test_main import assert_refused
+from tests.helpers.classifier import judge
+from tests.helpers.command_line import assert_refused
+from tests.helpers.made_up_reproduction import ABSURD
+from tests.helpers.reports import check_report
 
 # The package has the function of the same name.
 MODULE = importlib.import_module("flow_gan.reproduction.reproduce")
@@ -183,8 +185,19 @@ def test_settings_are_the_presets(preset, own):
 
 
 def test_the_paper_s_number_of_steps():
-    assert {SCALES["mnist"]["full"].steps[role] for role in ("mle", "adv", "hybrid")} == {250_000}
-    assert SCALES["cifar10"]["full"].steps["hybrid"] == 500 * (45_000 // 64)
+    """Epochs of the original commands and of our DCGANs, by the training images that do not validate."""
+    of_mnist = dict.fromkeys(ROLES, 500 * (50_000 // 100)) | dict.fromkeys(("dcgan_wgan", "dcgan_ce"), 50 * 500)
+    assert SCALES["mnist"]["full"].steps == of_mnist
+    an_epoch = 45_000 // 64
+    of_cifar10 = dict.fromkeys(ROLES, 300 * an_epoch) | {"hybrid": 500 * an_epoch}
+    assert SCALES["cifar10"]["full"].steps == of_cifar10 | dict.fromkeys(("dcgan_wgan", "dcgan_ce"), 100 * an_epoch)
+
+
+def test_the_full_number_of_steps_is_the_presets(monkeypatch):
+    longer = settings_module._flow_preset("mnist", "mle") | {"epoch": 3}
+    flow_preset = settings_module._flow_preset
+    monkeypatch.setattr(settings_module, "_flow_preset", lambda d, o: longer if o == "mle" else flow_preset(d, o))
+    assert settings_module._steps_of_presets("mnist") == SCALES["mnist"]["full"].steps | {"mle": 1500}
 
 
 @dataclasses.dataclass

@@ -9,7 +9,7 @@ from flow_gan.main import main
 from flow_gan.training.averaged_weights import AveragedWeights
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.optimizers import Adam
-from tests.training.same_run import lines_of, newest_checkpoint
+from tests.helpers.same_run import lines_of, newest_checkpoint
 
 DECAY = 0.6
 IMAGES = np.random.default_rng(0).integers(0, 17, (40, 4, 4, 1)).astype(np.uint8)

@@ -5,7 +5,7 @@ from flow_gan import training
 from flow_gan.training.averaged_weights import AveragedWeights
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.metrics_file import MetricsFile
-from tests.training.test_training import settings, with_tags
+from tests.helpers.runs import settings, with_tags
 
 EFFECTS = (
     *(

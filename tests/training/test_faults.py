@@ -21,9 +21,11 @@ from flow_gan.training import recorder
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.metrics_file import MetricsFile
 from flow_gan.training.run_folder import RunFolder
-from tests.training.processes import BOUND, finish, start, until
-from tests.training.same_run import assert_same_run, lines_of
-from tests.training.test_training import SMALL, model_of, settings
+from tests.helpers.processes import BOUND, finish, start, until
+from tests.helpers.runs import SMALL, model_of, settings
+from tests.helpers.same_run import assert_same_run, lines_of
+
+pytestmark = pytest.mark.usefixtures("reused_models")
 
 
 def files_of(folder):

@@ -9,8 +9,8 @@ from flow_gan import config, training
 from flow_gan.main import main
 from flow_gan.training.batches import watched_batches
 from flow_gan.training.run_config import run_config
-from tests.test_main import assert_refused
-from tests.training.same_run import lines_of
+from tests.helpers.command_line import assert_refused
+from tests.helpers.same_run import lines_of
 
 SMALL = ["--hidden_layers=8", "--no_of_layers=0", "--df_dim=2", "--eval_every=2"]
 MLE, ADV = ["--n_critic=0"], ["--n_critic=1", "--like_reg=0"]

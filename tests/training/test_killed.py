@@ -7,8 +7,8 @@ import time
 import pytest
 
 from flow_gan.training import saved_step
-from tests.training.processes import finish, killer, start, until
-from tests.training.same_run import assert_same_run, lines_of
+from tests.helpers.processes import finish, killer, start, until
+from tests.helpers.same_run import assert_same_run, lines_of
 
 CALLBACK = "flow_gan.training.chief:ChiefCallback"
 CHECKPOINTS = "flow_gan.training.checkpoints:Checkpoints"

@@ -9,29 +9,16 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan.training.strategy import make_strategy
-from tests.test_model import OBJECTIVES, run_20_steps
-from tests.training.processes import finish, free_addresses, killer, start
-from tests.training.same_run import assert_same_run, lines_of
-
-CASES = [(objective, flow) for flow in ("nice", "moving") for objective in OBJECTIVES]
-
-
-def train_each_case(strategy):
-    """Return {case: the weights and the evaluation} after 20 steps; two processes call it together."""
-    found = {}
-    for objective, flow in CASES:
-        model, logs, nll = run_20_steps(strategy, "float32", flow=flow, **OBJECTIVES[objective])
-        figures = {name: float(value) for name, value in (logs[-1] | nll).items()}
-        found[f"{objective} {flow}"] = [v.numpy().tolist() for v in model.weights], figures
-    return found
-
+from tests.helpers.models import train_each_case
+from tests.helpers.processes import finish, free_addresses, killer, start
+from tests.helpers.same_run import assert_same_run, lines_of
 
 # What a process does instead of the command line: its own arguments are put aside.
 _TRAIN_EACH_CASE = """
 import json
 from flow_gan.training.strategy import make_strategy
 strategy = make_strategy("multi_worker", 100)
-from tests.training.test_multi_worker import train_each_case
+from tests.helpers.models import train_each_case
 json.dump(train_each_case(strategy), open({path!r}, "w"))
 sys.exit(0)
 """

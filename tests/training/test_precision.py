@@ -6,8 +6,8 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan import training
-from tests.training.same_run import lines_of
-from tests.training.test_training import DCGAN, REAL_NVP, settings
+from tests.helpers.runs import DCGAN, REAL_NVP, settings
+from tests.helpers.same_run import lines_of
 
 # Digits, 40 steps: in float32 the NLL falls by some 60 nats (NICE) and 290 (Real-NVP).
 FLOWS = {

@@ -16,8 +16,8 @@ from flow_gan import evaluation, training
 from flow_gan.data import folder
 from flow_gan.training import progress_bar, recorder
 from flow_gan.training.chief import ChiefCallback
-from tests.training.same_run import assert_same_run, lines_of
-from tests.training.test_training import DCGAN, settings
+from tests.helpers.runs import DCGAN, settings
+from tests.helpers.same_run import assert_same_run, lines_of
 
 COLUMNS = 80
 tqdm = progress_bar.tqdm

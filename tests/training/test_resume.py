@@ -5,8 +5,8 @@ import pytest
 import flow_gan
 from flow_gan.training.load_data import load_data, resolve
 from flow_gan.training.resume import has_begun, join_run, open_run, require_same_data
-from tests.training.same_run import events_of, lines_of
-from tests.training.test_training import model_of, settings
+from tests.helpers.runs import model_of, settings
+from tests.helpers.same_run import events_of, lines_of
 
 
 def contents(folder):

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from flow_gan import config, training
 from flow_gan.training.tensorboard_log import TensorBoardLog
-from tests.training.processes import until
-from tests.training.test_training import DCGAN, events_of, lines_of, settings, with_tags
+from tests.helpers.processes import until
+from tests.helpers.runs import DCGAN, settings, with_tags
+from tests.helpers.same_run import events_of, lines_of
 
 SCORES = {
     "inception_score": "Inception score",

@@ -8,7 +8,8 @@ import pytest
 import flow_gan
 from flow_gan import data, evaluation, training
 from flow_gan.training.batches import watched_batches, watched_images
-from tests.training.test_training import DCGAN, REAL_NVP, lines_of, settings
+from tests.helpers.runs import DCGAN, REAL_NVP, settings
+from tests.helpers.same_run import lines_of
 
 NAMES = ("train_nll", "train_nll_standard_error", "validation_nll", "validation_nll_standard_error")
 OBJECTIVES = {"mle": {"n_critic": 0}, "adv": {"like_reg": 0.0}}

@@ -13,28 +13,15 @@ import flow_gan
 from flow_gan import config, training
 from flow_gan.draws import StepDraws
 from flow_gan.evaluation import evaluate_nll
-from flow_gan.measurement import registry
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.chief import ChiefCallback
 from flow_gan.training.metrics_file import MetricsFile
 from flow_gan.training.strategy import select_gpu
 from flow_gan.training.tensorboard_log import TensorBoardLog
-from tests.training.same_run import events_of, lines_of
+from tests.helpers.runs import DCGAN, REAL_NVP, SMALL, model_of, settings, with_tags
+from tests.helpers.same_run import events_of, lines_of
 
-SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
-REAL_NVP = {"model_type": "real_nvp", "filters": 3, "no_of_layers": 1, "prior": "gaussian", "batch_size": 20}
-REAL_NVP |= {"hidden_layers": config.Config.hidden_layers}  # NICE alone has them.
-DCGAN = {"model_type": "dcgan", "filters": 2, "like_reg": 0.0, "batch_size": 20}
-DCGAN |= {name: getattr(config.Config, name) for name in ("hidden_layers", "no_of_layers")}
-
-
-def settings(folder, **changes):
-    return config.Config(**(SMALL | {"run_dir": str(folder), "max_steps": 10} | changes))
-
-
-def model_of(config_):
-    dataset = training.load_data(config_)
-    return training.build_model(training.resolve(config_, dataset.image_shape), dataset.levels)
+pytestmark = pytest.mark.usefixtures("reused_models")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +103,7 @@ def all_weights(config_):
     [{"n_critic": 2}, {"n_critic": 0}, {"n_critic": 2, "like_reg": 0.0, "critic_batches": "fresh"}, DCGAN],
     ids=["hybrid", "mle", "adv-fresh", "dcgan"],
 )
-def test_resume_equals_an_uninterrupted_run(tmp_path, objective):
+def test_resume_equals_an_uninterrupted_run(tmp_path, objective, models):
     # An epoch has 12 steps, or 6 with fresh batches.
     changes = objective | {"lr_decay": 0.9, "eval_every": 5}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -129,7 +116,8 @@ def test_resume_equals_an_uninterrupted_run(tmp_path, objective):
     late = TensorBoardLog(parts / "tensorboard", lambda nats: nats, 10)
     late.train(11, {"nll": 0.0})
     late.close()
-    training.train(settings(parts, resume=True, **changes))
+    with models.set_aside():
+        training.train(settings(parts, resume=True, **changes))
     assert lines_of(parts) == lines_of(whole)
     for name in ("train", "validation"):
         a, b = events_of(whole / "tensorboard" / name), events_of(parts / "tensorboard" / name)
@@ -158,12 +146,6 @@ def test_checkpoints_hold_every_variable(finished):
         newest = folder / "checkpoints" / which / f"ckpt-{training.saved_step(folder / 'checkpoints', which)}"
         names = tf.train.load_checkpoint(str(newest)).get_variable_to_shape_map()
         assert len([name for name in names if name.endswith("VARIABLE_VALUE")]) == size
-
-
-def with_tags(score):
-    """Return a function that scores, with the tags that those of the package have."""
-    score.tags = registry.find("scores").tags
-    return score
 
 
 def test_the_weights_of_the_best_score_are_kept(tmp_path):
@@ -468,8 +450,8 @@ def test_pixels_that_real_nvp_cannot_halve(tmp_path):
 def test_real_nvp_resumes(tmp_path):
     """Real-NVP on the digits: trains, and goes on exactly."""
     changes = REAL_NVP | {"n_critic": 0, "eval_every": 3}
-    whole = training.train(settings(tmp_path / "whole", max_steps=6, **changes))
     training.train(settings(tmp_path / "parts", max_steps=3, **changes))
+    whole = training.train(settings(tmp_path / "whole", max_steps=6, **changes))
     parts = training.train(settings(tmp_path / "parts", max_steps=6, resume=True, **changes))
     for a, b in zip(whole.model.weights, parts.model.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
@@ -517,7 +499,7 @@ def test_the_layer_at_fault_is_named(tmp_path, changes):
 
 
 @pytest.mark.parametrize("objective", [{"n_critic": 2, "critic_batches": "fresh"}, {"data_on_device": True}])
-def test_the_magnitudes_of_a_step_are_those_that_it_had(tmp_path, monkeypatch, objective):
+def test_the_magnitudes_of_a_step_are_those_that_it_had(tmp_path, monkeypatch, new_models, objective):
     """At step 3 couplings 2 and 4 add 3e38 each: |z| and the layer's input are those that the step's own passes saw."""
     seen = {"latent": [], "likelihood": []}
 
@@ -558,7 +540,7 @@ def test_the_magnitudes_of_a_step_are_those_that_it_had(tmp_path, monkeypatch, o
         (lambda network: network.moving_variance, "(result of layer coupling_2|weight .*coupling_2/moving_variance)"),
     ],
 )
-def test_what_is_at_fault_in_a_validation(tmp_path, monkeypatch, weight_of, what):
+def test_what_is_at_fault_in_a_validation(tmp_path, monkeypatch, new_models, weight_of, what):
     def spoil(self, data):
         variable = weight_of(self.generator.networks[1])
         variable.assign(np.full(variable.shape, np.nan))

@@ -8,7 +8,7 @@ import numpy as np
 import flow_gan
 from flow_gan.data import dequantize
 
-FOLDER = pathlib.Path(__file__).parent / "golden"
+FOLDER = pathlib.Path(__file__).parents[1] / "golden"
 
 
 class Golden:
