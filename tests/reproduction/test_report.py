@@ -16,6 +16,9 @@ from flow_gan.reproduction.sections.context import Context, ascending_over_seeds
 from tests.report.test_page import check_html
 from tests.reproduction import made_up
 
+# Where data and classifiers lie on the machine that made the numbers.
+SOMEBODY = "/home/somebody"
+
 
 def check_report(path):
     """Assert that a report has all that it should have; return (its reader, tables.json, all verdicts by claim)."""
@@ -25,7 +28,9 @@ def check_report(path):
     assert figures | tables <= set(reader.ids)
     stored = json.loads((path.parent / "tables.json").read_text(encoding="utf-8"))
     for file in path.parent.iterdir():
-        assert str(path.parent.parent).encode() not in file.read_bytes(), f"{file} names a folder of this machine"
+        content = file.read_bytes()
+        named = [place for place in (str(path.parent.parent), SOMEBODY) if place.encode() in content]
+        assert named == [], f"{file} names a folder of this machine"
     assert {"estimators", "jacobian", "trade-off", "ablation", "stages"} <= stored["tables"].keys()
     assert (path.parent / "tables.csv").read_text(encoding="utf-8").startswith("table,row,column,value,error,text\n")
     verdicts = [verdict for section in stored["orderings"].values() for verdict in section]
@@ -39,7 +44,7 @@ def undrawn(monkeypatch):
     """Figures are empty, which takes a tenth of the time; {stem: function that would have drawn it}."""
     functions = {}
 
-    def draw(context, stem, draw, vector=True):
+    def draw(context, stem, draw, **_):
         functions[stem] = draw
         path = context.folder / f"{stem}.svg"
         path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
@@ -51,7 +56,8 @@ def undrawn(monkeypatch):
 
 def write(folder, dataset="digits", seeds=1, **leave):
     """Return `check_report` of a reproduction with made-up numbers."""
-    config = config_module.Config(mode="reproduce", dataset=dataset, num_seeds=seeds)
+    places = {"data_dir": f"{SOMEBODY}/tfds", "classifier_dir": f"{SOMEBODY}/classifiers"}
+    config = config_module.Config(mode="reproduce", dataset=dataset, num_seeds=seeds, **places)
     scale = made_up.ABSURD if dataset == "digits" else dataclasses.replace(made_up.ABSURD, flow={}, implicit={})
     plan = make_plan(config, folder, scale)
     journal = Journal(folder)
@@ -102,7 +108,7 @@ def test_numbers_and_orders_of_grey_images(tmp_path):
     assert "(paired over 20 images)" in verdicts["Exact NLL: MLE < Hybrid < ADV"]["detail"]
     # With one seed nothing is clear about training.
     assert not any(verdict["is_clear"] for verdict in verdicts.values())
-    assert "✓ holds, of these weights: Test NLL: Hybrid < MLE < ADV." in text_of(reader)
+    assert "✓ holds for these weights : Test NLL: Hybrid < MLE < ADV." in text_of(reader)
     assert status["AIS does not rank the models as the exact NLL does"] == FAILS
     assert status["KDE does not rank the models as the exact NLL does"] == HOLDS
     assert status["ADV's singular values are spread wider than MLE's"] == HOLDS
@@ -113,7 +119,31 @@ def test_numbers_and_orders_of_grey_images(tmp_path):
     assert {"figure-1.png", "figure-2.svg", "figure-3-and-6.png", "figure-7.png", "trade-off.svg"} <= {
         path.name for path in (tmp_path / "r" / "report").iterdir()
     }
-    assert sum(tag == "img" for tag, _ in reader.elements) == 7
+    # Real images and three flows, two DCGANs, three panels of Figure 2, two mixtures, and four figures of one panel.
+    assert sum(tag == "img" for tag, _ in reader.elements) == 4 + 2 + 3 + 2 + 4
+    said = " ".join(text_of(reader).split())
+    assert (
+        "MLE , trained by maximum likelihood, has a MODE score of 5.00 (real test images: 9.90) and a test NLL" in said
+    )
+
+
+def test_times_are_in_minutes(tmp_path, undrawn):
+    """Two seconds for each training, one for each other stage."""
+    reader, stored, _ = write(tmp_path / "r")
+    assert rows(stored, "trainings")["MLE, seed 0"]["Minutes"]["value"] == pytest.approx(2 / 60)
+    minutes = [row["Minutes"]["value"] for row in stored["tables"]["stages"]["rows"]]
+    assert sum(minutes[:-1]) == pytest.approx(minutes[-1]) and "0.03" in reader.text
+    assert "econds" not in text_of(reader)
+
+
+def test_the_page_begins_with_samples_and_three_sentences(tmp_path, undrawn):
+    reader, _, _ = write(tmp_path / "r")
+    alternatives = [attributes["alt"] for tag, attributes in reader.elements if tag == "img"]
+    assert [text.split(":")[0] for text in alternatives[:4]] == ["Real test images", "MLE", "ADV", "Hybrid (λ = 0.1)"]
+    said = " ".join(text_of(reader).split())
+    places = [said.index(part) for part in ("Real test images", "MLE , trained", "ADV , trained", "Hybrid , trained")]
+    assert places == sorted(places) and places[-1] < said.index("Beyond the paper") < said.index("What holds")
+    assert "All of this is of one seed, and another one's may differ by more." in said
 
 
 def test_another_number_is_another_verdict(tmp_path, undrawn):

@@ -18,8 +18,6 @@ from flow_gan.reproduction.results import Results
 
 # Sentences on single runs, above which one on all of them stands for them.
 _MANY = 4
-# One colour for each model in all figures, the first three those of the paper's Figure 4.
-COLOURS = {"mle": "C1", "adv": "C2", "hybrid": "C0", "dcgan_wgan": "C3", "dcgan_ce": "C4"}
 NAMES = {"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"}
 
 
@@ -117,12 +115,14 @@ class Context:
         """Return the warnings of a metric that is measured of the first seed alone, sentences."""
         return self.results.warnings(role, metric, seeds=self.results.plan.seeds[:1])
 
-    def draw(self, stem: str, draw: Callable[[pathlib.Path], object], vector: bool = True) -> pathlib.Path:
-        """Draw a figure as PNG and SVG; return the path of what the page embeds."""
-        paths = [self.folder / f"{stem}{suffix}" for suffix in (".png", ".svg")]
+    def draw(
+        self, stem: str, draw: Callable[[pathlib.Path], object], kinds: tuple[str, ...] = ("png", "svg")
+    ) -> pathlib.Path:
+        """Draw a figure as files of these kinds; return the path of the last, which the page embeds."""
+        paths = [self.folder / f"{stem}.{kind}" for kind in kinds]
         for path in paths:
             draw(path)
-        return paths[1 if vector else 0]
+        return paths[-1]
 
 
 def on_page(column: Column) -> Column:
