@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import PIL.Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,6 +15,8 @@ from flow_gan.report import style
 # Pixels of a written picture per inch, and the least side of an image in it.
 _DPI = 100
 _MIN_SIDE = 56
+# Of a PNG file: where in it the grid is, "left top right bottom" in pixels.
+_BOX = "Grid"
 
 
 @style.own_style
@@ -40,9 +43,9 @@ def sample_panels(path: pathlib.Path, grids: Mapping[str, np.ndarray]) -> None:
 def labelled_rows(
     path: pathlib.Path, rows: np.ndarray, title: str, row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()
 ) -> None:
-    """Write images as a grid with a label at each row or above each column.
+    """Write images as a grid with a title and a label at each row or above each column.
 
-    Pixels are enlarged to squares, all of one size.
+    Pixels are enlarged to squares, all of one size. `bare_grid` returns the grid alone.
 
     Args:
       path: file to write.
@@ -73,7 +76,17 @@ def labelled_rows(
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.set_yticks(*_places(row_labels, (height + 1) * scale))
     axes.set_xticks(*_places(column_labels, (width + 1) * scale))
-    style.save(figure, path, dpi=_DPI)
+    box = left, above, left + size[0], above + size[1]
+    style.save(figure, path, dpi=_DPI, metadata={_BOX: " ".join(map(str, box))})
+
+
+def bare_grid(path: pathlib.Path) -> np.ndarray:
+    """Return the grid of a picture of `labelled_rows` without its labels, uint8; another picture as it is."""
+    with PIL.Image.open(path) as picture:
+        box = picture.info.get(_BOX)
+        if box is None:
+            return np.asarray(picture)
+        return np.asarray(picture.convert("RGB").crop(tuple(map(int, box.split()))))
 
 
 def _show(axes: Axes, grid: np.ndarray) -> None:

@@ -68,11 +68,20 @@ def shades_of_hybrid(count: int) -> list[tuple[float, ...]]:
     return [blues(0.35 + 0.6 * i / max(count - 1, 1)) for i in range(count)]
 
 
-def save(figure: Figure, path: pathlib.Path, dpi: float | None = None) -> None:
-    """Write a figure completely or not at all, as the suffix of `path` says; PNG with `dpi` pixels per inch."""
+def save(
+    figure: Figure, path: pathlib.Path, dpi: float | None = None, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a figure completely or not at all, as the suffix of `path` says.
+
+    Args:
+      figure: the figure.
+      path: file to write, PNG or SVG.
+      dpi: pixels of a PNG per inch; the style's if None.
+      metadata: {keyword: text} to write into a PNG.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
     kind = path.suffix[1:]
     # Without a date the same figure gives the same SVG.
-    figure.savefig(temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
+    figure.savefig(temporary, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else metadata)
     os.replace(temporary, path)

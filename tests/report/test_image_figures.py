@@ -4,6 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from flow_gan import data
 from flow_gan.report import image_figures, style
 from tests.report.test_figures import looks_like_a_figure
 
@@ -69,3 +70,12 @@ def test_sample_panels(tmp_path, drawn, count, shape):
     )
     titles = [axes.get_title() for axes in drawn[0].axes]
     assert titles[:count] == [f"model {i}" for i in range(count)] and len(titles) == shape[0] * shape[1]
+
+
+def test_the_grid_of_a_picture_without_its_labels(tmp_path):
+    rows = np.random.default_rng(0).random((3, 2, 8, 8, 3))
+    image_figures.labelled_rows(tmp_path / "r.png", rows, "A title that is far wider than the grid below it", ["a"] * 3)
+    grid = data.image_grid(rows.reshape(6, 8, 8, 3), columns=2)
+    np.testing.assert_array_equal(image_figures.bare_grid(tmp_path / "r.png"), grid.repeat(7, 0).repeat(7, 1))
+    data.save_png(tmp_path / "bare.png", grid, min_side=1)
+    np.testing.assert_array_equal(image_figures.bare_grid(tmp_path / "bare.png"), grid)

@@ -5,6 +5,9 @@ import itertools
 import pathlib
 from collections.abc import Callable, Collection
 
+import numpy as np
+
+from flow_gan import data
 from flow_gan.data import Dataset
 from flow_gan.metrics import nll, scores
 from flow_gan.report import paper
@@ -123,6 +126,12 @@ class Context:
         for path in paths:
             draw(path)
         return paths[-1]
+
+    def keep_grid(self, stem: str, grid: np.ndarray) -> pathlib.Path:
+        """Write a grid of images, uint8, as a PNG file; return its path."""
+        path = self.folder / f"{stem}.png"
+        data.save_png(path, grid)
+        return path
 
 
 def on_page(column: Column) -> Column:

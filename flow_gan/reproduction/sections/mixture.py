@@ -2,9 +2,6 @@
 
 import math
 
-import numpy as np
-import PIL.Image
-
 from flow_gan.measurement import result_path
 from flow_gan.measurement.run import converted_error
 from flow_gan.report import claims, figures, image_figures
@@ -119,10 +116,11 @@ def mixture_samples(context: Context) -> Section:
             path = result_path(run.folder, run.configured("gmm"), f"gmm-samples-{which}", "png")
             label = {"best": "lowest validation NLL", "winning": "narrowest that wins"}[which]
             if path.exists():
-                panels[f"σ = {bandwidth:.3g}, {label}"] = path
+                grid = context.keep_grid(f"mixture-{which}", image_figures.bare_grid(path))
+                panels[f"σ = {bandwidth:.3g}, {label}"] = grid
     parts: list[Picture | Table] = []
     if panels:
-        grids = {name: np.asarray(PIL.Image.open(path)) for name, path in panels.items()}
+        grids = {name: image_figures.bare_grid(path) for name, path in panels.items()}
         context.draw("figure-7", lambda path: image_figures.sample_panels(path, grids))
         parts.append(
             Picture(

@@ -3,7 +3,6 @@
 import pathlib
 
 import numpy as np
-import PIL.Image
 
 from flow_gan import data
 from flow_gan.measurement import result_path
@@ -71,7 +70,8 @@ def _panels(context: Context, roles: tuple[str, ...]) -> dict[str, pathlib.Path]
     for role in roles:
         run = context.results.run(role, "pictures")
         if run and run.result("pictures"):
-            found[context.roles[role]] = result_path(run.folder, run.configured("pictures"), "samples", "png")
+            picture = result_path(run.folder, run.configured("pictures"), "samples", "png")
+            found[context.roles[role]] = context.keep_grid(f"samples-{role}", image_figures.bare_grid(picture))
     return found
 
 
@@ -80,15 +80,14 @@ def _real(context):
 
 
 def _real_panel(context):
-    path = context.folder / "real-images.png"
-    data.save_png(path, data.image_grid(_real(context) / (context.dataset.levels - 1), _COLUMNS))
-    return path
+    grid = data.image_grid(_real(context) / (context.dataset.levels - 1), _COLUMNS)
+    return context.keep_grid("real-images", grid)
 
 
 def _draw_all(context):
     """Write all of it as one picture, for use elsewhere."""
     panels = {"Real test images": _real_panel(context)} | _panels(context, (*FLOWS, *IMPLICIT))
-    grids = {name: np.asarray(PIL.Image.open(path)) for name, path in panels.items()}
+    grids = {name: image_figures.bare_grid(path) for name, path in panels.items()}
     context.draw("figure-1", lambda path: image_figures.sample_panels(path, grids))
 
 
