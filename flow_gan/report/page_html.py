@@ -88,7 +88,7 @@ def _contents(main, page):
     contents = _add(main, "nav", id="contents")
     for title, sections in page.groups.items():
         _links(contents, title, [(section.keys[0], section.title) for section in sections])
-    _links(contents, "Behind them", [place for place in (_SUMMARY, _DIFFERS, _WORDS, _APPENDIX)])
+    _links(contents, "More", [_SUMMARY, _DIFFERS, _WORDS, _APPENDIX])
 
 
 def _links(contents, title, places):

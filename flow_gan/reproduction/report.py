@@ -83,7 +83,8 @@ def _lead(plan, dataset):
     }[scale]
     seeds = len(plan.seeds)
     return [
-        "Better and worse are beyond the error (±, the standard error of the difference); otherwise it is undecided. "
+        "“Better” and “worse” are by more than the error; “undecided” is a difference within it. ± is the standard "
+        "error of the difference. "
         + (
             f"Numbers are means over {seeds} seeds."
             if seeds > 1
@@ -176,7 +177,7 @@ def _shown(config, name):
         return "–"
     value = getattr(config, name)
     if name == "lr_schedule" and value == "exponential":
-        return f"x {config.lr_decay:g} a step"
+        return "constant" if config.lr_decay == 1 else f"x {config.lr_decay:g} a step"
     return value if isinstance(value, str) else f"{value:g}"
 
 

@@ -251,14 +251,16 @@ def differences(context: Context) -> list[str]:
         )
     if plan.scale.of_objective:
         lines.append(
-            "Rates, schedules and critics are those that train well in hours of two cores, not the original commands'."
+            "Learning rates, schedules and critics are those that train well within hours on two cores, not those of "
+            "the original commands."
         )
     stated, ours = settings.PAPER_LAMBDA[plan.config.dataset], plan.training("hybrid").config.like_reg
     if ours != stated:
         lines.append(
-            f"The hybrid has λ = {ours:g} for the paper's {stated:g}. The release's column-wise penalty allows the "
-            "critic a gradient of norm √(width × channels) on an image, the penalty on the whole gradient one of norm "
-            "1, so that by the release's penalty this is the paper's λ. The trade-off has both."
+            f"The hybrid has λ = {ours:g} where the paper has {stated:g}. The release's penalty, column by column, "
+            "lets the critic's gradient on an image have the norm √(width × channels); the penalty here, on the whole "
+            "gradient, lets it have the norm 1. Divided by that factor, the paper's λ is this one. The trade-off has "
+            "both."
         )
     if plan.scale.warm_start:
         lines.append(
@@ -266,7 +268,7 @@ def differences(context: Context) -> list[str]:
             "come after its own. The paper says nothing of that, and the original commands start from scratch."
         )
     lines.append(
-        "Scores are by a classifier of this package, so that they compare with one another and not with the paper's."
+        "Scores are by this package's own classifier: they compare with one another, not with the paper's."
         if plan.config.classifier == "cnn"
         else "Scores are by Keras's InceptionV3."
     )
@@ -277,7 +279,8 @@ def differences(context: Context) -> list[str]:
         )
     if config.model_type == "real_nvp":
         lines.append(
-            "MLE has batch norm with moving averages; the original command's has an NLL that is none per image."
+            "MLE's batch norm uses moving averages, so that each image has a likelihood of its own. With the original "
+            "command's batch statistics it has none."
         )
     return lines
 

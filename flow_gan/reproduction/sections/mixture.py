@@ -36,8 +36,9 @@ def mixture(context: Context) -> Section:
                     if wins
                     else "; no bandwidth wins on both."
                 ),
-                caption=f"ADV at its weights {run.checkpoint('gmm')}; NLLs of validation images. Shaded: the mixture "
-                "has both the lower NLL and the higher score.",
+                caption=f"ADV at its weights {run.checkpoint('gmm')}; NLLs of validation images. "
+                + ("Green: the" if wins else "At no bandwidth the")
+                + " mixture has both the lower NLL and the higher score.",
             )
         )
         parts.append(_table(context, sweep, nll, bool(checks)))
