@@ -86,7 +86,8 @@ def bare_grid(path: pathlib.Path) -> np.ndarray:
         box = picture.info.get(_BOX)
         if box is None:
             return np.asarray(picture)
-        return np.asarray(picture.convert("RGB").crop(tuple(map(int, box.split()))))
+        left, top, right, bottom = map(int, box.split())
+        return np.asarray(picture.convert("RGB").crop((left, top, right, bottom)))
 
 
 def _show(axes: Axes, grid: np.ndarray) -> None:

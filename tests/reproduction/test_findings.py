@@ -4,14 +4,13 @@ import types
 
 import pytest
 
-from flow_gan import data
 from flow_gan.report.values import Value, over_images
 from flow_gan.reproduction.plan import FLOWS
 from flow_gan.reproduction.sections import findings
 from tests.reproduction import made_up
 
 
-def said(nlls, scores, dataset="digits"):
+def said(nlls, scores, dataset="digits", marked=()):
     """Return the sentences on models with these values of MLE, ADV and the hybrid."""
     values = {"nll": dict(zip(FLOWS, nlls, strict=True)), "score": dict(zip(FLOWS, scores, strict=True))}
     stored = {"test_images": {"mode_score": 9.9, "inception_score": 9.8}}
@@ -26,9 +25,12 @@ def said(nlls, scores, dataset="digits"):
         is_grey=described.is_grey,
         unit=described.nll_unit,
         score="MODE score" if described.is_grey else "Inception score",
-        results=types.SimpleNamespace(plan=plan, result=lambda role, metric: stored),
+        results=types.SimpleNamespace(
+            plan=plan,
+            result=lambda role, metric: stored,
+            warnings=lambda role, metric: ["a warning"] if (role, metric) in marked else [],
+        ),
     )
-    assert isinstance(described, data.Dataset)
     return [subject + rest for subject, rest in findings(context)]
 
 
@@ -76,6 +78,11 @@ def test_what_is_missing(missing):
     _, adv, hybrid = said([Value(-80.0, 1.0), missing, Value(-90.0, 1.0)], [missing, missing, Value(5.0)])
     assert adv == "ADV, trained against a critic alone, has no finite MODE score and no finite test NLL."
     assert hybrid.endswith("has a MODE score of 5.00 and a test NLL of -90.00 nats, better than MLE's by 10.00 ± 1.41.")
+
+
+def test_a_number_with_a_warning_is_marked():
+    mle, adv, _ = said(of(-80.0, 40.0, -90.0, error=1.0), of(5.0, 6.0, 4.0, error=0.1), marked=[("adv", "nll")])
+    assert "(!)" not in mle and "6.00, better" in adv and "a test NLL of 40.00 nats (!), worse than MLE's" in adv
 
 
 def test_colour_images():

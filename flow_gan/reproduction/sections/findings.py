@@ -10,28 +10,27 @@ def findings(context: Context) -> list[tuple[str, str]]:
     """Return [(model, the rest of the sentence)].
 
     A model is better or worse than those before it where the difference is beyond its error, in pairs where both have
-    values of the same images or seeds; otherwise that is undecided.
+    values of the same images or seeds; otherwise that is undecided. Numbers with warnings are marked (!).
     """
     hybrid = context.results.plan.training("hybrid").config.like_reg
     ways = ("trained by maximum likelihood", "trained against a critic alone", f"trained by both (λ = {hybrid:g})")
     found = []
     for i, (role, way) in enumerate(zip(FLOWS, ways, strict=True)):
         compared = FLOWS[: i + 1]
-        score = _reached(context.score, "", 2, {role: context.scored(role) for role in compared}, 1)
-        likelihood = _reached("test NLL", f" {context.unit}", digits(context), _nlls(context, compared), -1)
+        marks = {metric: " (!)" if context.results.warnings(role, metric) else "" for metric in ("scores", "nll")}
+        values = {other: context.scored(other) for other in compared}
+        score = _reached(context.score, marks["scores"], 2, values, sign=1)
+        values = {other: context.nll(other) for other in compared}
+        likelihood = _reached("test NLL", f" {context.unit}{marks['nll']}", digits(context), values, sign=-1)
         real = "" if i else _of_real_images(context)
         found.append((NAMES[role], f", {way}, has {score}{real} and {likelihood}."))
     return found
 
 
-def _nlls(context, roles):
-    return {role: context.nll(role) for role in roles}
-
-
-def _reached(what, unit, decimals, values, sign):
+def _reached(what, after, decimals, values, sign):
     """Return what the last of `values`, {role: `Value`}, is, and how it compares with the others.
 
-    `sign` is that of the difference of a better one.
+    `after` follows the number; `sign` is that of the difference of a better one.
     """
     *others, role = values
     own = values[role]
@@ -44,7 +43,7 @@ def _reached(what, unit, decimals, values, sign):
             said.setdefault(word, []).append(f"{NAMES[other]}'s {by}")
     text = "".join(f", {word} {' and '.join(parts)}" for word, parts in said.items())
     article = "an" if what[0] in "AEIOU" else "a"
-    return f"{article} {what} of {own.number:.{decimals}f}{unit}{text}{',' if text and sign > 0 else ''}"
+    return f"{article} {what} of {own.number:.{decimals}f}{after}{text}{',' if text and sign > 0 else ''}"
 
 
 def _compared(own: Value, other: Value, decimals: int, sign: int) -> tuple[str, str]:

@@ -33,7 +33,8 @@ def opening(context: Context) -> Picture | None:
         panels={"Real test images": _real_panel(context)} | panels,
         alternative=f"a grid of images, {context.dataset.name}.",
         caption=f"Figure 1. The first {count} test images, and beside them 100 samples of each model, the first that "
-        "were drawn, at the weights with the best score. Nothing is selected.",
+        "were drawn, at the weights with the best score. "
+        + " ".join(["Nothing is selected.", *first_seed_alone(context)]),
     )
 
 

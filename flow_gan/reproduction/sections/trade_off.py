@@ -28,8 +28,8 @@ def trade_off(context: Context) -> Section:
                 panels={"": path},
                 alternative=f"{context.score} against test NLL, a point for each lambda from ADV to MLE.",
                 caption=f"Each point is one objective after {steps:,} updates, both numbers of the same weights; "
-                f"{over}. NLLs are drawn above the lowest of all, on a scale that is linear near it and logarithmic "
-                "beyond.",
+                f"{over}. Better is to the left and above. NLLs are drawn above the lowest of all, on a scale that is "
+                "linear near it and logarithmic beyond.",
             )
         )
     rows: Rows = [
