@@ -33,7 +33,7 @@ def learning_curves(path: pathlib.Path, runs: Mapping[str, Mapping], unit: str, 
       log_scale: NLL on a log axis, as in the paper, where it grows over decades in adversarial training; a symmetric
         one, since an NLL may be negative.
     """
-    figure, axes = _axes("generator updates", f"NLL ({unit})")
+    figure, axes = _axes("generator updates", f"NLL ({unit})", style.WIDE)
     critic_axes = None
     for i, (name, run) in enumerate(runs.items()):
         colour = f"C{i}"
@@ -254,8 +254,8 @@ def _in_order(names):
     return {name: f"C{i}" for i, name in enumerate(names)}
 
 
-def _axes(x_label, y_label):
-    figure = Figure(style.SIZE, layout="constrained")
+def _axes(x_label, y_label, size=style.SIZE):
+    figure = Figure(size, layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)

@@ -27,6 +27,8 @@ WINS = "tab:green"
 
 # Inches. On the page text has the size of the text around it, and at 400 pixels it can still be read.
 SIZE = (4.4, 3.1)
+# Of a figure with several curves of each run.
+WIDE = (7.0, 4.5)
 
 _RC = {
     "font.size": 9,
