@@ -25,7 +25,7 @@ _QUICK = """
     generators/test_dcgan generators/test_make_generator generators/test_moving_averages_golden
     generators/test_nice_golden metrics/test_settings networks/test_convolution networks/test_critics
     networks/test_critics_golden networks/test_normalization report/test_claims report/test_figures
-    report/test_page report/test_values
+    report/test_image_figures report/test_page report/test_values metrics/test_pictures reproduction/test_findings
     reproduction/test_learning_curves test_config test_draws test_errors test_keras_internals test_mean_and_error
     test_objectives test_project test_random test_versions training/test_batch_norm_statistics training/test_chief
     training/test_files training/test_resume training/test_run_folder training/test_steps
@@ -81,7 +81,7 @@ def undrawn(monkeypatch):
 
     functions = {}
 
-    def draw(context, stem, draw, vector=True):
+    def draw(context, stem, draw, **_):
         functions[stem] = draw
         path = context.folder / f"{stem}.svg"
         path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
 from flow_gan.measurement import registry
 from flow_gan.model import FlowGAN
+from flow_gan.report import image_figures
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
 
@@ -142,12 +143,25 @@ class LoadedRun(FinishedRun):
         """Return the path of a result's file."""
         return result_path(self.folder, self.config, name, suffix)
 
-    def save_grid(self, name: str, rows: np.ndarray) -> pathlib.Path:
-        """Write images [rows, columns, H, W, C] as a PNG file; return its path."""
-        rows = np.asarray(rows)
+    def save_grid(
+        self,
+        name: str,
+        rows: np.ndarray,
+        title: str,
+        row_labels: Sequence[str] = (),
+        column_labels: Sequence[str] = (),
+    ) -> pathlib.Path:
+        """Write images as a PNG file under the name of the run and of its weights; return its path.
+
+        Args:
+          name: of the file.
+          rows: float [rows, columns, H, W, C] in [0, 1].
+          title: what they are.
+          row_labels, column_labels: what stands beside each row and above each column; nothing if empty.
+        """
         path = self.path(name, "png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data.save_png(path, data.image_grid(rows.reshape(-1, *rows.shape[2:]), columns=rows.shape[1]))
+        whose = f"{self.name}, {self.config.checkpoint} weights"
+        image_figures.labelled_rows(path, rows, f"{whose}\n{title}", row_labels, column_labels)
         return path
 
 

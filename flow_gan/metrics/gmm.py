@@ -135,7 +135,9 @@ def draw(run: LoadedRun, found: AgainstMixture) -> list[pathlib.Path]:
     for which, bandwidth in shown.items():
         samples = found.mixture.sample(_COLUMNS**2, bandwidth, run.config.seed).numpy()
         grid = samples.reshape(_COLUMNS, _COLUMNS, *samples.shape[1:])
-        paths.append(run.save_grid(f"gmm-samples-{which}", grid))
+        why = {"best": "the lowest validation NLL", "winning": "the narrowest that wins"}[which]
+        title = f"samples of the Gaussian mixture, σ = {bandwidth:.3g}, {why}"
+        paths.append(run.save_grid(f"gmm-samples-{which}", grid, title))
     return paths
 
 

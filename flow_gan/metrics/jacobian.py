@@ -6,7 +6,7 @@ from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.run import FinishedRun, LoadedRun
-from flow_gan.report import figures
+from flow_gan.report import figures, style
 
 
 def measure(run: LoadedRun) -> evaluation.JacobianSpectrum:
@@ -20,7 +20,7 @@ def measure(run: LoadedRun) -> evaluation.JacobianSpectrum:
 def draw(run: LoadedRun, spectrum: evaluation.JacobianSpectrum) -> list[pathlib.Path]:
     """Draw the distribution of the singular values."""
     path = run.path("jacobian", "png")
-    figures.singular_value_cdf(path, {run.name: spectrum.singular_values})
+    figures.singular_value_cdf(path, {run.name: spectrum.singular_values}, style.colours_of({run.name: _kind(run)}))
     return [path]
 
 
@@ -29,8 +29,16 @@ def overlay(
 ) -> list[pathlib.Path]:
     """Draw the distributions of several runs in one figure."""
     path = folder / "jacobian.png"
-    figures.singular_value_cdf(path, {name: result["singular_values"] for name, result in results.items()})
+    values = {name: result["singular_values"] for name, result in results.items()}
+    figures.singular_value_cdf(path, values, style.colours_of({name: _kind(runs[name]) for name in results}))
     return [path]
+
+
+def _kind(run):
+    """Return what the paper's figures call such a model, a key of `style.MODELS`, or None."""
+    if run.config.has_likelihood:
+        return run.config.objective
+    return {"wgan": "dcgan_wgan", "ce": "dcgan_ce"}.get(run.config.f_div)
 
 
 METRIC = Metric(

@@ -6,7 +6,7 @@ from flow_gan import evaluation
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import LIKELIHOOD
 from flow_gan.measurement.run import LoadedRun
-from flow_gan.report import figures
+from flow_gan.report import image_figures
 
 
 def measure(run: LoadedRun) -> evaluation.NLLTerms:
@@ -23,7 +23,7 @@ def draw(run: LoadedRun, terms: evaluation.NLLTerms) -> list[pathlib.Path]:
         return []
     path = run.path("nll_terms", "png")
     maps = {evaluation.TERMS[term]: values.sum(axis=-1) for term, values in terms.per_pixel.items()}
-    figures.pixel_maps(path, maps, "nats per pixel")
+    image_figures.pixel_maps(path, maps, "nats per pixel")
     return [path]
 
 

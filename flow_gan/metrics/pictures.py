@@ -52,8 +52,22 @@ def measure(run: LoadedRun) -> Pictures:
 
 
 def draw(run: LoadedRun, pictures: Pictures) -> list[pathlib.Path]:
-    """Write each picture as a grid."""
-    return [run.save_grid(name, rows) for name, rows in pictures.rows.items()]
+    """Write each picture with its labels."""
+    return [run.save_grid(name, rows, *_labels(name, rows)) for name, rows in pictures.rows.items()]
+
+
+def _labels(name, rows):
+    """Return (title, labels of the rows, labels of the columns)."""
+    if name == "samples":
+        return "samples, the first draws, nothing selected", (), ()
+    if name == "temperatures":
+        return "samples G(t z), in each column of one z", [f"t = {t:g}" for t in evaluation.TEMPERATURES], ()
+    if name == "reconstructions":
+        difference = "|x − G(f(x))|,\nthe largest white"
+        return "images, and back from their z = f(x)", ["image x", "G(f(x))", difference], ()
+    steps = rows.shape[1] - 1
+    between = [f"{100 * i / steps:.0f} %" for i in range(1, steps)]
+    return "from one image to another, in a straight line in z", (), ["image", *between, "image"]
 
 
 METRIC = Metric(measure=measure, draw=draw, settings=("seed",), noun="pictures")

@@ -222,6 +222,8 @@ def some(claim: str, candidates: dict | None, what: str) -> Verdict:
     losers = [name for name, parts in steps.items() if any(part.is_below() for part in parts)]
     if not better:
         detail = f"none of the {len(steps)} {what} that were tried"
+        unsure = len(steps) - len(losers)
+        detail += f"; {unsure} of them by less than the error" if unsure else ""
     else:
         shown = winners or better
         detail = f"{what}: {len(shown)} of {len(steps)}, from {min(shown):.3g} to {max(shown):.3g}"

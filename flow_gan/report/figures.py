@@ -3,28 +3,25 @@
 Several runs in one figure are given as {name: values} and keep their order and colour.
 """
 
-import math
-import os
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import matplotlib
-import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from flow_gan.evaluation.bandwidth import winning_bandwidths
+from flow_gan.report import style
 from flow_gan.report.values import Value
 
-# A figure does not depend on the user's matplotlibrc, and needs no LaTeX for its text.
-_own_style = matplotlib.style.context("default", after_reset=True)
-_SIZE = (7.0, 4.5)
+# Inches that a line of a legend takes, and its most letters.
+_LEGEND_LINE = 0.17
+_LEGEND_LETTERS = 58
 _MOST_POINTS = 2000
 
 
-@_own_style
+@style.own_style
 def learning_curves(path: pathlib.Path, runs: Mapping[str, Mapping], unit: str, log_scale: bool = False) -> None:
     """Draw train and validation NLL, and the critic's loss where there is one, over steps (Figure 2).
 
@@ -36,23 +33,22 @@ def learning_curves(path: pathlib.Path, runs: Mapping[str, Mapping], unit: str, 
       log_scale: NLL on a log axis, as in the paper, where it grows over decades in adversarial training; a symmetric
         one, since an NLL may be negative.
     """
-    figure, axes = _axes("generator updates", f"NLL ({unit})")
+    figure, axes = _axes("generator updates", f"NLL ({unit})", style.WIDE)
     critic_axes = None
     for i, (name, run) in enumerate(runs.items()):
         colour = f"C{i}"
-        for split, style in (("train", "--"), ("validation", "-")):
+        for split, line in (("train", "--"), ("validation", "-")):
             axes.plot(
                 run["step"],
                 _finite(run[f"{split}_nll"]),
-                style,
+                line,
                 color=colour,
                 marker=".",
                 label=f"{name}, {split}",
             )
         if "critic_loss" in run:
             if critic_axes is None:
-                critic_axes = axes.twinx()
-                critic_axes.set_ylabel("critic's loss")
+                critic_axes = _right_of(axes, "critic's loss")
             critic_axes.plot(
                 run["critic_step"],
                 _finite(run["critic_loss"]),
@@ -69,7 +65,7 @@ def learning_curves(path: pathlib.Path, runs: Mapping[str, Mapping], unit: str, 
         more, names = critic_axes.get_legend_handles_labels()
         handles, labels = handles + more, labels + names
     _legend_above(figure, handles, labels)
-    _save(figure, path)
+    style.save(figure, path)
 
 
 def is_wide(values: Sequence[float | None]) -> bool:
@@ -79,7 +75,7 @@ def is_wide(values: Sequence[float | None]) -> bool:
     return known.size > 0 and bool(np.ptp(known) > 20 * max(abs(np.median(known)), 1))
 
 
-@_own_style
+@style.own_style
 def objective_curves(path: pathlib.Path, panels: Mapping[str, Mapping], unit: str, wide: Collection[str] = ()) -> None:
     """Draw a panel for each objective as in the paper's Figure 2: train and validation NLL, and the critic's loss.
 
@@ -89,32 +85,36 @@ def objective_curves(path: pathlib.Path, panels: Mapping[str, Mapping], unit: st
       unit: of the NLL.
       wide: titles of the panels whose NLL grows over decades, on a symmetric log axis.
     """
-    figure = Figure((5.0 * len(panels), 3.9), layout="constrained")
+    figure = Figure((3.6 * len(panels), 3.0), layout="constrained")
     handles: dict[str, Any] = {}
     for axes, (title, run) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-        axes.set_title(title, fontsize="medium")
+        axes.set_title(title)
         axes.set_xlabel("generator updates")
         axes.set_ylabel(f"NLL ({unit})")
-        axes.grid(alpha=0.3)
         drawn = []
-        for split, colour in (("train", "C3"), ("validation", "C0")):
+        for split, colour in (("train", style.TRAIN), ("validation", style.VALIDATION)):
             nll = _finite(run[f"{split}_nll"])
-            drawn += axes.plot(run["step"], nll, color=colour, marker=".", label=f"{split} NLL")
+            drawn += axes.plot(run["step"], nll, color=colour, marker="o", label=f"{split} NLL")
         if title in wide:
             axes.set_yscale("symlog", linthresh=1.0)
         if "critic_loss" in run:
-            right = axes.twinx()
-            right.set_ylabel("critic's loss")
+            right = _right_of(axes, "critic's loss")
             loss = _thinned(run["critic_step"], run["critic_loss"])
-            drawn += right.plot(*loss, color="C2", linewidth=1, alpha=0.8, label="critic's loss")
+            drawn += right.plot(*loss, color=style.CRITIC, linewidth=1, alpha=0.8, label="critic's loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         handles |= {str(line.get_label()): line for line in drawn}
-    figure.legend([*handles.values()], [*handles], fontsize="small", ncols=3, loc="outside upper center")
-    _save(figure, path)
+    _legend_above(figure, [*handles.values()], [*handles])
+    style.save(figure, path)
 
 
-@_own_style
-def trade_off(path: pathlib.Path, points: Sequence[tuple[str, Value, Value]], unit: str, score: str) -> None:
+@style.own_style
+def trade_off(
+    path: pathlib.Path,
+    points: Sequence[tuple[str, Value, Value]],
+    unit: str,
+    score: str,
+    colours: Mapping[str, Any] | None = None,
+) -> None:
     """Draw NLL against sample score: a point for each lambda, joined in their order, with MLE and ADV at the ends.
 
     The axis shows the difference to the lowest NLL, linear near 0 and logarithmic beyond: hybrids and MLE lie close
@@ -125,64 +125,26 @@ def trade_off(path: pathlib.Path, points: Sequence[tuple[str, Value, Value]], un
       points: [(name, NLL, score)] from ADV to MLE, all finite.
       unit: of the NLL.
       score: name of the score.
+      colours: {name: colour}; in their order if None.
     """
     nlls = [nll.number for _, nll, _ in points if nll.number is not None]
     lowest = min(nlls)
-    figure, axes = _axes(
-        f"test NLL above the lowest, {lowest:.2f} ({unit}); lower is better", f"{score}, higher is better"
-    )
+    figure, axes = _axes(f"test NLL above the lowest, {_signed(f'{lowest:.2f}')} ({unit})", score)
     above = [nll - lowest for nll in nlls]
     if max(above) > 0:
-        axes.set_xscale("symlog", linthresh=max(above) / 50)
+        linear = max(above) / 50
+        axes.set_xscale("symlog", linthresh=linear)
+        # In the linear part 0 alone has room for a number.
+        axes.xaxis.set_major_formatter(lambda x, _: _signed(f"{x:g}") if x == 0 or abs(x) >= linear else "")
     axes.plot(above, [value.number for *_, value in points], color="0.7", linewidth=1, zorder=1)
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.95, len(points)))
-    for x, (name, nll, value), colour in zip(above, points, colours, strict=True):
-        axes.errorbar(
-            x, value.number, yerr=value.error, xerr=nll.error, color=colour, marker="o", capsize=2, label=name
-        )
-    axes.legend(fontsize="small", ncols=2)
-    _save(figure, path)
+    colours = colours or _in_order(name for name, *_ in points)
+    for x, (name, nll, value) in zip(above, points, strict=True):
+        axes.errorbar(x, value.number, yerr=value.error, xerr=nll.error, color=colours[name], marker="o", label=name)
+    _legend_above(figure, *axes.get_legend_handles_labels())
+    style.save(figure, path)
 
 
-@_own_style
-def sample_panels(path: pathlib.Path, grids: Mapping[str, np.ndarray]) -> None:
-    """Draw grids of samples, at most three side by side, each under its name (Figures 1 and 7).
-
-    Args:
-      path: file to write.
-      grids: {name: uint8 image [H, W] or [H, W, 3]}.
-    """
-    columns = min(len(grids), 3)
-    rows = math.ceil(len(grids) / columns)
-    figure = Figure((9.0, rows * (9.0 / columns + 0.4)), layout="constrained")
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in places:
-        axes.axis("off")
-    for axes, (name, grid) in zip(places, grids.items(), strict=False):
-        axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_title(name, fontsize="medium")
-    _save(figure, path)
-
-
-@_own_style
-def pixel_maps(path: pathlib.Path, maps: Mapping[str, np.ndarray], unit: str) -> None:
-    """Draw values of each pixel as heat maps side by side, each with its own colour bar.
-
-    Args:
-      path: file to write.
-      maps: {title: float [H, W]}. Values that are not finite stay white.
-      unit: of all of them.
-    """
-    figure = Figure((3.4 * len(maps), 3.2), layout="constrained")
-    for axes, (title, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
-        axes.axis("off")
-        axes.set_title(title, fontsize="medium")
-        values = np.ma.masked_invalid(values)
-        figure.colorbar(axes.imshow(values, cmap="viridis", interpolation="nearest"), ax=axes, label=unit, shrink=0.8)
-    _save(figure, path)
-
-
-@_own_style
+@style.own_style
 def score_curves(
     path: pathlib.Path, runs: Mapping[str, Mapping], score: str, colours: Mapping[str, str] | None = None
 ) -> None:
@@ -197,15 +159,13 @@ def score_curves(
     figure, axes = _axes("generator updates", score)
     colours = colours or _in_order(runs)
     for name, run in runs.items():
-        axes.errorbar(
-            run["step"], run["score"], yerr=_finite(run["std"]), color=colours[name], marker=".", capsize=2, label=name
-        )
+        axes.errorbar(run["step"], run["score"], yerr=_finite(run["std"]), color=colours[name], marker="o", label=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize="small")
-    _save(figure, path)
+    _legend_above(figure, *axes.get_legend_handles_labels())
+    style.save(figure, path)
 
 
-@_own_style
+@style.own_style
 def singular_value_cdf(
     path: pathlib.Path, runs: Mapping[str, Sequence | np.ndarray], colours: Mapping[str, str] | None = None
 ) -> None:
@@ -225,11 +185,11 @@ def singular_value_cdf(
         axes.plot(*_thinned(values, np.arange(1, len(values) + 1) / len(values)), color=colours[name], label=name)
     axes.set_xscale("log")
     axes.set_ylim(0, 1)
-    axes.legend(fontsize="small")
-    _save(figure, path)
+    _legend_above(figure, *axes.get_legend_handles_labels())
+    style.save(figure, path)
 
 
-@_own_style
+@style.own_style
 def mixture_sweep(
     path: pathlib.Path,
     sweep: Mapping[str, Any],
@@ -258,20 +218,19 @@ def mixture_sweep(
     bandwidths = np.asarray(sweep["bandwidths"])
     order = np.argsort(bandwidths)
     bandwidths, nll = bandwidths[order], np.asarray(sweep["nll"], float)[order]
-    axes.plot(bandwidths, nll, color="C0", marker=".", label="mixture, NLL")
+    axes.plot(bandwidths, nll, color=style.MIXTURE_NLL, marker="o", label="mixture, NLL")
     if run_nll is not None and np.isfinite(run_nll):
-        axes.axhline(run_nll, color="C9", linestyle="--", label=f"{run_name}, NLL")
+        axes.axhline(run_nll, color=style.RUN_NLL, linestyle="--", label=f"{run_name}, NLL")
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=10.0)
     handles, labels = axes.get_legend_handles_labels()
     wins = []
     if sweep.get("score") is not None:
         scores = np.asarray(sweep["score"], float)[order]
-        score_axes = axes.twinx()
-        score_axes.set_ylabel(score)
-        score_axes.plot(bandwidths, scores, color="C3", marker=".", label=f"mixture, {score}")
+        score_axes = _right_of(axes, score)
+        score_axes.plot(bandwidths, scores, color=style.MIXTURE_SCORE, marker="o", label=f"mixture, {score}")
         if run_score is not None:
-            score_axes.axhline(run_score, color="maroon", linestyle="--", label=f"{run_name}, {score}")
+            score_axes.axhline(run_score, color=style.RUN_SCORE, linestyle="--", label=f"{run_name}, {score}")
             if run_nll is not None:
                 wins = winning_bandwidths(bandwidths.tolist(), nll.tolist(), scores.tolist(), run_nll, run_score)
         more, names = score_axes.get_legend_handles_labels()
@@ -280,29 +239,48 @@ def mixture_sweep(
         # Up to half-way to the neighbours, on the log axis.
         left = bandwidths[i] if i == 0 else np.sqrt(bandwidths[i - 1] * bandwidths[i])
         right = bandwidths[i] if i == len(bandwidths) - 1 else np.sqrt(bandwidths[i] * bandwidths[i + 1])
-        axes.axvspan(left, right, color="green", alpha=0.2, linewidth=0)
+        axes.axvspan(left, right, color=style.WINS, alpha=0.2, linewidth=0)
     _legend_above(figure, handles, labels)
-    _save(figure, path)
+    style.save(figure, path)
     return wins
 
 
-def _in_order(runs):
-    """Return {name: colour}, in the order of the runs."""
-    return {name: f"C{i}" for i, name in enumerate(runs)}
+def _signed(number):
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
-def _axes(x_label, y_label):
-    figure = Figure(_SIZE, layout="constrained")
+def _in_order(names):
+    """Return {name: colour}, in their order."""
+    return {name: f"C{i}" for i, name in enumerate(names)}
+
+
+def _axes(x_label, y_label, size=style.SIZE):
+    figure = Figure(size, layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.grid(alpha=0.3)
     return figure, axes
 
 
+def _right_of(axes, label):
+    """Return axes with a scale of their own on the right, and no second grid."""
+    right = axes.twinx()
+    right.set_ylabel(label)
+    right.grid(visible=False)
+    right.spines["right"].set_visible(True)
+    # The curves of the left axis, which a figure is about, lie above those of the right one.
+    axes.set_zorder(right.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    return right
+
+
 def _legend_above(figure, handles, labels):
-    # There are two axes, and a legend inside would hide curves of one of them.
-    figure.legend(handles, labels, fontsize="small", ncols=2, loc="outside upper center")
+    """Add a legend that hides no curve, as wide as the figure, which grows by what it takes beyond two lines."""
+    width, height = figure.get_size_inches()
+    columns = max(int(width / style.SIZE[0] * _LEGEND_LETTERS // (max(map(len, labels), default=0) + 8)), 1)
+    lines = -(-len(labels) // columns)
+    figure.set_size_inches(width, height + _LEGEND_LINE * max(lines - 2, 0))
+    figure.legend(handles, labels, ncols=min(columns, max(len(labels), 1)), loc="outside upper center")
 
 
 def _thinned(x, y):
@@ -315,14 +293,3 @@ def _finite(values):
     values = np.array([np.nan if value is None else value for value in values], float)
     values[~np.isfinite(values)] = np.nan
     return values
-
-
-def _save(figure, path):
-    """Write a figure completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    kind = path.suffix[1:]
-    # Without a date and with fixed ids, the same figure gives the same SVG.
-    with matplotlib.rc_context({"svg.hashsalt": "flow_gan"}):
-        figure.savefig(temporary, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    os.replace(temporary, path)

@@ -9,14 +9,14 @@ import psutil
 import tensorflow as tf
 
 from flow_gan.data import Dataset
-from flow_gan.report import page
-from flow_gan.report.page import Page
+from flow_gan.report.page import Page, to_csv
+from flow_gan.report.page_html import to_html
 from flow_gan.report.tables import Cell, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.journal import Journal
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT, Plan
 from flow_gan.reproduction.results import Results
-from flow_gan.reproduction.sections import SECTIONS, Context
+from flow_gan.reproduction.sections import GROUPS, Context, findings, opening
 from flow_gan.reproduction.sections.context import cell, differences, digits
 from flow_gan.training.files import write_json, write_whole
 from flow_gan.versions import installed
@@ -45,17 +45,18 @@ def write(plan: Plan, journal: Journal, dataset: Dataset) -> pathlib.Path:
     folder = journal.folder / "report"
     folder.mkdir(exist_ok=True)
     context = Context(results=Results(plan, journal, dataset), dataset=dataset, folder=folder)
-    sections = [make(context) for make in SECTIONS]
     config = plan.config
     seeds = ", ".join(map(str, plan.seeds))
     result = Page(
-        title="Flow-GAN, reproduced",
-        subtitle=f"Grover, Dhar, Ermon (AAAI 2018) on {dataset.name}, scale {config.scale}, "
+        title=f"Flow-GAN reproduced on {dataset.name}",
+        subtitle=f"The models of Grover, Dhar, Ermon (AAAI 2018), at scale {config.scale}, "
         f"{'seed' if len(plan.seeds) == 1 else 'seeds'} {seeds}",
+        samples=opening(context),
+        findings=findings(context),
         lead=_lead(plan, dataset),
-        terms=_terms(context),
+        groups={title: [make(context) for make in sections] for title, sections in GROUPS.items()},
         differs=differences(context),
-        sections=sections,
+        terms=_terms(context),
         appendix=[
             *_seeds(context),
             _trainings(plan, journal),
@@ -64,9 +65,9 @@ def write(plan: Plan, journal: Journal, dataset: Dataset) -> pathlib.Path:
             _machine(context),
         ],
     )
-    write_whole(folder / "index.html", page.to_html(result))
-    write_whole(folder / "tables.csv", page.to_csv(result.tables))
-    verdicts = {s.keys[0]: [dataclasses.asdict(verdict) for verdict in s.verdicts] for s in sections}
+    write_whole(folder / "index.html", to_html(result))
+    write_whole(folder / "tables.csv", to_csv(result.tables))
+    verdicts = {s.keys[0]: [dataclasses.asdict(verdict) for verdict in s.verdicts] for s in result.sections}
     tables = {table.key: table.to_dict() for table in result.tables}
     write_json(folder / "tables.json", {"tables": tables, "orderings": verdicts})
     return folder / "index.html"
@@ -80,9 +81,18 @@ def _lead(plan, dataset):
         "overnight": "what ten hours of two cores buy, with the recipes that train fastest there",
         "full": "the paper's sizes, and the number of steps of the original commands where there are such",
     }[scale]
+    seeds = len(plan.seeds)
     return [
-        f"Every number and every statement below is computed from {len(plan.trainings)} trainings on {dataset.name}, "
-        f"made by one command. Scale {scale}: {meaning}. The paper's values stand beside ours wherever it gives any.",
+        "“Better” and “worse” are by more than the error; “undecided” is a difference within it. ± is the standard "
+        "error of the difference. "
+        + (
+            f"Numbers are means over {seeds} seeds."
+            if seeds > 1
+            else "All of this is of one seed, and another one's may differ by more."
+        ),
+        f"Every number and every statement on this page is computed from {len(plan.trainings)} trainings on "
+        f"{dataset.name}, made by one command. Scale {scale}: {meaning}. The paper's values stand beside ours wherever "
+        "it gives any.",
     ]
 
 
@@ -92,40 +102,43 @@ def _terms(context):
     return [
         (
             "MLE, ADV, hybrid",
-            "one flow, trained by maximum likelihood; against a critic (WGAN) alone; by both, V / λ + NLL.",
+            "the same flow trained in three ways: by maximum likelihood; against a critic (WGAN) alone; by both, the "
+            "objective being V / λ + NLL.",
         ),
-        (
-            "DCGAN",
-            "an implicit model, which has no likelihood, trained as WGAN or by the Jensen-Shannon divergence (JS).",
-        ),
-        ("NLL", f"negative log-likelihood in {context.unit}, exact for a flow; lower is better."),
+        ("DCGAN", "a generator without a likelihood, trained as WGAN or by the Jensen-Shannon divergence (JS)."),
+        ("NLL", f"negative log-likelihood in {context.unit}; of a flow it is exact. Lower is better."),
         (
             context.score,
-            "quality and variety of samples by a classifier's opinion of them (Section 3.2); higher is better.",
+            "how good and how varied samples are in the opinion of a classifier (Section 3.2). Higher is better.",
         ),
-        ("AIS, KDE", "estimates of the NLL for models without one: annealed importance sampling, kernel density."),
+        ("AIS, KDE", "annealed importance sampling and kernel density: estimates of the NLL for models without one."),
         (
             "Weights",
-            "best: of the lowest validation NLL; best_score: of the highest score in training; latest: the last.",
+            "best: those of the lowest validation NLL; best_score: of the highest score in training; latest: the last.",
         ),
         (
             "±",
             "mean and standard deviation over seeds."
             if several
-            else "of an NLL the standard error over images; of a score the deviation over its splits.",
+            else "of an NLL its standard error over images; of a score its standard deviation over parts of the "
+            "samples. Of a difference: its standard error.",
         ),
         (
             "undecided",
-            "the numbers that decide are not beyond the error of their difference (p 0.05, Student's factor), which is "
-            "taken in pairs where two models have values of the same images, z or seeds; NLLs in training and scores "
-            "of one seed count as independent. p-values of curves take their points as exchangeable, and so are low.",
+            "the difference is within its error (p above 0.05, Student's t). Where two models have values of the same "
+            "images, z or seeds, it is taken in pairs. NLLs in training, and scores of one seed, count as independent. "
+            "p-values of curves take the points as exchangeable, and so are low.",
         ),
         (
-            "of these weights",
+            "for these weights",
             "decided by the error over images, samples, z or validations of one seed's training; another seed's may "
-            "differ by more. Without this the spread over seeds decides.",
+            "differ by more. Without these words the spread over seeds decides.",
         ),
-        ("(!)", "a number against which something stands, named under “Checks”."),
+        ("(!)", "a number that should not be relied upon; “Checks” below it says why."),
+        (
+            "Colours",
+            "those of the paper's figures. One that it does not have takes the models' from its Figure 4.",
+        ),
     ]
 
 
@@ -154,10 +167,8 @@ def _trainings(plan, journal):
         values = [_shown(config, name) for name in _SHOWN]
         source = "MLE" if config.init_from_run is not None else "anew"
         outcome = journal.failure(training.key) or "finished"
-        rows.append(
-            [training.title, source, *values, Cell(journal.seconds(training.key), digits=0), training.key, outcome]
-        )
-    header = ["Training", "Starts from", *_SHOWN.values(), "Seconds", "Folder in trainings/", "Outcome"]
+        rows.append([training.title, source, *values, _minutes(journal.seconds(training.key)), training.key, outcome])
+    header = ["Training", "Starts from", *_SHOWN.values(), "Minutes", "Folder in trainings/", "Outcome"]
     return Table(key="trainings", title="Trainings", header=header, rows=rows)
 
 
@@ -166,20 +177,25 @@ def _shown(config, name):
         return "–"
     value = getattr(config, name)
     if name == "lr_schedule" and value == "exponential":
-        return f"x {config.lr_decay:g} a step"
+        return "constant" if config.lr_decay == 1 else f"x {config.lr_decay:g} a step"
     return value if isinstance(value, str) else f"{value:g}"
+
+
+def _minutes(seconds):
+    minutes = seconds / 60
+    return Cell(minutes, digits=1 if minutes >= 1 else 2)
 
 
 def _stages(plan, journal):
     stages = [*plan.trainings, *plan.stages]
-    rows = [[stage.title, Cell(journal.seconds(stage.key), digits=1)] for stage in stages]
+    rows = [[stage.title, _minutes(journal.seconds(stage.key))] for stage in stages]
     total = sum(journal.seconds(stage.key) for stage in stages)
-    rows.append(["Together", Cell(total, digits=1)])
+    rows.append(["Together", _minutes(total)])
     notes = [
         "Wall time of all processes that worked on it, without the time to start them and without the last stage of "
         "one that was killed outright."
     ]
-    return Table(key="stages", title="Wall time of each stage", header=["Stage", "Seconds"], rows=rows, notes=notes)
+    return Table(key="stages", title="Wall time of each stage", header=["Stage", "Minutes"], rows=rows, notes=notes)
 
 
 def _evaluation(plan):

@@ -51,7 +51,7 @@ def measure(run):
 
 def draw(run, measured):
     """Write a grid of samples."""
-    return [run.save_grid("brightness", run.samples(4).reshape(2, 2, *run.generator.image_shape))]
+    return [run.save_grid("brightness", run.samples(4).reshape(2, 2, *run.generator.image_shape), "four")]
 
 
 METRIC = Metric(

@@ -169,7 +169,12 @@ def test_some():
     assert verdict.status == HOLDS
     assert verdict.detail == "bandwidths: 2 of 3, from 0.1 to 0.3, beyond the error at level 0.05 / 3"
     assert some("", {0.1: near, 0.3: lost}, "bandwidths").status == UNDECIDED
-    assert some("", {0.1: lost, 0.3: lost}, "bandwidths").status == FAILS
+    failed = some("", {0.1: lost, 0.3: lost}, "bandwidths")
+    assert failed.status == FAILS and failed.detail == "none of the 2 bandwidths that were tried"
+    nearly = [(Value(-0.05, 0.1), Value(0.0))]
+    unsure = some("", {0.1: nearly, 0.3: lost}, "bandwidths")
+    assert unsure.status == UNDECIDED
+    assert unsure.detail == "none of the 2 bandwidths that were tried; 1 of them by less than the error"
     assert some("", {}, "bandwidths").status == some("", None, "bandwidths").status == UNKNOWN
     # Each comparison of a candidate must be won.
     assert some("", {0.1: won + lost}, "bandwidths").status == FAILS

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from flow_gan.report import figures, tables
+from flow_gan.report import figures, style, tables
 from flow_gan.report.values import Value
 
 
@@ -18,8 +18,8 @@ def looks_like_a_figure(path):
 @pytest.fixture
 def drawn(monkeypatch):
     """What was saved: a list of matplotlib figures."""
-    figures_, save = [], figures._save
-    monkeypatch.setattr(figures, "_save", lambda figure, path: figures_.append(figure) or save(figure, path))
+    figures_, save = [], style.save
+    monkeypatch.setattr(style, "save", lambda figure, path: figures_.append(figure) or save(figure, path))
     return figures_
 
 
@@ -42,21 +42,6 @@ def test_learning_curves(tmp_path, drawn):
 def test_score_curves(tmp_path):
     figures.score_curves(tmp_path / "s.png", {"a": {"step": [1, 2], "score": [3, 4], "std": [0.1, 0.2]}}, "MODE score")
     assert looks_like_a_figure(tmp_path / "s.png")
-
-
-def test_pixel_maps(tmp_path, drawn):
-    """Each map by its own colours, with a bar; what is not finite has none."""
-    one, other = np.arange(12.0).reshape(3, 4), np.full((3, 4), np.nan)
-    other[0, :2] = -5.0, 7.0
-    none = np.full((3, 4), np.inf)
-    figures.pixel_maps(tmp_path / "m.png", {"one": one, "other": other, "none": none}, "nats per pixel")
-    assert looks_like_a_figure(tmp_path / "m.png")
-    maps = {axes.get_title(): axes.images[0] for axes in drawn[0].axes if axes.images}
-    assert list(maps) == ["one", "other", "none"]
-    np.testing.assert_array_equal(maps["one"].get_array(), one)
-    assert maps["one"].get_clim() == (0, 11) and maps["other"].get_clim() == (-5, 7)
-    assert maps["other"].get_array().mask.sum() == 10
-    assert [axes.get_ylabel() for axes in drawn[0].axes].count("nats per pixel") == 3
 
 
 def test_singular_values(tmp_path, drawn):
@@ -117,8 +102,8 @@ def test_trade_off_is_drawn_above_the_lowest_nll(tmp_path, drawn):
     assert looks_like_a_figure(tmp_path / "t.png")
     (axes,) = drawn[0].axes
     assert list(axes.lines[0].get_xdata()) == [121.0, 1.0, 0.0] and list(axes.lines[0].get_ydata()) == [5.5, 6.0, 5.0]
-    assert axes.get_xscale() == "symlog" and "above the lowest, -81.00 (nats)" in axes.get_xlabel()
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ADV", "λ = 1", "MLE"]
+    assert axes.get_xscale() == "symlog" and "above the lowest, −81.00 (nats)" in axes.get_xlabel()
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["ADV", "λ = 1", "MLE"]
     figures.trade_off(tmp_path / "one.png", points[:1], "nats", "MODE score")
 
 
@@ -138,13 +123,52 @@ def test_objective_curves(tmp_path, drawn):
         np.testing.assert_array_equal(lines["validation NLL"].get_ydata(), [np.nan, 4.0])
 
 
-@pytest.mark.parametrize("count, shape", [(1, (1, 1)), (2, (1, 2)), (5, (2, 3))])
-def test_sample_panels(tmp_path, drawn, count, shape):
-    figures.sample_panels(tmp_path / "p.png", {f"model {i}": np.full((20, 20), 9, np.uint8) for i in range(count)})
-    titles = [axes.get_title() for axes in drawn[0].axes]
-    assert titles[:count] == [f"model {i}" for i in range(count)] and len(titles) == shape[0] * shape[1]
-
-
 def test_what_is_wide():
     assert figures.is_wide([-80.0, None, -70.0, 5000.0]) and not figures.is_wide([-80.0, -70.0, math.inf])
     assert not figures.is_wide([]) and not figures.is_wide([None])
+
+
+def colours(lines):
+    return {line.get_label(): line.get_color() for line in lines}
+
+
+def test_colours_are_the_paper_s(tmp_path, drawn):
+    """Figure 2: train red, validation blue, critic green. 3 and 6: the mixture's NLL blue and score red, ADV dashed."""
+    run = {"step": [1, 2], "train_nll": [5.0, 4.0], "validation_nll": [6.0, 5.0]}
+    run |= {"critic_step": [1, 2], "critic_loss": [1.0, 2.0]}
+    figures.objective_curves(tmp_path / "c.svg", {"ADV": run}, "nats")
+    sweep = {"bandwidths": [0.01, 0.1], "nll": [40.0, 10.0], "score": [9.0, 8.0]}
+    figures.mixture_sweep(tmp_path / "m.svg", sweep, "ADV", 50.0, 4.0, "MODE score", "nats")
+    curves, mixture = (colours(line for axes in figure.axes for line in axes.lines) for figure in drawn)
+    assert curves == {"train NLL": "tab:red", "validation NLL": "tab:blue", "critic's loss": "tab:green"}
+    assert mixture == {
+        **{"mixture, NLL": "tab:blue", "mixture, MODE score": "tab:red"},
+        **{"ADV, NLL": "tab:cyan", "ADV, MODE score": "maroon"},
+    }
+    assert drawn[1].axes[0].patches[0].get_facecolor()[1] > 0.5  # Green.
+    models = {"mle": "tab:orange", "adv": "tab:green", "hybrid": "tab:blue"}  # Figures 4 and 8.
+    assert models | {"dcgan_wgan": "tab:red", "dcgan_ce": "tab:purple"} == style.MODELS
+    assert (style.MODELS_IN_FIGURE_5["mle"], style.MODELS_IN_FIGURE_5["adv"]) == ("tab:cyan", "maroon")
+
+
+def test_runs_have_the_colours_of_their_kind_unless_two_would_have_the_same():
+    assert style.colours_of({"run": "hybrid"}) == {"run": "tab:blue"}
+    assert style.colours_of({"a": "mle", "b": "adv"}) == {"a": "tab:orange", "b": "tab:green"}
+    assert (
+        style.colours_of({"a": "mle", "b": "mle"})
+        == style.colours_of({"a": "mle", "b": None})
+        == {"a": "C0", "b": "C1"}
+    )
+    shades = style.shades_of_hybrid(3)
+    assert len(set(shades)) == 3 and [sum(shade[:3]) for shade in shades] == sorted(sum(s[:3]) for s in shades)[::-1]
+    assert len(style.shades_of_hybrid(1)) == 1
+
+
+def test_a_legend_hides_no_curve_and_fits(tmp_path, drawn):
+    """It stands above the axes, in a line for each of long names."""
+    names = [f"cifar10_real_nvp_hybrid_paper_small-{i}" for i in range(6)]
+    figures.singular_value_cdf(tmp_path / "s.png", {name: [1.0, 2.0] for name in names})
+    (figure,) = drawn
+    legend, axes = figure.legends[0].get_window_extent(), figure.axes[0].get_window_extent()
+    assert legend.y0 >= axes.y1 and legend.x0 >= 0 and legend.x1 <= figure.bbox.x1
+    assert axes.height > 150 * figure.dpi / 100

@@ -46,7 +46,7 @@ def test_numbers_and_orders_of_grey_images(tmp_path):
     assert "(paired over 20 images)" in verdicts["Exact NLL: MLE < Hybrid < ADV"]["detail"]
     # With one seed nothing is clear about training.
     assert not any(verdict["is_clear"] for verdict in verdicts.values())
-    assert "✓ holds, of these weights: Test NLL: Hybrid < MLE < ADV." in text_of(reader)
+    assert "✓ holds for these weights : Test NLL: Hybrid < MLE < ADV." in text_of(reader)
     assert status["AIS does not rank the models as the exact NLL does"] == FAILS
     assert status["KDE does not rank the models as the exact NLL does"] == HOLDS
     assert status["ADV's singular values are spread wider than MLE's"] == HOLDS
@@ -57,7 +57,31 @@ def test_numbers_and_orders_of_grey_images(tmp_path):
     assert {"figure-1.png", "figure-2.svg", "figure-3-and-6.png", "figure-7.png", "trade-off.svg"} <= {
         path.name for path in (tmp_path / "r" / "report").iterdir()
     }
-    assert sum(tag == "img" for tag, _ in reader.elements) == 7
+    # Real images and three flows, two DCGANs, three panels of Figure 2, two mixtures, and four figures of one panel.
+    assert sum(tag == "img" for tag, _ in reader.elements) == 4 + 2 + 3 + 2 + 4
+    said = " ".join(text_of(reader).split())
+    assert (
+        "MLE , trained by maximum likelihood, has a MODE score of 5.00 (real test images: 9.90) and a test NLL" in said
+    )
+
+
+def test_times_are_in_minutes(tmp_path, undrawn):
+    """Two seconds for each training, one for each other stage."""
+    reader, stored, _ = write_report(tmp_path / "r")
+    assert rows(stored, "trainings")["MLE, seed 0"]["Minutes"]["value"] == pytest.approx(2 / 60)
+    minutes = [row["Minutes"]["value"] for row in stored["tables"]["stages"]["rows"]]
+    assert sum(minutes[:-1]) == pytest.approx(minutes[-1]) and "0.03" in reader.text
+    assert "econds" not in text_of(reader)
+
+
+def test_the_page_begins_with_samples_and_three_sentences(tmp_path, undrawn):
+    reader, _, _ = write_report(tmp_path / "r")
+    alternatives = [attributes["alt"] for tag, attributes in reader.elements if tag == "img"]
+    assert [text.split(":")[0] for text in alternatives[:4]] == ["Real test images", "MLE", "ADV", "Hybrid (λ = 0.1)"]
+    said = " ".join(text_of(reader).split())
+    places = [said.index(part) for part in ("Real test images", "MLE , trained", "ADV , trained", "Hybrid , trained")]
+    assert places == sorted(places) and places[-1] < said.index("Beyond the paper") < said.index("What holds")
+    assert "All of this is of one seed, and another one's may differ by more." in said
 
 
 def test_another_number_is_another_verdict(tmp_path, undrawn):

@@ -2,25 +2,19 @@
 
 from flow_gan.reproduction.sections.ablation import ablation
 from flow_gan.reproduction.sections.context import Context
+from flow_gan.reproduction.sections.findings import findings
 from flow_gan.reproduction.sections.jacobians import jacobians
 from flow_gan.reproduction.sections.learning_curves import likelihood_curves, score_curves
 from flow_gan.reproduction.sections.mixture import mixture, mixture_samples
-from flow_gan.reproduction.sections.samples import samples
+from flow_gan.reproduction.sections.samples import opening, samples
 from flow_gan.reproduction.sections.tables import estimators, objectives
 from flow_gan.reproduction.sections.trade_off import trade_off
 
-# In the order of the page: that of the paper, its appendix last, and then what the paper does not have.
-SECTIONS = (
-    samples,
-    likelihood_curves,
-    objectives,
-    mixture,
-    estimators,
-    jacobians,
-    score_curves,
-    mixture_samples,
-    trade_off,
-    ablation,
-)
+# In the order of the page: that of the paper's numbers, and then what the paper does not have.
+GROUPS = {
+    "Figures": (samples, likelihood_curves, mixture, jacobians, score_curves, mixture_samples),
+    "Tables": (objectives, estimators),
+    "Beyond the paper": (trade_off, ablation),
+}
 
-__all__ = ["SECTIONS", "Context"]
+__all__ = ["GROUPS", "Context", "findings", "opening"]

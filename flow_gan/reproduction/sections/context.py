@@ -5,6 +5,9 @@ import itertools
 import pathlib
 from collections.abc import Callable, Collection
 
+import numpy as np
+
+from flow_gan import data
 from flow_gan.data import Dataset
 from flow_gan.metrics import nll, scores
 from flow_gan.report import paper
@@ -18,8 +21,6 @@ from flow_gan.reproduction.results import Results
 
 # Sentences on single runs, above which one on all of them stands for them.
 _MANY = 4
-# One colour for each model in all figures, the first three those of the paper's Figure 4.
-COLOURS = {"mle": "C1", "adv": "C2", "hybrid": "C0", "dcgan_wgan": "C3", "dcgan_ce": "C4"}
 NAMES = {"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid", "dcgan_wgan": "DCGAN, WGAN", "dcgan_ce": "DCGAN, JS"}
 
 
@@ -117,12 +118,20 @@ class Context:
         """Return the warnings of a metric that is measured of the first seed alone, sentences."""
         return self.results.warnings(role, metric, seeds=self.results.plan.seeds[:1])
 
-    def draw(self, stem: str, draw: Callable[[pathlib.Path], object], vector: bool = True) -> pathlib.Path:
-        """Draw a figure as PNG and SVG; return the path of what the page embeds."""
-        paths = [self.folder / f"{stem}{suffix}" for suffix in (".png", ".svg")]
+    def draw(
+        self, stem: str, draw: Callable[[pathlib.Path], object], kinds: tuple[str, ...] = ("png", "svg")
+    ) -> pathlib.Path:
+        """Draw a figure as files of these kinds; return the path of the last, which the page embeds."""
+        paths = [self.folder / f"{stem}.{kind}" for kind in kinds]
         for path in paths:
             draw(path)
-        return paths[1 if vector else 0]
+        return paths[-1]
+
+    def keep_grid(self, stem: str, grid: np.ndarray) -> pathlib.Path:
+        """Write a grid of images, uint8, as a PNG file; return its path."""
+        path = self.folder / f"{stem}.png"
+        data.save_png(path, grid)
+        return path
 
 
 def on_page(column: Column) -> Column:
@@ -242,14 +251,16 @@ def differences(context: Context) -> list[str]:
         )
     if plan.scale.of_objective:
         lines.append(
-            "Rates, schedules and critics are those that train well in hours of two cores, not the original commands'."
+            "Learning rates, schedules and critics are those that train well within hours on two cores, not those of "
+            "the original commands."
         )
     stated, ours = settings.PAPER_LAMBDA[plan.config.dataset], plan.training("hybrid").config.like_reg
     if ours != stated:
         lines.append(
-            f"The hybrid has λ = {ours:g} for the paper's {stated:g}. The release's column-wise penalty allows the "
-            "critic a gradient of norm √(width × channels) on an image, the penalty on the whole gradient one of norm "
-            "1, so that by the release's penalty this is the paper's λ. The trade-off has both."
+            f"The hybrid has λ = {ours:g} where the paper has {stated:g}. The release's penalty, column by column, "
+            "lets the critic's gradient on an image have the norm √(width × channels); the penalty here, on the whole "
+            "gradient, lets it have the norm 1. Divided by that factor, the paper's λ is this one. The trade-off has "
+            "both."
         )
     if plan.scale.warm_start:
         lines.append(
@@ -257,7 +268,7 @@ def differences(context: Context) -> list[str]:
             "come after its own. The paper says nothing of that, and the original commands start from scratch."
         )
     lines.append(
-        "Scores are by a classifier of this package, so that they compare with one another and not with the paper's."
+        "Scores are by this package's own classifier: they compare with one another, not with the paper's."
         if plan.config.classifier == "cnn"
         else "Scores are by Keras's InceptionV3."
     )
@@ -268,7 +279,8 @@ def differences(context: Context) -> list[str]:
         )
     if config.model_type == "real_nvp":
         lines.append(
-            "MLE has batch norm with moving averages; the original command's has an NLL that is none per image."
+            "MLE's batch norm uses moving averages, so that each image has a likelihood of its own. With the original "
+            "command's batch statistics it has none."
         )
     return lines
 

@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from flow_gan import evaluation
-from flow_gan.report import claims, figures, paper
+from flow_gan.report import claims, figures, paper, style
 from flow_gan.report.claims import ascending
 from flow_gan.report.page import Picture, Section
 from flow_gan.report.tables import Cell, Rows, Table
 from flow_gan.report.values import Value
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
-from flow_gan.reproduction.sections.context import COLOURS, NAMES, Context, first_seed_alone
+from flow_gan.reproduction.sections.context import NAMES, Context, first_seed_alone
 
 # Resamples of z for the error of a distance of two distributions, each of which is sorted.
 _DISTANCES = 200
@@ -27,13 +27,13 @@ def jacobians(context: Context) -> Section:
     rows: Rows = []
     if known:
         values = {context.roles[role]: result["singular_values"] for role, result in known.items()}
-        colours = {context.roles[role]: COLOURS[role] for role in known}
+        colours = {context.roles[role]: style.MODELS[role] for role in known}
         draws = len(next(iter(known.values()))["singular_values"])
         path = context.draw("figure-4-and-8", lambda p: figures.singular_value_cdf(p, values, colours))
         parts.append(
             Picture(
                 key="picture-4",
-                path=path,
+                panels={"": path},
                 alternative="Cumulative distributions of the singular values of dG/dz on a log axis for "
                 f"{', '.join(values)}.",
                 caption=f"All singular values at {draws} samples z of the prior together (paper: 64).",

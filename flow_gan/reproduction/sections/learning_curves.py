@@ -6,14 +6,13 @@ import math
 import numpy as np
 
 from flow_gan import training
-from flow_gan.report import claims, figures, paper
+from flow_gan.report import claims, figures, paper, style
 from flow_gan.report.claims import ascending
 from flow_gan.report.page import Picture, Section
 from flow_gan.report.tables import Rows, Table
 from flow_gan.report.values import Value, difference, over_splits
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
 from flow_gan.reproduction.sections.context import (
-    COLOURS,
     NAMES,
     Context,
     cell,
@@ -113,14 +112,14 @@ def likelihood_curves(context: Context) -> Section:
     if curves:
         panels = {NAMES[role]: curve for role, curve in curves.items()}
         wide = [n for n, curve in panels.items() if figures.is_wide(curve["train_nll"] + curve["validation_nll"])]
-        path = context.draw("figure-2", lambda p: figures.objective_curves(p, panels, context.unit, wide))
+        context.draw("figure-2", lambda path: figures.objective_curves(path, panels, context.unit, wide))
         watched = {split: len(images) for split, images in training.watched_images(context.dataset).items()}
         parts.append(
             Picture(
                 key="picture-2",
-                path=path,
-                alternative="Curves of training and validation NLL over generator updates for MLE, ADV and the hybrid, "
-                "with the critic's loss on a second axis.",
+                panels={NAMES[role]: _panel(context, role, curves[role], wide) for role in curves},
+                alternative="curves of training and validation NLL over generator updates, and where there is a critic "
+                "its loss on a second axis.",
                 caption=f"Seed {results.plan.seeds[0]}. NLL at each validation, in evaluation mode, of "
                 f"{watched['train']:,} training images, always the same (red), and of all {watched['validation']:,} "
                 "validation images (blue); the critic's loss without its penalty (green) is of each step, on the right "
@@ -138,6 +137,16 @@ def likelihood_curves(context: Context) -> Section:
         parts=parts,
         verdicts=_verdicts_on_curves(*(found.get(role, LearningCurve()) for role in ("mle", "adv"))),
         checks=checks_of_nll(context, FLOWS),
+    )
+
+
+def _panel(context, role, curve, wide):
+    """Draw one of the panels alone, so that on a narrow page they can stand below each other."""
+    is_wide = [""] if NAMES[role] in wide else []
+    return context.draw(
+        f"figure-2-{role}",
+        lambda path: figures.objective_curves(path, {"": curve}, context.unit, is_wide),
+        kinds=("svg",),
     )
 
 
@@ -194,7 +203,7 @@ def score_curves(context: Context) -> Section:
     runs = {role: results.run(role) for role in (*FLOWS, *IMPLICIT)}
     found = {role: curve for role, run in runs.items() if run and (curve := run.scores(name))}
     curves = {context.roles[role]: curve for role, curve in found.items()}
-    colours = {context.roles[role]: COLOURS[role] for role in found}
+    colours = {context.roles[role]: style.MODELS_IN_FIGURE_5[role] for role in found}
     parts: list[Picture | Table] = []
     if curves:
         path = context.draw("figure-5", lambda p: figures.score_curves(p, curves, context.score, colours))
@@ -202,7 +211,7 @@ def score_curves(context: Context) -> Section:
         parts.append(
             Picture(
                 key="picture-5",
-                path=path,
+                panels={"": path},
                 alternative=f"{context.score} of samples over generator updates for {', '.join(curves)}.",
                 caption=f"Seed {results.plan.seeds[0]}, up to {points} scores of a training; bars: deviation over "
                 "splits.",

@@ -2,12 +2,9 @@
 
 import math
 
-import numpy as np
-import PIL.Image
-
 from flow_gan.measurement import result_path
 from flow_gan.measurement.run import converted_error
-from flow_gan.report import claims, figures
+from flow_gan.report import claims, figures, image_figures
 from flow_gan.report.page import Picture, Section
 from flow_gan.report.tables import Cell, Rows, Table
 from flow_gan.report.values import Value, over_splits
@@ -32,15 +29,16 @@ def mixture(context: Context) -> Section:
         parts.append(
             Picture(
                 key="picture-3",
-                path=context.draw("figure-3-and-6", draw),
+                panels={"": context.draw("figure-3-and-6", draw)},
                 alternative="NLL and score of the Gaussian mixture over its bandwidth, with ADV's as dashed lines"
                 + (
                     f"; bandwidths {min(wins):.3g} to {max(wins):.3g}, where the mixture wins on both, are shaded."
                     if wins
                     else "; no bandwidth wins on both."
                 ),
-                caption=f"ADV at its weights {run.checkpoint('gmm')}; NLLs of validation images. Shaded: the mixture "
-                "has both the lower NLL and the higher score.",
+                caption=f"ADV at its weights {run.checkpoint('gmm')}; NLLs of validation images. "
+                + ("Green: the" if wins else "At no bandwidth the")
+                + " mixture has both the lower NLL and the higher score.",
             )
         )
         parts.append(_table(context, sweep, nll, bool(checks)))
@@ -110,7 +108,7 @@ def _table(context, sweep, nll, is_marked):
 def mixture_samples(context: Context) -> Section:
     """Figure 7."""
     run, sweep = context.results.run("adv", "gmm"), context.results.result("adv", "gmm")
-    grids = {}
+    panels = {}
     if run and sweep:
         shown = {"best": sweep["best_bandwidth"]}
         if sweep["bandwidths_that_win"]:
@@ -119,16 +117,17 @@ def mixture_samples(context: Context) -> Section:
             path = result_path(run.folder, run.configured("gmm"), f"gmm-samples-{which}", "png")
             label = {"best": "lowest validation NLL", "winning": "narrowest that wins"}[which]
             if path.exists():
-                grids[f"σ = {bandwidth:.3g}\n{label}"] = np.asarray(PIL.Image.open(path))
+                grid = context.keep_grid(f"mixture-{which}", image_figures.bare_grid(path))
+                panels[f"σ = {bandwidth:.3g}, {label}"] = grid
     parts: list[Picture | Table] = []
-    if grids:
-        path = context.draw("figure-7", lambda p: figures.sample_panels(p, grids), vector=False)
-        widths = ", ".join(name.split("\n")[0] for name in grids)
+    if panels:
+        grids = {name: image_figures.bare_grid(path) for name, path in panels.items()}
+        context.draw("figure-7", lambda path: image_figures.sample_panels(path, grids))
         parts.append(
             Picture(
                 key="picture-7",
-                path=path,
-                alternative=f"Grids of 100 samples of the Gaussian mixture with {widths}.",
+                panels=panels,
+                alternative="a grid of 100 samples of the Gaussian mixture.",
                 caption="Samples of the mixture: a training image and noise of one standard deviation σ.",
             )
         )

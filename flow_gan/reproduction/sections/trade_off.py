@@ -1,6 +1,6 @@
 """What the paper does not have: the trade-off between likelihood and sample quality over lambda."""
 
-from flow_gan.report import claims, figures
+from flow_gan.report import claims, figures, style
 from flow_gan.report.page import Picture, Section
 from flow_gan.report.tables import Rows, Table
 from flow_gan.reproduction.plan import lambda_role
@@ -18,15 +18,18 @@ def trade_off(context: Context) -> Section:
     over = f"mean and standard deviation over {len(plan.seeds)} seeds" if len(plan.seeds) > 1 else "one seed"
     parts: list[Picture | Table] = []
     if points:
-        path = context.draw("trade-off", lambda p: figures.trade_off(p, points, context.unit, context.score))
+        shades = dict(zip(map(lambda_role, plan.lambdas), style.shades_of_hybrid(len(plan.lambdas)), strict=True))
+        ends = {"sweep_adv": style.MODELS["adv"], "sweep_mle": style.MODELS["mle"]}
+        colours = {name: (ends | shades)[role] for name, role in roles.items()}
+        path = context.draw("trade-off", lambda p: figures.trade_off(p, points, context.unit, context.score, colours))
         parts.append(
             Picture(
                 key="picture-trade-off",
-                path=path,
+                panels={"": path},
                 alternative=f"{context.score} against test NLL, a point for each lambda from ADV to MLE.",
                 caption=f"Each point is one objective after {steps:,} updates, both numbers of the same weights; "
-                f"{over}. NLLs are drawn above the lowest of all, on a scale that is linear near it and logarithmic "
-                "beyond.",
+                f"{over}. Better is to the left and above. NLLs are drawn above the lowest of all, on a scale that is "
+                "linear near it and logarithmic beyond.",
             )
         )
     rows: Rows = [
