@@ -30,9 +30,9 @@ def prepare(callbacks: Any, model: Any) -> keras.callbacks.CallbackList | list:
     follow = FollowLearningRate(model)
     if not is_list_of_keras:
         return [*given, follow]
-    # It has the one of an earlier `fit`.
-    callbacks.callbacks = [callback for callback in given if not isinstance(callback, FollowLearningRate)]
-    callbacks.append(follow)
+    # Without the one of an earlier `fit`.
+    others = [callback for callback in given if not isinstance(callback, FollowLearningRate)]
+    callbacks.callbacks = [*others, follow]
     return callbacks
 
 

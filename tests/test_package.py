@@ -1,6 +1,10 @@
 """What is there after `import flow_gan`, and what that costs."""
 
+import dataclasses
+import importlib
+import inspect
 import pathlib
+import pkgutil
 import subprocess
 import sys
 import tomllib
@@ -31,3 +35,21 @@ def test_the_version_stands_once():
     assert project["project"]["dynamic"] == ["version"]
     assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "flow_gan.__version__"}
     assert [part.isdigit() for part in flow_gan.__version__.split(".")] == [True] * 3
+
+
+def test_what_holds_arrays_does_not_print_them():
+    """A result at a prompt is a line, however many images it is of."""
+    found = []
+    for module in pkgutil.walk_packages(flow_gan.__path__, "flow_gan."):
+        for name, value in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if not dataclasses.is_dataclass(value) or value.__module__ != module.name or name == "Split":
+                continue
+            for field in dataclasses.fields(value):
+                is_array = "ndarray" in str(field.type) and "Callable" not in str(field.type)
+                if field.repr and (is_array or field.name.endswith("per_image") and field.name != "is_per_image"):
+                    found.append(f"{name}.{field.name}")
+    assert found == []
+    nll = flow_gan.evaluation.NLL(
+        nats=1.0, nats_standard_error=0.1, num_images=9, size=4, levels=17, nats_per_image=[1.0] * 9
+    )
+    assert "\n" not in repr(nll) and "[" not in repr(nll)
