@@ -30,6 +30,14 @@ _QUICK = """
 """
 
 
+@pytest.fixture
+def eagerly():
+    """A few steps of a tiny model take less time than the trace of one."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def pytest_collection_modifyitems(items):
     """Mark the quick tests."""
     quick = {f"{name}.py" for name in _QUICK.split()}

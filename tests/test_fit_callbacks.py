@@ -7,6 +7,8 @@ import pytest
 import flow_gan
 from flow_gan.training.optimizers import DecayToFloor
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SHAPE = (4, 4, 1)
 IMAGES = np.random.default_rng(0).integers(0, 17, (8, *SHAPE)).astype(np.uint8)
 

@@ -46,7 +46,7 @@ def test_what_holds_arrays_does_not_print_them():
                 continue
             for field in dataclasses.fields(value):
                 is_array = "ndarray" in str(field.type) and "Callable" not in str(field.type)
-                if field.repr and (is_array or field.name.endswith("per_image") and field.name != "is_per_image"):
+                if field.repr and (is_array or (field.name.endswith("per_image") and field.name != "is_per_image")):
                     found.append(f"{name}.{field.name}")
     assert found == []
     nll = flow_gan.evaluation.NLL(

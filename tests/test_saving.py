@@ -22,6 +22,8 @@ from flow_gan.networks.mlp import CouplingMLP
 from flow_gan.networks.residual import ResidualNetwork
 from flow_gan.training.optimizers import Adam, DecayToFloor, PerStep
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SHAPE = (4, 4, 1)
 IMAGES = np.random.default_rng(0).integers(0, 17, (20, *SHAPE)).astype(np.uint8)
 # Two steps each.
@@ -124,7 +126,9 @@ SCRIPT = """
 import sys
 import flow_gan, keras
 import numpy as np
+import tensorflow as tf
 
+tf.config.run_functions_eagerly(True)
 images = np.load("images.npy")
 model = keras.saving.load_model("model.keras")
 generator, critic = keras.saving.load_model("generator.keras"), keras.saving.load_model("critic.keras")
