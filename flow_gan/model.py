@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import os
 from typing import Any
 
 import keras
@@ -329,6 +330,11 @@ class FlowGAN(ImageModel):
 
     def _log_prob(self, batch, training=False):
         return self.generator.log_prob(self.draws.evaluation_images(batch), training)
+
+    def save(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Save the whole model as `keras.Model.save` does; `UserError` if it consists of what cannot be saved."""
+        self.get_config()  # Keras would have emptied an earlier file by then.
+        super().save(filepath, *args, **kwargs)
 
     def get_config(self) -> dict:
         """Return the constructor's arguments.

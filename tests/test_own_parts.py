@@ -94,11 +94,11 @@ class Weighed(flow_gan.FlowGAN):
 
 def test_terms_of_the_objective_can_be_overridden():
     model, plain = make_model(kind=Weighed), make_model()
-    logits = plain.critic(plain.generator.decode(plain.draws.of_step(0, IMAGES[:10]).latent(0), training=True))
+    fake = make_model().generator.decode(plain.draws.of_step(0, IMAGES[:10]).latent(0), training=True)
     logs, expected = (one.train_on_batch(IMAGES[:10], return_dict=True) for one in (model, plain))
     np.testing.assert_allclose(logs["nll"], 2 * expected["nll"], rtol=1e-5)
-    # The critic has made its updates by then.
-    assert abs(logs["generator_loss"] - np.mean((logits - 3) ** 2)) < 1
+    # The generator's update comes after those of the critic.
+    np.testing.assert_allclose(logs["generator_loss"], np.mean((model.critic(fake) - 3) ** 2), rtol=1e-5)
     assert logs["critic_loss"] == expected["critic_loss"]
     # A gradient twice as large, but for the adversarial part.
     mle, double = (make_model(kind=kind, n_critic=0) for kind in (flow_gan.FlowGAN, Weighed))
@@ -114,7 +114,7 @@ def dense(shape):
 
 def convolutions(shape):
     inputs = keras.Input(shape)
-    hidden = keras.layers.Conv2D(3, 3, padding="same", activation="relu")(inputs)
+    hidden = keras.layers.Conv2D(3, 3, padding="same", activation="sigmoid")(inputs)
     outputs = [keras.layers.Conv2D(shape[-1], 3, padding="same", activation="tanh")(hidden) for _ in range(2)]
     return keras.Model(inputs, outputs)
 
@@ -158,13 +158,13 @@ def test_a_flow_of_own_networks(name, dtype, tolerance):
     np.testing.assert_allclose(generator.bijector().inverse_log_det_jacobian(x[:1])[0], expected, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", ["nice", "nice, a layer", "real_nvp"])
 def test_own_networks_train(name):
     generator = FLOWS[name]()
     model = flow_gan.FlowGAN(generator, n_critic=0, levels=17)
     model.compile(keras.optimizers.Adam(0.01))
     start = [weight.numpy() for weight in generator.weights]
-    nll = model.fit(IMAGES, batch_size=20, epochs=8, verbose=0).history["nll"]
+    nll = model.fit(IMAGES, batch_size=20, epochs=3, verbose=0).history["nll"]
     assert nll[-1] < nll[0]
     moved = [np.any(weight.numpy() != old) for weight, old in zip(generator.weights, start, strict=True)]
     assert all(moved)

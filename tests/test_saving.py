@@ -113,7 +113,8 @@ def test_what_is_loaded_is_what_was_saved(name, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert type(loaded) is type(model) and loaded.num_steps == 2
     assert type(loaded.optimizer) is type(model.optimizer)
-    assert loaded.get_config() == json.loads(json.dumps(model.get_config())) or name == "own"
+    if name != "own":  # Keras numbers its layers' names through the whole process.
+        assert json.dumps(loaded.get_config()) == json.dumps(model.get_config())
     check_equal(state(loaded), state(model))
     check_equal([log_prob(loaded)], [log_prob(model)])
     histories = [one.fit(IMAGES, **FIT).history for one in (model, loaded)]
@@ -193,9 +194,10 @@ def test_what_keras_does_not_know_is_not_saved(tmp_path):
         n_critic=1,
         levels=17,
     )
+    (tmp_path / "model.keras").write_text("an earlier model", encoding="utf-8")
     with pytest.raises(flow_gan.UserError, match=r"divergence=.* cannot be saved; expected <lambda> to be registered"):
         model.save(tmp_path / "model.keras")
-    assert not (tmp_path / "model.keras").exists()
+    assert (tmp_path / "model.keras").read_text(encoding="utf-8") == "an earlier model"
 
 
 LAYERS = {

@@ -43,8 +43,8 @@ class NICE(FlowGenerator):
       seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
       coupling_network: function from the shape (H W C / 2,) to a Keras layer that maps [batch, H W C / 2] to the shift,
-        of the same shape; see `FlowGenerator`. The arguments that describe the flow's own networks, from `hidden_units`
-        to `precision`, then have no effect but for `prior` and `logit_alpha`.
+        of the same shape; see `FlowGenerator`. What describes the flow's own networks (`hidden_units`,
+        `num_hidden_layers`, `init_type`, `batch_norm`, `seed`, `precision`) then has no effect.
       **kwargs: of `keras.Model`.
 
     Raises:

@@ -48,9 +48,9 @@ class RealNVP(FlowGenerator):
       seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
       coupling_network: function from a coupling's shape (H, W, C) to a Keras layer that maps [batch, H, W, C], of zeros
-        where the coupling changes it, to a tuple (shift, log-scale), each of that shape; see `FlowGenerator`. The
-        arguments that describe the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`,
-        `precision`) then have no effect.
+        where the coupling changes it, to a tuple (shift, log-scale), each of that shape; see `FlowGenerator`. What
+        describes the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`, `precision`) then has no
+        effect.
       **kwargs: of `keras.Model`.
 
     Raises:
