@@ -7,6 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from flow_gan import registered
 from flow_gan.errors import UserError
 
 # TensorFlow tells at every start which CPU instructions it uses. Its warnings still come through.
@@ -26,20 +27,44 @@ elif (_backend := sys.modules["keras"].config.backend()) != "tensorflow":
         "KERAS_BACKEND=tensorflow"
     )
 
+registered.register()
+
 if TYPE_CHECKING:
-    from flow_gan import data, original
+    from flow_gan import data, evaluation, generators, measurement, objectives, original, training
     from flow_gan.generators import DCGAN, NICE, RealNVP
+    from flow_gan.measurement import load
     from flow_gan.model import FlowGAN
     from flow_gan.networks import critics
+    from flow_gan.objectives import Divergence
 
-__all__ = ["DCGAN", "NICE", "FlowGAN", "RealNVP", "UserError", "critics", "data", "original"]
+__version__ = "0.1.0"
+
+__all__ = [
+    "DCGAN",
+    "NICE",
+    "Divergence",
+    "FlowGAN",
+    "RealNVP",
+    "UserError",
+    "critics",
+    "data",
+    "evaluation",
+    "generators",
+    "load",
+    "measurement",
+    "objectives",
+    "original",
+    "training",
+]
 
 # Imported when they are first asked for: TensorFlow takes seconds, which `--help` need not wait for.
 _MODULES = {
-    "FlowGAN": "flow_gan.model",
     "DCGAN": "flow_gan.generators",
+    "Divergence": "flow_gan.objectives",
+    "FlowGAN": "flow_gan.model",
     "NICE": "flow_gan.generators",
     "RealNVP": "flow_gan.generators",
+    "load": "flow_gan.measurement",
 }
 
 

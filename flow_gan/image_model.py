@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from flow_gan import distribution, inputs
+from flow_gan import distribution, fit_callbacks, inputs
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
 from flow_gan.keras_internals import BuiltModel
@@ -31,6 +31,9 @@ class ImageModel(BuiltModel, keras.Model):
     train_function: Callable | None
     test_function: Callable | None
 
+    # Of a model with a critic.
+    critic_optimizer: Any = None
+
     def __init__(self, generator: Generator, levels: int, images_per_example: tuple = (), **kwargs: Any):
         super().__init__(dtype=generator.dtype_policy, **kwargs)
         self.generator = generator
@@ -51,6 +54,7 @@ class ImageModel(BuiltModel, keras.Model):
         batch_size: int | None = None,
         epochs: int = 1,
         *,
+        callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         class_weight: None = None,
@@ -64,6 +68,8 @@ class ImageModel(BuiltModel, keras.Model):
             `keep_on_device` their numbers. Grey levels are checked, but for those of a distributed data set.
           y, class_weight, sample_weight: None. There is nothing to weigh, and nothing but images.
           batch_size, epochs: int.
+          callbacks: of Keras. One that sets the learning rate acts on both optimizers: the critic's keeps its
+            proportion to the generator's. The monitors "nll" and "val_nll" need no `mode`.
           validation_split: float, the part of an array, its end, that validates.
           validation_data: images for `evaluate` after each epoch.
           **kwargs: the others.
@@ -84,7 +90,10 @@ class ImageModel(BuiltModel, keras.Model):
         if validation_data is not None:
             validation_data = self._images.to_evaluate("fit(validation_data)", validation_data, found)
         with inputs.raising(found):
-            return super().fit(x, None, batch_size, epochs, validation_data=validation_data, **kwargs)
+            callbacks = fit_callbacks.prepare(callbacks, self)
+            return super().fit(
+                x, None, batch_size, epochs, callbacks=callbacks, validation_data=validation_data, **kwargs
+            )
 
     def evaluate(
         self,

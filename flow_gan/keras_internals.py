@@ -32,6 +32,18 @@ class BuiltModel:
         pass
 
 
+def show_shapes(layer: Any, input_shape: tuple) -> None:
+    """Let `summary` tell the shape that a layer's `compute_output_shape` returns.
+
+    Keras does for layers whose `build` it has called, after which it takes no more weights from a subclass.
+
+    Args:
+      layer: `keras.layers.Layer`.
+      input_shape: (None, ...).
+    """
+    layer._build_shapes_dict = {"input_shape": input_shape}
+
+
 def reason(error: Exception) -> str:
     """Return what is wrong, without the arguments of the call that Keras lists after it; "" if it lists none."""
     # Keras sets it in bold.

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class MeanAndStandardError(keras.metrics.Metric):
     """Mean of values and its standard error, sd / sqrt(n), accumulated in float64 over all replicas.
 

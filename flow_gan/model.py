@@ -1,11 +1,14 @@
 """FlowGAN: a generator and a critic trained together."""
 
+import functools
+import operator
+import os
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from flow_gan import keras_internals, objectives
+from flow_gan import keras_internals, objectives, serialization
 from flow_gan.config.generator import BATCH_NORM_UPDATES
 from flow_gan.config.objective import CRITIC_BATCHES
 from flow_gan.draws import Draws, StepDraws
@@ -20,6 +23,7 @@ from flow_gan.networks.replicas import mean_over_replicas, num_replicas
 from flow_gan.objectives import Objective
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class FlowGAN(ImageModel):
     """A flow generator G trained by maximum likelihood, against a critic D, or by both (paper, Eq. 7).
 
@@ -41,10 +45,11 @@ class FlowGAN(ImageModel):
     Args:
       generator: a `Generator`.
       critic: Keras model from images to logits [batch, 1], built or not; None for MLE.
-      divergence: one of `objectives.DIVERGENCES`.
+      divergence: one of `objectives.DIVERGENCES`, or an own one: a pair of functions of logits (critic's loss,
+        generator's loss), or an object with these, see `objectives.Divergence`.
       like_reg: float >= 0, lambda.
       n_critic: int >= 0, critic updates per generator update.
-      gradient_penalty: float >= 0, weight of the penalty; only "wgan" has one.
+      gradient_penalty: float >= 0, weight of the penalty, of a divergence that has one: "wgan".
       gradient_penalty_norm: "image", or "column" as the release; see `objectives.gradient_penalty`.
       batch_norm_updates: what moves the generator's moving averages in a training step. "objective": every
         pass that the objective needs, once (MLE the data pass, ADV the sampling pass, hybrid both).
@@ -80,7 +85,7 @@ class FlowGAN(ImageModel):
         self,
         generator: Generator,
         critic: keras.Model | None = None,
-        divergence: str = "wgan",
+        divergence: Any = "wgan",
         like_reg: float = 1.0,
         n_critic: int = 5,
         gradient_penalty: float = 10.0,
@@ -220,20 +225,19 @@ class FlowGAN(ImageModel):
                     with tape.stop_recording():
                         for run, batch in enumerate(batches):
                             logs = critic_update(draws, tf.constant(run), batch, fake)
-                logits = self._logits(fake, updates=0)
-                adversarial = objectives.generator_loss(objective.divergence, logits)
+                adversarial = self.compute_generator_loss(fake)
                 logs = logs | {"generator_loss": adversarial}
             elif released:
                 with tape.stop_recording():
                     self._generate(draws.latent(), 1)
             if objective.has_likelihood:
-                nll = self._nll(draws.likelihood_images(batches[-1]), training=True)
+                nll = self.compute_nll(draws.likelihood_images(batches[-1]), training=True)
             loss = objectives.generator_objective(adversarial, nll, objective.like_reg)
         gradients = tape.gradient(loss, self.generator.trainable_variables)
         if nll is None and self.generator.has_likelihood:
             nll = tf.cond(
                 tf.equal((self.step + 1) % self.nll_interval, 0),
-                lambda: self._nll(draws.likelihood_images(batches[-1]), training=False),
+                lambda: self.compute_nll(draws.likelihood_images(batches[-1]), training=False),
                 lambda: tf.constant(float("nan"), self.compute_dtype),
             )
         if nll is not None:
@@ -256,8 +260,22 @@ class FlowGAN(ImageModel):
         with moving_average_updates(updates):
             return tf.cast(self.critic(images, training=True), self.compute_dtype)
 
-    def _nll(self, images, training):
+    def compute_nll(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+        """Return the likelihood's part of the objective, a scalar: the mean NLL of images; a subclass may add to it.
+
+        Args:
+          images: float [batch, H, W, C] in [0, 1), dequantised.
+          training: bool, as in `Generator.decode`. False where it is watched only, in ADV.
+        """
         return -tf.reduce_mean(self.generator.log_prob(images, training))
+
+    def compute_generator_loss(self, fake: tf.Tensor) -> tf.Tensor:
+        """Return the adversarial part of the generator's objective, a scalar; a subclass may put another in its place.
+
+        Args:
+          fake: float [batch, H, W, C], generated images.
+        """
+        return objectives.generator_loss(self.objective.divergence, self._logits(fake, updates=0))
 
     def _critic_updater(self):
         """Return the function that makes one critic update, for all critic runs of a step."""
@@ -277,9 +295,11 @@ class FlowGAN(ImageModel):
         with tf.GradientTape() as tape:
             # Not as one batch: that saves 1 to 6 % of the update, but the gradients of the last bias would cancel but
             # for their rounding, which Adam would take for a direction.
-            real_loss, fake_loss = objectives.critic_loss(objective.divergence, self._logits(real), self._logits(fake))
-            loss = real_loss + fake_loss
-            logs = {"critic_loss_real": real_loss, "critic_loss_fake": fake_loss}
+            losses = objectives.critic_loss(objective.divergence, self._logits(real), self._logits(fake))
+            loss = functools.reduce(operator.add, losses)
+            # Of an own divergence there may be the sum alone.
+            names = ("critic_loss_real", "critic_loss_fake") if len(losses) == 2 else ()
+            logs = dict(zip(names, losses, strict=False))
             if objective.has_penalty:
                 penalty = objectives.gradient_penalty(
                     lambda x: self._logits(x, updates=0),
@@ -310,6 +330,61 @@ class FlowGAN(ImageModel):
 
     def _log_prob(self, batch, training=False):
         return self.generator.log_prob(self.draws.evaluation_images(batch), training)
+
+    def save(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Save the whole model as `keras.Model.save` does; `UserError` if it consists of what cannot be saved."""
+        self.get_config()  # Keras would have emptied an earlier file by then.
+        super().save(filepath, *args, **kwargs)
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments.
+
+        Raises:
+          UserError: the divergence is of functions that Keras does not know, so that it could not be loaded.
+        """
+        config = super().get_config()
+        del config["dtype"]  # The generator's.
+        objective, draws = self.objective, self.draws
+        return config | {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "critic": None if self.critic is None else keras.saving.serialize_keras_object(self.critic),
+            "divergence": serialization.serialize("divergence", objective.divergence),
+            "like_reg": objective.like_reg,
+            "n_critic": objective.n_critic,
+            "gradient_penalty": objective.gradient_penalty,
+            "gradient_penalty_norm": objective.gradient_penalty_norm,
+            "batch_norm_updates": self.batch_norm_updates,
+            "critic_batches": self.critic_batches,
+            "levels": self.levels,
+            "horizontal_flip": draws.horizontal_flip,
+            "nll_interval": self.nll_interval,
+            "seed": draws.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "FlowGAN":
+        """Return the model of `get_config`."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name]) for name in ("generator", "critic", "divergence")
+        }
+        return cls(**config | parts)
+
+    def get_compile_config(self) -> dict:
+        """Return the arguments of `compile`, {} where it was not called."""
+        if not self.compiled:
+            return {}
+        critic_optimizer = self.critic_optimizer
+        return {
+            "optimizer": keras.saving.serialize_keras_object(self.optimizer),
+            "critic_optimizer": critic_optimizer and keras.saving.serialize_keras_object(critic_optimizer),
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_compile,
+        }
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compile with the arguments of `get_compile_config`."""
+        self.compile(**config)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -13,16 +13,20 @@ r are the critic's logits on real images, k those on generated ones, [batch, 1];
 | hellinger  | exp(-r)        | exp(k) - 2    | exp(-k)       |
 
 wgan is Eq. 5 of the paper with a gradient penalty (Gulrajani et al. 2017), ce is Eq. 3 with the non-saturating
-generator loss, the others are the release's f-divergences (Nowozin et al. 2016) and least squares.
+generator loss, the others are the release's f-divergences (Nowozin et al. 2016) and least squares. Others are made as a
+`Divergence`.
 """
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
+import keras
 import tensorflow as tf
 
+from flow_gan import serialization
 from flow_gan.config.objective import DIVERGENCES, GRADIENT_PENALTY_NORMS
-from flow_gan.errors import check_choice, check_number
+from flow_gan.errors import UserError, check_choice, check_number
 
 # Each function below takes logits [batch, 1] and returns the same shape.
 _TERMS = {
@@ -40,25 +44,84 @@ _TERMS = {
 }
 
 
-def critic_loss(divergence: str, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+@keras.saving.register_keras_serializable("flow_gan")
+@dataclasses.dataclass(frozen=True)
+class Divergence:
+    """What the critic and the generator minimise, as functions of logits [batch, 1]; the mean is taken over the batch.
+
+    Any object with these attributes can take its place.
+
+    Attributes:
+      critic_loss: function of (logits on real images, logits on generated images) to the critic's loss: one tensor, or
+        a pair, real and fake, whose sum it is and which are logged apart.
+      generator_loss: function of the logits on generated images.
+      has_penalty: bool, whether the critic's gradient is penalised, see `gradient_penalty`.
+
+    Example:
+      >>> hinge = Divergence(
+      ...     critic_loss=lambda real, fake: (tf.nn.relu(1 - real), tf.nn.relu(1 + fake)),
+      ...     generator_loss=lambda fake: -fake,
+      ... )
+      >>> [float(part) for part in critic_loss(hinge, tf.constant([[0.25]]), tf.constant([[0.5]]))]
+      [0.75, 1.5]
+    """
+
+    critic_loss: Callable[[tf.Tensor, tf.Tensor], Any]
+    generator_loss: Callable[[tf.Tensor], tf.Tensor]
+    has_penalty: bool = False
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments; `UserError` if Keras does not know the functions."""
+        names = ("critic_loss", "generator_loss")
+        functions = {name: serialization.serialize(name, getattr(self, name)) for name in names}
+        return functions | {"has_penalty": self.has_penalty}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Divergence":
+        """Return the divergence of `get_config`."""
+        names = ("critic_loss", "generator_loss")
+        return cls(**config | {name: keras.saving.deserialize_keras_object(config[name]) for name in names})
+
+
+def find_divergence(divergence: Any) -> Any:
+    """Return a `Divergence` by its name, as it is, or of a pair of functions (critic's loss, generator's loss).
+
+    Raises:
+      UserError: it is none of these.
+    """
+    if isinstance(divergence, str):
+        check_choice("divergence", divergence, DIVERGENCES)
+        real, fake, generator = _TERMS[divergence]
+        return Divergence(lambda r, k: (real(r), fake(k)), generator, has_penalty=divergence == "wgan")
+    if isinstance(divergence, (tuple, list)) and len(divergence) == 2:
+        divergence = Divergence(*divergence)
+    losses = (getattr(divergence, name, None) for name in ("critic_loss", "generator_loss"))
+    if not all(map(callable, losses)):
+        raise UserError(
+            f"divergence={divergence!r}; expected one of {', '.join(DIVERGENCES)}, a pair of functions (critic_loss, "
+            "generator_loss) of logits, or an object with these as attributes"
+        )
+    return divergence
+
+
+def critic_loss(divergence: Any, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Return the critic's loss on real and on generated images, two scalars whose sum is minimised.
 
-    The penalty of "wgan" is not in it, see `gradient_penalty`.
+    Of an own divergence, see `find_divergence`, that does not tell them apart, their sum alone. The penalty of "wgan"
+    is not in it, see `gradient_penalty`.
 
     Example:
       >>> real, fake = critic_loss("wgan", tf.constant([[2.0]]), tf.constant([[0.5]]))
       >>> float(real), float(fake)
       (-2.0, 0.5)
     """
-    check_choice("divergence", divergence, DIVERGENCES)
-    real, fake, _ = _TERMS[divergence]
-    return tf.reduce_mean(real(real_logits)), tf.reduce_mean(fake(fake_logits))
+    loss = find_divergence(divergence).critic_loss(real_logits, fake_logits)
+    return tuple(map(tf.reduce_mean, loss if isinstance(loss, (tuple, list)) else [loss]))
 
 
-def generator_loss(divergence: str, fake_logits: tf.Tensor) -> tf.Tensor:
+def generator_loss(divergence: Any, fake_logits: tf.Tensor) -> tf.Tensor:
     """Return the generator's adversarial loss, a scalar: V(G, D) of Eq. 7 as far as it depends on G."""
-    check_choice("divergence", divergence, DIVERGENCES)
-    return tf.reduce_mean(_TERMS[divergence][2](fake_logits))
+    return tf.reduce_mean(find_divergence(divergence).generator_loss(fake_logits))
 
 
 def interpolate(real_images: tf.Tensor, fake_images: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
@@ -116,24 +179,24 @@ class Objective:
         hybrid  n_critic > 0, like_reg > 0    minimise V(G, D) / like_reg + NLL
 
     Attributes:
-      divergence: one of `DIVERGENCES`.
+      divergence: what `find_divergence` takes.
       like_reg: float >= 0, lambda.
       n_critic: int >= 0, critic updates per generator update.
-      gradient_penalty: float >= 0, weight of the penalty; only "wgan" has one.
+      gradient_penalty: float >= 0, weight of the penalty, of a divergence that has one: "wgan".
       gradient_penalty_norm: see `gradient_penalty`.
 
     Raises:
       UserError: a value outside its range.
     """
 
-    divergence: str
+    divergence: Any
     like_reg: float
     n_critic: int
     gradient_penalty: float
     gradient_penalty_norm: str
 
     def __post_init__(self) -> None:
-        check_choice("divergence", self.divergence, DIVERGENCES)
+        find_divergence(self.divergence)
         check_choice("gradient_penalty_norm", self.gradient_penalty_norm, GRADIENT_PENALTY_NORMS)
         check_number("n_critic", self.n_critic, 0)
         check_number("like_reg", self.like_reg, 0.0)
@@ -147,4 +210,4 @@ class Objective:
     @property
     def has_penalty(self) -> bool:
         """Whether the critic's gradient is penalised."""
-        return self.divergence == "wgan"
+        return getattr(find_divergence(self.divergence), "has_penalty", False)

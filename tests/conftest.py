@@ -27,8 +27,9 @@ _QUICK = """
     networks/test_critics_golden networks/test_normalization report/test_claims report/test_figures
     report/test_image_figures report/test_page report/test_values metrics/test_pictures reproduction/test_findings
     reproduction/test_learning_curves test_config test_draws test_errors test_keras_internals test_mean_and_error
-    test_objectives test_project test_random test_versions training/test_batch_norm_statistics training/test_chief
-    training/test_files training/test_resume training/test_run_folder training/test_steps
+    test_objectives test_package test_project test_random test_summary test_versions
+    training/test_batch_norm_statistics training/test_chief training/test_files training/test_resume
+    training/test_run_folder training/test_steps
 """
 
 
@@ -37,6 +38,14 @@ _LONGEST = """
     test_model training/test_training training/test_multi_worker modes/test_modes test_findings training/test_faults
     evaluation/test_ais training/test_killed evaluation/test_jacobian reproduction/test_reproduce
 """
+
+
+@pytest.fixture
+def eagerly():
+    """A few steps of a tiny model take less time than the trace of one."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def pytest_collection_modifyitems(items):

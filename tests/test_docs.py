@@ -91,7 +91,12 @@ def test_every_preset_is_shown():
 def test_python_from_python(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = run_python("python.md")
-    assert names["model"].num_steps == 20 and (tmp_path / "runs" / "from_python" / "config.json").exists()
+    assert names["outcome"].last_step == 20 and (tmp_path / "runs" / "from_python" / "config.json").exists()
+    run = names["run"]
+    assert run.config.checkpoint == "best" and run.levels == 17 and names["log_p"].shape == (250,)
+    assert names["resumed"].num_steps == 26 + 13
+    optimizers = names["model"].optimizer, names["model"].critic_optimizer
+    assert len({float(optimizer.learning_rate) for optimizer in optimizers}) == 1 and names["model"].num_steps >= 39
     assert names["log_prob"].shape == [250] and names["z"].shape == [250, 64]
     assert abs(names["again"] - names["images"]).numpy().max() < 1e-4
     assert names["samples"].shape == [16, 8, 8, 1] and names["density"].event_shape == (8, 8, 1)
@@ -103,6 +108,8 @@ def test_extending_from_python(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = run_python("extending.md")
     assert names["model"].num_steps == 13 and names["history"].history["critic_loss"]
+    assert names["hinge_model"].num_steps == names["shrinking"].num_steps == 13 and (tmp_path / "hinge.keras").exists()
+    assert names["own_real_nvp"].sample(2).shape == (2, 8, 8, 3)
     assert names["stripes"].shape == (600, 8, 8, 1) and len(set(names["stripes"].ravel())) == 2
     assert names["outcome"].dataset.levels == 256 and len(names["outcome"].dataset.validation) == 100
     assert "(100 images)" in capsys.readouterr().out

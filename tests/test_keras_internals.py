@@ -55,6 +55,28 @@ def test_without_call_info():
     )
 
 
+class Twice(keras.layers.Layer):
+    def call(self, x):
+        return tf.concat([x, x], -1)
+
+    def compute_output_shape(self, input_shape):
+        return *input_shape[:-1], 2 * input_shape[-1]
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_show_shapes(is_shown):
+    layer = Twice()
+    layer.built = True
+    if is_shown:
+        keras_internals.show_shapes(layer, (None, 3))
+    model = keras.Model()
+    model.layer, model.built = layer, True
+    lines = []
+    model.summary(print_fn=lines.append)
+    message = "summary takes a layer's shape from elsewhere" if is_shown else "show_shapes has no use"
+    assert ("(None, 6)" in "\n".join(lines)) == is_shown, differs(message)
+
+
 def test_reason():
     reason = keras_internals.reason(raised_by_a_call(ValueError("x=1; expected 2")))
     assert reason == "x=1; expected 2", differs("it sets what is wrong with a layer's call otherwise")

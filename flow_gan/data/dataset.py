@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from flow_gan.config.datasets import SPLITS
+
 # Channels that images may have: what a PNG file of samples holds.
 CHANNELS = (1, 3, 4)
 
@@ -46,6 +48,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        return f"Split({len(self)} images{'' if self.labels is None else ', labels'})"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
@@ -65,6 +70,10 @@ class Dataset:
     validation: Split
     test: Split
     digest: str | None = None
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}={len(self.split(name))}" for name in SPLITS)
+        return f"Dataset({self.name!r}, image_shape={self.image_shape}, levels={self.levels}, {sizes})"
 
     @property
     def is_grey(self) -> bool:

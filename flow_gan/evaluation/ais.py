@@ -134,8 +134,8 @@ class Gap:
 
     nats: float
     standard_error: float
-    lower: list[float]
-    upper: list[float]
+    lower: list[float] = dataclasses.field(repr=False)
+    upper: list[float] = dataclasses.field(repr=False)
     limit: float
 
     @property
@@ -187,7 +187,7 @@ class AIS:
 
     nats: float
     nats_standard_error: float
-    log_prob: list[float]
+    log_prob: list[float] = dataclasses.field(repr=False)
     effective_sample_size: float
     acceptance: float
     final_acceptance: float

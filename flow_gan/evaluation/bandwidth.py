@@ -47,8 +47,8 @@ class BandwidthSearch:
     num_test: int
     size: int
     num_available: list[int]
-    best_validation_nll_per_image: list[float]
-    best_test_nll_per_image: list[float]
+    best_validation_nll_per_image: list[float] = dataclasses.field(repr=False)
+    best_test_nll_per_image: list[float] = dataclasses.field(repr=False)
     validation_nll_per_image: np.ndarray = dataclasses.field(repr=False, compare=False)
 
     @property

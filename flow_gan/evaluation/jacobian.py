@@ -57,10 +57,10 @@ class JacobianSpectrum:
       seed: of z; all generators with the same prior and number of latents have the same z.
     """
 
-    singular_values: list[list[float]]
-    condition_numbers: list[float]
-    log_determinants: list[float]
-    flow_log_determinants: list[float] | None
+    singular_values: list[list[float]] = dataclasses.field(repr=False)
+    condition_numbers: list[float] = dataclasses.field(repr=False)
+    log_determinants: list[float] = dataclasses.field(repr=False)
+    flow_log_determinants: list[float] | None = dataclasses.field(repr=False)
     seed: int
 
     @property

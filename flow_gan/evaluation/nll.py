@@ -65,8 +65,8 @@ class NLL:
     bound_standard_error: float | None = None
     num_available: int | None = None
     checks: Checks | None = None
-    nats_per_image: list[float] | None = None
-    bound_nats_per_image: list[float] | None = None
+    nats_per_image: list[float] | None = dataclasses.field(default=None, repr=False)
+    bound_nats_per_image: list[float] | None = dataclasses.field(default=None, repr=False)
 
     @property
     def bits_per_dim(self) -> float:

@@ -62,7 +62,7 @@ class NLLTerms:
 
     total: TermSums
     regions: dict[str, TermSums]
-    per_pixel: dict[str, np.ndarray] | None
+    per_pixel: dict[str, np.ndarray] | None = dataclasses.field(repr=False)
     num_images: int
     num_available: int | None
     finite_fraction: float

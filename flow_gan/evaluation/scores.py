@@ -139,8 +139,8 @@ class Reference:
       label_distribution: float64 [K], p*(y).
     """
 
-    features: np.ndarray
-    label_distribution: np.ndarray
+    features: np.ndarray = dataclasses.field(repr=False)
+    label_distribution: np.ndarray = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

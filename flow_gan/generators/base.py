@@ -1,6 +1,7 @@
 """What every generator can do, and what every flow can do."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from flow_gan import random
+from flow_gan import keras_internals, random
 from flow_gan.errors import UserError
+from flow_gan.generators.coupling_network import MakeNetwork, make_network
 from flow_gan.generators.priors import make_prior
 from flow_gan.networks.precision import check_float, network_policy
 from flow_gan.networks.shared_traces import SharedTraces
@@ -51,6 +53,7 @@ class Generator(keras.Model):
         self.precision = precision
         height, width, channels = map(int, image_shape)
         self.image_shape = height, width, channels
+        keras_internals.show_shapes(self, (None, *self.image_shape))
         self.size = math.prod(self.image_shape)
         self.latent_size = self.size if latent_size is None else int(latent_size)
         if self.latent_size < 1:
@@ -121,13 +124,17 @@ class Generator(keras.Model):
         """Return `log_prob(images)`."""
         return self.log_prob(images, training)
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape of the images that are generated."""
+        return (input_shape[0], *self.image_shape)
+
     def _float(self, value):
         return tf.cast(value, self.compute_dtype)
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
         return super().get_config() | {
-            "image_shape": self.image_shape,
+            "image_shape": list(self.image_shape),
             "prior": self.prior_name,
             "precision": self.precision,
         }
@@ -145,18 +152,53 @@ class FlowGenerator(Generator):
       image_shape: (H, W, C).
       prior: "logistic", "gaussian" or "uniform".
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
+      coupling_network: function that makes the network of each coupling, in place of the flow's own: from the shape of
+        its input, without the batch, to a Keras layer, whose outputs are each of that shape. Networks of one shape have
+        to differ in nothing but their weights.
       **kwargs: of `keras.Model`.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], prior: str, logit_alpha: float, **kwargs: Any):
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        prior: str,
+        logit_alpha: float,
+        coupling_network: MakeNetwork | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(image_shape, prior, **kwargs)
         if not 0 < logit_alpha < 0.5:
             raise UserError(f"logit_alpha={logit_alpha}; expected more than 0 and less than 0.5")
         self.logit_alpha = logit_alpha
         # How the couplings call their networks.
         self.run_network = SharedTraces()
+        self._coupling_network = coupling_network
+        self.networks: list[keras.layers.Layer] = []
 
     has_likelihood = True
+
+    @property
+    def has_own_networks(self) -> bool:
+        """Whether the coupling networks are those of the argument `coupling_network`."""
+        return self._coupling_network is not None
+
+    def add_network(
+        self, make_default: Callable[[], keras.layers.Layer], shape: tuple[int, ...], outputs: tuple[str, ...]
+    ) -> keras.layers.Layer:
+        """Make and add the network of the next coupling, by `coupling_network` where it is given.
+
+        Args:
+          make_default: makes the flow's own network.
+          shape: of the network's input and of each of its outputs, without the batch.
+          outputs: what they are: ("shift",), or ("shift", "log-scale").
+        """
+        if self._coupling_network is None:
+            network = make_default()
+        else:
+            network = make_network(self._coupling_network, shape, outputs)
+        keras_internals.show_shapes(network, (None, *shape))
+        self.networks.append(network)
+        return network
 
     @property
     def log_scale_variables(self) -> list[keras.Variable]:
@@ -201,6 +243,22 @@ class FlowGenerator(Generator):
         """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""
         return self.bijector(training).forward(self._float(z))
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape of log p(x)."""
+        return (input_shape[0],)
+
     def get_config(self) -> dict:
-        """Return the constructor's arguments."""
-        return super().get_config() | {"logit_alpha": self.logit_alpha}
+        """Return the constructor's arguments; networks that `coupling_network` made are in it themselves."""
+        config = super().get_config() | {"logit_alpha": self.logit_alpha}
+        if self.has_own_networks:
+            config["networks"] = [keras.saving.serialize_keras_object(network) for network in self.networks]
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict) -> "FlowGenerator":
+        """Return the generator of `get_config`."""
+        config = dict(config)
+        if "networks" in config:
+            networks = map(keras.saving.deserialize_keras_object, config.pop("networks"))
+            config["coupling_network"] = lambda shape: next(networks)
+        return super().from_config(config)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
+from flow_gan import keras_internals
 from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
@@ -11,6 +13,7 @@ from flow_gan.networks.dcgan import UpsamplingNetwork
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class DCGAN(Generator):
     """Transposed convolutions from z ~ p(z) to images, see `networks.dcgan.UpsamplingNetwork`.
 
@@ -60,6 +63,7 @@ class DCGAN(Generator):
             name="upsampling",
             dtype=self.dtype_policy,
         )
+        keras_internals.show_shapes(self.network, (None, self.latent_size))
         self.built = True
 
     def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:

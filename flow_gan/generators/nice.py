@@ -1,5 +1,6 @@
 """NICE (Dinh, Krueger, Bengio 2014), the paper's generator for MNIST."""
 
+import functools
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from flow_gan.bijectors import AdditiveCoupling, Chain, alpha_logit, diagonal_sc
 from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators.base import FlowGenerator
+from flow_gan.generators.coupling_network import MakeNetwork
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
 from flow_gan.networks.mlp import CouplingMLP
 
@@ -20,6 +22,7 @@ _FAST_BATCH_SIZE = 500
 _FAST_VALUES = 2**22
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class NICE(FlowGenerator):
     """Logit, even/odd split, four additive couplings, diagonal scaling.
 
@@ -39,6 +42,9 @@ class NICE(FlowGenerator):
       batch_norm: bool, False leaves the batch norms of the coupling networks out.
       seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
+      coupling_network: function from the shape (H W C / 2,) to a Keras layer that maps [batch, H W C / 2] to the shift,
+        of the same shape; see `FlowGenerator`. What describes the flow's own networks (`hidden_units`,
+        `num_hidden_layers`, `init_type`, `batch_norm`, `seed`, `precision`) then has no effect.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -63,9 +69,10 @@ class NICE(FlowGenerator):
         batch_norm: bool = True,
         seed: int = 0,
         precision: str = "float32",
+        coupling_network: MakeNetwork | None = None,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, prior, logit_alpha, precision=precision, **kwargs)
+        super().__init__(image_shape, prior, logit_alpha, coupling_network, precision=precision, **kwargs)
         if self.size % 2:
             raise UserError(
                 f"image_shape={self.image_shape} has {self.size} pixel values; NICE needs an even number, "
@@ -76,21 +83,22 @@ class NICE(FlowGenerator):
         self.init_type = init_type
         self.batch_norm = batch_norm
         self.seed = seed
-        self.networks = [
-            CouplingMLP(
-                self.size // 2,
-                hidden_units,
-                num_hidden_layers,
-                SeededInitializers(init_type, seed, GENERATOR, i),
-                precision,
-                batch_norm,
-                name=f"coupling_{i + 1}",
-                dtype=self.dtype_policy,
-            )
-            for i in range(NUM_COUPLINGS)
-        ]
+        for i in range(NUM_COUPLINGS):
+            self.add_network(functools.partial(self._make_mlp, i), (self.size // 2,), ("shift",))
         self.log_scale = self.add_weight(shape=(self.size,), initializer="zeros", name="log_scale")
         self.built = True
+
+    def _make_mlp(self, number):
+        return CouplingMLP(
+            self.size // 2,
+            self.hidden_units,
+            self.num_hidden_layers,
+            SeededInitializers(self.init_type, self.seed, GENERATOR, number),
+            self.precision,
+            self.batch_norm,
+            name=f"coupling_{number + 1}",
+            dtype=self.dtype_policy,
+        )
 
     @property
     def fast_batch_size(self) -> int:

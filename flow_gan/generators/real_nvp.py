@@ -11,6 +11,7 @@ from flow_gan import bijectors
 from flow_gan.config import Config
 from flow_gan.errors import UserError, check_choice
 from flow_gan.generators.base import FlowGenerator
+from flow_gan.generators.coupling_network import MakeNetwork
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
 from flow_gan.networks.residual import BATCH_NORMS, ResidualNetwork
 
@@ -22,6 +23,7 @@ CHECKERBOARD = ("odd", "even", "odd", "even")
 CHANNEL = ("first", "second", "first")
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class RealNVP(FlowGenerator):
     """Logit, then affine couplings at several scales, as the release has them.
 
@@ -45,6 +47,10 @@ class RealNVP(FlowGenerator):
       scales: int >= 1.
       seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
+      coupling_network: function from a coupling's shape (H, W, C) to a Keras layer that maps [batch, H, W, C], of zeros
+        where the coupling changes it, to a tuple (shift, log-scale), each of that shape; see `FlowGenerator`. What
+        describes the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`, `precision`) then has no
+        effect.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -69,9 +75,10 @@ class RealNVP(FlowGenerator):
         scales: int = 2,
         seed: int = 0,
         precision: str = "float32",
+        coupling_network: MakeNetwork | None = None,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, prior, logit_alpha, precision=precision, **kwargs)
+        super().__init__(image_shape, prior, logit_alpha, coupling_network, precision=precision, **kwargs)
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
         for name, value, lowest in (
             ("scales", scales, 1),
@@ -92,26 +99,27 @@ class RealNVP(FlowGenerator):
         self.scales = scales
         self.seed = seed
         self.masks: list[np.ndarray] = []
-        self.networks: list[ResidualNetwork] = []
+        self._coupling_names: list[str] = []
         height, width, channels = self.image_shape
         for scale in range(scales):
             is_last = scale == scales - 1
             for passes in CHECKERBOARD if is_last else CHECKERBOARD[:3]:
                 mask = bijectors.checkerboard_mask(height, width, passes)
-                self._add_coupling(f"checkerboard_{scale}", mask, channels, initial_tanh_scale=0.0)
+                self._add_coupling(f"checkerboard_{scale}", mask, (height, width, channels), initial_tanh_scale=0.0)
             if not is_last:
                 height, width, channels = height // 2, width // 2, 4 * channels
                 for passes in CHANNEL:
                     mask = bijectors.channel_mask(channels, passes)
-                    self._add_coupling(f"channel_{scale}", mask, channels, initial_tanh_scale=1.0)
+                    self._add_coupling(f"channel_{scale}", mask, (height, width, channels), initial_tanh_scale=1.0)
                 channels //= 2
         self.built = True
 
-    def _add_coupling(self, prefix, mask, channels, initial_tanh_scale):
-        name = f"{prefix}_{1 + sum(network.name.startswith(prefix) for network in self.networks)}"
-        self.networks.append(
-            ResidualNetwork(
-                channels,
+    def _add_coupling(self, prefix, mask, shape, initial_tanh_scale):
+        name = f"{prefix}_{1 + sum(name.startswith(prefix) for name in self._coupling_names)}"
+
+        def make_residual_network():
+            return ResidualNetwork(
+                shape[-1],
                 self.filters,
                 self.residual_blocks,
                 self.batch_norm,
@@ -121,18 +129,21 @@ class RealNVP(FlowGenerator):
                 name=name,
                 dtype=self.dtype_policy,
             )
-        )
+
+        self.add_network(make_residual_network, shape, ("shift", "log-scale"))
         self.masks.append(mask)
+        self._coupling_names.append(name)
 
     @property
     def has_per_image_likelihood(self) -> bool:
         """Whether `log_prob` of an image depends on that image alone."""
-        return self.batch_norm != "batch"
+        return self.has_own_networks or self.batch_norm != "batch"
 
     @property
     def log_scale_variables(self) -> list[keras.Variable]:
-        """See `FlowGenerator.log_scale_variables`; two scalars per coupling."""
-        return [v for network in self.networks for v in (network.tanh_scale, network.scale_shift)]
+        """See `FlowGenerator.log_scale_variables`; two scalars per coupling, none of own networks."""
+        networks = [network for network in self.networks if isinstance(network, ResidualNetwork)]
+        return [v for network in networks for v in (network.tanh_scale, network.scale_shift)]
 
     def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
         """See `FlowGenerator.bijector`."""
@@ -143,9 +154,9 @@ class RealNVP(FlowGenerator):
                     functools.partial(self.run_network, network, training=training),
                     mask,
                     validate_args=validate_args,
-                    name=network.name,
+                    name=name,
                 )
-                for network, mask in zip(self.networks, self.masks, strict=True)
+                for network, mask, name in zip(self.networks, self.masks, self._coupling_names, strict=True)
             ]
         )
         flow = self._scale(layers, self.image_shape, 0)

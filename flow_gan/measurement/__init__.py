@@ -2,7 +2,7 @@
 
 from flow_gan.measurement.measuring import cannot_have, check_metrics, measure
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.run import FinishedRun, LoadedRun, open_run, result_path, stored_result
+from flow_gan.measurement.run import FinishedRun, LoadedRun, load, open_run, result_path, stored_result
 from flow_gan.measurement.scorer import Scorer
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Scorer",
     "cannot_have",
     "check_metrics",
+    "load",
     "measure",
     "open_run",
     "result_path",

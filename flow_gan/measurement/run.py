@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -114,17 +115,49 @@ class FinishedRun:
         }
 
 
+class _ReadWhenAskedFor:
+    """The data set of a run, as an attribute: the one given or, of None, what the run's configuration names."""
+
+    def __get__(self, run, owner=None):
+        if run is None:
+            return None  # What a dataclass takes for the default.
+        attributes = vars(run)
+        if attributes["dataset"] is None:
+            attributes["dataset"] = training.load_data(run.config)
+        return attributes["dataset"]
+
+    def __set__(self, run, dataset):
+        vars(run)["dataset"] = dataset
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LoadedRun(FinishedRun):
-    """A finished run with its data and its model, which can be measured.
+    """A finished run with its model and its data, which can be measured; see `load`.
 
     Attributes:
-      dataset: the data as they are now.
-      model: with the weights of `config.checkpoint`.
+      config: its configuration, with the settings of the evaluation.
+      folder: its `RunFolder`.
+      dataset: the data as they are now; read when they are first asked for, if they were not given.
+      model: `FlowGAN` with the weights of `config.checkpoint`.
     """
 
-    dataset: data.Dataset = dataclasses.field()
+    dataset: data.Dataset = _ReadWhenAskedFor()  # type: ignore[assignment]
     model: FlowGAN
+
+    def __repr__(self) -> str:
+        step = f"checkpoint {self.config.checkpoint} (step {self.model.num_steps})"
+        generator = type(self.generator).__name__
+        return f"LoadedRun({self.folder.path}, {step}, {generator} {self.image_shape}, levels={self.levels})"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the images."""
+        return self.generator.image_shape
+
+    @property
+    def levels(self) -> int:
+        """The number of grey levels of the images."""
+        return self.model.levels
 
     @property
     def generator(self) -> Generator:
@@ -187,6 +220,29 @@ def open_run(folder: str | pathlib.Path, settings: dict, dataset: data.Dataset |
     """
     config = run_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
     return FinishedRun(config=config, folder=RunFolder(folder, config), dataset=dataset)
+
+
+def load(run_dir: str | pathlib.Path, checkpoint: str | None = None, **settings: Any) -> LoadedRun:
+    """Return a run with its model.
+
+    Its data are not needed for that. They are read, and checked, where something is measured of them.
+
+    Args:
+      run_dir: its folder.
+      checkpoint: "best" (the lowest validation NLL), "best_score" or "latest". If None, "best", or "latest" of a
+        generator without a likelihood.
+      **settings: what else the flags of `--mode=evaluate` can say, by their names.
+
+    Raises:
+      UserError: the folder is no run, it has no such checkpoint, or a setting that belongs to the run is another one.
+    """
+    for name, value in settings.items():
+        if name not in {field.name for field in dataclasses.fields(Config)}:
+            raise UserError(f"load({name}={value!r}); expected the name of a flag without its dashes, see --help")
+    given = settings | {"mode": "evaluate", "run_dir": str(run_dir)}
+    config = run_config(given if checkpoint is None else given | {"checkpoint": checkpoint})
+    model, folder = training.load_model(config, data.levels_of(config.dataset, config.levels))
+    return LoadedRun(config=config, folder=folder, model=model)
 
 
 def result_path(folder: RunFolder, config: Config, name: str, suffix: str = "json") -> pathlib.Path:

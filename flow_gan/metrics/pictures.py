@@ -22,7 +22,7 @@ class Pictures:
       files: {name of a picture: name of its file}.
     """
 
-    rows: dict[str, np.ndarray]
+    rows: dict[str, np.ndarray] = dataclasses.field(repr=False)
     files: dict[str, str]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class LeakyReLU(keras.layers.Layer):
     """x where x > 0, and 0.2 x elsewhere.
 
@@ -18,3 +19,7 @@ class LeakyReLU(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the input's shape."""
         return input_shape
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config()

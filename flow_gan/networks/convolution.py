@@ -40,6 +40,7 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
     return convolution.convolve(tf.convert_to_tensor(x), tf.convert_to_tensor(kernel))
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` with padding="same", equal strides and the channels last, by `convolve`."""
 

@@ -21,6 +21,7 @@ from flow_gan.networks.normalization import BatchNorm, LayerNorm
 from flow_gan.networks.precision import check_float, network_policy, product_policy
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class Critic(keras.Model):
     """A stack of layers from images [batch, H, W, C] to logits [batch, 1].
 
@@ -41,7 +42,8 @@ class Critic(keras.Model):
         super().__init__(dtype=network_policy(dtype), **kwargs)
         self.image_shape = tuple(image_shape)
         self.stack = stack
-        shape = (1, *self.image_shape)
+        shape = (None, *self.image_shape)
+        keras_internals.show_shapes(self, shape)
         for layer in stack:
             if not layer.built:
                 layer.build(shape)
@@ -56,10 +58,25 @@ class Critic(keras.Model):
             x = layer(x, training=training) if isinstance(layer, BatchNorm) else layer(x)
         return x
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape of the logits."""
+        return input_shape[0], 1
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        stack = [keras.saving.serialize_keras_object(layer) for layer in self.stack]
+        return super().get_config() | {"image_shape": list(self.image_shape), "stack": stack}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Critic":
+        """Return the critic of `get_config`."""
+        stack = [keras.saving.deserialize_keras_object(layer) for layer in config["stack"]]
+        return cls(**config | {"stack": stack})
+
 
 def two_convolutions(
     image_shape: tuple[int, int, int],
-    divergence: str = "wgan",
+    divergence: Any = "wgan",
     filters: int = 64,
     dense_units: int = 1024,
     seed: int = 0,
@@ -74,7 +91,7 @@ def two_convolutions(
 
     Args:
       image_shape: (H, W, C).
-      divergence: one of `objectives.DIVERGENCES`.
+      divergence: one of `objectives.DIVERGENCES`, or an own one, see `objectives.Divergence`.
       filters: int, the release's `--df_dim`.
       dense_units: int.
       seed: int, from which the initial weights derive.
@@ -89,7 +106,7 @@ def two_convolutions(
       TensorShape([2, 1])
     """
     make = _LayerMaker(0, seed, dtype, precision)
-    norm = [] if divergence == "wgan" else [make.batch_norm]
+    norm = [] if _has_penalty(divergence) else [make.batch_norm]
     stack = [make.conv(image_shape[-1]), make.leaky_relu(), make.conv(filters)]
     stack += [layer() for layer in norm] + [make.leaky_relu(), make.flatten(), make.dense(dense_units)]
     stack += [layer() for layer in norm] + [make.leaky_relu(), make.logits()]
@@ -98,7 +115,7 @@ def two_convolutions(
 
 def dcgan(
     image_shape: tuple[int, int, int],
-    divergence: str = "wgan",
+    divergence: Any = "wgan",
     filters: int = 64,
     seed: int = 0,
     dtype: str | None = None,
@@ -111,7 +128,7 @@ def dcgan(
 
     Args:
       image_shape: (H, W, C).
-      divergence: one of `objectives.DIVERGENCES`.
+      divergence: one of `objectives.DIVERGENCES`, or an own one, see `objectives.Divergence`.
       filters: int, the release's `--df_dim`.
       seed: int, from which the initial weights derive.
       dtype: "float32", the default, or "float64".
@@ -122,12 +139,17 @@ def dcgan(
     stack = []
     for i in range(4):
         stack.append(make.conv(filters * 2**i))
-        if divergence == "wgan":
+        if _has_penalty(divergence):
             stack += [make.leaky_relu(), make.layer_norm()]
         else:
             stack += ([make.batch_norm()] if i else []) + [make.leaky_relu()]
     stack += [make.flatten(), make.logits()]
     return Critic(image_shape, stack, name="critic", dtype=dtype)
+
+
+def _has_penalty(divergence):
+    """Whether the critic's gradient is penalised, for each image by itself, so that no batch norm may mix them."""
+    return divergence == "wgan" or getattr(divergence, "has_penalty", False)
 
 
 class _LayerMaker:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.normalization import BatchNorm
 from flow_gan.networks.precision import product_policy
 
@@ -18,7 +18,8 @@ _SMALLEST = 4
 _FEWEST = 2
 
 
-class UpsamplingNetwork(keras.layers.Layer):
+@keras.saving.register_keras_serializable("flow_gan")
+class UpsamplingNetwork(SeededLayer):
     """Maps z to images by a dense layer and transposed convolutions, each of which doubles height and width.
 
         dense - reshape - norm - ReLU - convolution - norm - ReLU - ... - convolution - sigmoid
@@ -45,7 +46,11 @@ class UpsamplingNetwork(keras.layers.Layer):
         precision: str = "float32",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(initializers, **kwargs)
+        self.latent_size = latent_size
+        self.image_shape = tuple(image_shape)
+        self.filters = filters
+        self.precision = precision
         product = product_policy(precision, self.dtype_policy)
         *size, image_channels = image_shape
         sizes = _sizes(size)
@@ -90,6 +95,19 @@ class UpsamplingNetwork(keras.layers.Layer):
         for norm, conv in zip(self.norms, self.convs, strict=True):
             x = conv(tf.nn.relu(norm(x, training=training)))
         return tf.sigmoid(tf.cast(x, self.compute_dtype))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape of the images."""
+        return (input_shape[0], *self.image_shape)
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "latent_size": self.latent_size,
+            "image_shape": list(self.image_shape),
+            "filters": self.filters,
+            "precision": self.precision,
+        }
 
 
 def _sizes(size):

@@ -1,5 +1,7 @@
 """Initial weights."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -32,6 +34,7 @@ class SeededInitializers:
 
     def __init__(self, init_type: str, seed: int, *place: int):
         check_choice("init_type", init_type, INITIALIZERS)
+        self._init_type = init_type
         self._make = INITIALIZERS[init_type]
         self._sequence = np.random.SeedSequence(seed, spawn_key=place)
 
@@ -43,3 +46,42 @@ class SeededInitializers:
         """Return a seed, an int below 2^31, that no earlier call used."""
         (child,) = self._sequence.spawn(1)
         return int(child.generate_state(1)[0] >> 1)
+
+    def get_config(self) -> dict:
+        """Return what `from_config` makes a source of, whose first initializer is the next one of this."""
+        sequence = self._sequence
+        return {
+            "init_type": self._init_type,
+            "seed": sequence.entropy,
+            "place": list(sequence.spawn_key),
+            "used": sequence.n_children_spawned,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "SeededInitializers":
+        """Return the source of `get_config`."""
+        initializers = cls(config["init_type"], config["seed"], *config["place"])
+        initializers._sequence.spawn(config["used"])
+        return initializers
+
+
+class SeededLayer(keras.layers.Layer):
+    """A Keras layer whose initial weights are drawn from `SeededInitializers`, one of the constructor's arguments.
+
+    Args:
+      initializers: `SeededInitializers`.
+      **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, initializers: SeededInitializers, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._initializers = initializers.get_config()
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"initializers": self._initializers}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "SeededLayer":
+        """Return the layer of `get_config`."""
+        return super().from_config(config | {"initializers": SeededInitializers.from_config(config["initializers"])})

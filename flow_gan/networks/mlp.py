@@ -5,14 +5,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.normalization import add_moving_average, moments, normalize, take_statistic
 from flow_gan.networks.precision import product_policy
 
 _EPSILON = 1e-6
 
 
-class CouplingMLP(keras.layers.Layer):
+@keras.saving.register_keras_serializable("flow_gan")
+class CouplingMLP(SeededLayer):
     """Shift network m of an additive coupling: batch norm, dense, ReLU, ... (the release's `function_l_m`).
 
     norm - dense - ReLU, then `num_hidden_layers` times norm - dense - ReLU, then norm - dense:
@@ -43,7 +44,11 @@ class CouplingMLP(keras.layers.Layer):
         batch_norm: bool = True,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(initializers, **kwargs)
+        self.size = size
+        self.hidden_units = hidden_units
+        self.num_hidden_layers = num_hidden_layers
+        self.precision = precision
         self.batch_norm = batch_norm
         inputs = [size] + [hidden_units] * (num_hidden_layers + 1)
         outputs = [hidden_units] * (num_hidden_layers + 1) + [size]
@@ -85,3 +90,17 @@ class CouplingMLP(keras.layers.Layer):
             take_statistic(self.moving_mean, tf.stack(means))
             take_statistic(self.moving_variance, tf.stack(variances))
         return x
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "size": self.size,
+            "hidden_units": self.hidden_units,
+            "num_hidden_layers": self.num_hidden_layers,
+            "precision": self.precision,
+            "batch_norm": self.batch_norm,
+        }

@@ -122,6 +122,7 @@ def whole_batch_norm(x: tf.Tensor, epsilon: float = 1e-6) -> tf.Tensor:
     return normalize(x, *moments(x, list(range(x.shape.rank))), epsilon)
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class BatchNorm(keras.layers.Layer):
     """Batch normalisation with one statistic per channel.
 
@@ -167,6 +168,7 @@ class BatchNorm(keras.layers.Layer):
         return super().get_config() | {"epsilon": self.epsilon}
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class LayerNorm(keras.layers.Layer):
     """Layer normalisation over height, width and channels, with an affine map per channel.
 
@@ -192,6 +194,10 @@ class LayerNorm(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the input's shape."""
         return input_shape
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config()
 
 
 def add_moving_average(layer: keras.layers.Layer, shape: tuple, initializer: str, name: str) -> keras.Variable:

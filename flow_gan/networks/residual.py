@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.normalization import (
     add_moving_average,
     channel_batch_norm,
@@ -22,7 +22,8 @@ BATCH_NORMS = ("moving", "batch", "none")
 _EPSILON = 1e-4
 
 
-class ResidualNetwork(keras.layers.Layer):
+@keras.saving.register_keras_serializable("flow_gan")
+class ResidualNetwork(SeededLayer):
     """Shift and log-scale of an affine coupling by a residual network (the release's `function_l_m`).
 
         log_scale = tanh(o1) * tanh_scale + scale_shift
@@ -68,12 +69,15 @@ class ResidualNetwork(keras.layers.Layer):
         precision: str = "float32",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(initializers, **kwargs)
         product = product_dtype(product_policy(precision, self.dtype_policy))
         self._convolve = functools.partial(weight_norm_conv, dtype=product)
         self.channels = channels
+        self.filters = filters
         self.batch_norm = batch_norm
         self.residual_blocks = residual_blocks
+        self.initial_tanh_scale = initial_tanh_scale
+        self.precision = precision
         has_biases = batch_norm != "batch"
         convolutions = 2 * residual_blocks
         self.conv_in = add_convolutions(self, "conv_in", (1, 1, channels, filters), initializers, has_biases)
@@ -159,3 +163,18 @@ class ResidualNetwork(keras.layers.Layer):
             return []
         convolutions = list(zip(*(tf.unstack(v) for v in self.block_convs if v is not None), strict=True))
         return list(zip(convolutions[::2], convolutions[1::2], strict=True))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple[tuple, tuple]:
+        """Return the shapes of the shift and the log-scale, those of the input."""
+        return input_shape, input_shape
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config() | {
+            "channels": self.channels,
+            "filters": self.filters,
+            "residual_blocks": self.residual_blocks,
+            "batch_norm": self.batch_norm,
+            "initial_tanh_scale": self.initial_tanh_scale,
+            "precision": self.precision,
+        }

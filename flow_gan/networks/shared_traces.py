@@ -14,6 +14,8 @@ from flow_gan.networks.replicas import num_replicas
 class SharedTraces:
     """Calls Keras layers inside a graph; those with weights of the same shapes share one function of their weights.
 
+    Layers that take inputs of one shape, with such weights, have to be otherwise alike.
+
     A flow has many coupling networks that differ in nothing but their weights, and passes through them in both
     directions. Traced apart they would make a graph of tens of thousands of operations, which TensorFlow takes minutes
     to optimise.
@@ -23,32 +25,44 @@ class SharedTraces:
         self._functions: dict[tuple, Callable] = {}
 
     def __call__(self, network: keras.layers.Layer, x: tf.Tensor, training: bool) -> Any:
-        """Return `network(x, training=training)`, with the same effect on its moving averages."""
+        """Return `network(x, training=training)` in the dtype of `x`, with the same effect on its moving averages."""
+        return tf.nest.map_structure(lambda y: tf.cast(y, x.dtype), self._outputs(network, x, training))
+
+    def _outputs(self, network, x, training):
         if tf.executing_eagerly() or num_replicas() > 1:
             # Replicas synchronise in their batch norms, which tf.distribute forbids inside a nested function.
             return network(x, training=training)
-        structure = tuple((*v.shape, v.trainable) for v in network.variables)
+        structure = tuple((*v.shape, v.trainable) for v in network.variables), tuple(x.shape[1:])
         if structure not in self._functions:
             self._functions[structure] = tf.function(
                 functools.partial(_stateless, network),
                 autograph=False,
                 experimental_attributes={"_noinline": True},
             )
-        outputs, statistics = self._functions[structure](
+        outputs, statistics, values = self._functions[structure](
             [tf.convert_to_tensor(v.value) for v in network.trainable_variables],
             [tf.convert_to_tensor(v.value) for v in network.non_trainable_variables],
             x,
             training=training,
         )
         if training:
-            for average, statistic in zip(network.non_trainable_variables, statistics, strict=True):
-                take_statistic(average, statistic)
+            for variable, statistic, value in zip(network.non_trainable_variables, statistics, values, strict=True):
+                if statistic is None:
+                    variable.assign(value)
+                else:
+                    take_statistic(variable, statistic)
         return outputs
 
 
 def _stateless(network, weights, averages, x, training):
-    """Return the outputs and, of a training pass, the batch's statistic for each moving average."""
+    """Return the outputs and, of a training pass, for each variable the batch's statistic or else the new value.
+
+    The statistics are of the package's moving averages, the new values of what Keras's own layers keep.
+    """
     with batch_statistics() as found:
-        outputs, _ = network.stateless_call(weights, averages, x, training=training)
+        outputs, values = network.stateless_call(weights, averages, x, training=training)
+    if not training:
+        return outputs, [], []
     statistic_of = {id(average): statistic for average, statistic in found}
-    return outputs, [statistic_of[id(average)] for average in network.non_trainable_variables] if training else []
+    statistics = [statistic_of.get(id(variable)) for variable in network.non_trainable_variables]
+    return outputs, statistics, [v if s is None else None for v, s in zip(values, statistics, strict=True)]

@@ -11,6 +11,7 @@ from flow_gan.errors import UserError
 from flow_gan.generators import Generator
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class DecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
     """max(initial * decay^step, minimum), for step 0, 1, ...: the release's decay after every iteration.
 
@@ -35,6 +36,7 @@ class DecayToFloor(keras.optimizers.schedules.LearningRateSchedule):
         return {"initial": self.initial, "decay": self.decay, "minimum": self.minimum}
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class PerStep(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule over training steps, for an optimizer that makes several updates in each.
 
@@ -72,10 +74,10 @@ class PerStep(keras.optimizers.schedules.LearningRateSchedule):
     @classmethod
     def from_config(cls, config: dict) -> "PerStep":
         """Return the schedule of `get_config`."""
-        own = {"DecayToFloor": DecayToFloor}
-        return cls(**config | {"schedule": keras.optimizers.schedules.deserialize(config["schedule"], own)})
+        return cls(**config | {"schedule": keras.optimizers.schedules.deserialize(config["schedule"])})
 
 
+@keras.saving.register_keras_serializable("flow_gan")
 class Adam(keras_internals.UpdatesTogether, keras.optimizers.Adam):
     """Keras's Adam with the release's constants and TensorFlow's fused update.
 

@@ -50,8 +50,8 @@ class Validation:
     """
 
     record: dict[str, float]
-    grid: np.ndarray
-    latents: tf.Tensor | None
+    grid: np.ndarray = dataclasses.field(repr=False)
+    latents: tf.Tensor | None = dataclasses.field(repr=False)
 
 
 class Validator:

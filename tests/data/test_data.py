@@ -295,3 +295,10 @@ def test_labels_that_are_no_classes(tmp_path):
         flow_gan.UserError, match=r"the labels of images hold 9223372036854775808; expected less than 2\^63"
     ):
         data.load(str(tmp_path / "set.npz"))
+
+
+def test_a_data_set_is_shown_in_a_line():
+    digits = data.load("digits")
+    assert repr(digits) == "Dataset('digits', image_shape=(8, 8, 1), levels=17, train=1297, validation=250, test=250)"
+    assert repr(digits.train) == "Split(1297 images, labels)"
+    assert repr(data.Split(digits.test.images[:3])) == "Split(3 images)"

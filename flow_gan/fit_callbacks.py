@@ -1,0 +1,83 @@
+"""What Keras's own callbacks need to know of a model with two optimizers and an NLL."""
+
+from typing import Any
+
+import keras
+
+from flow_gan.errors import UserError
+
+# What of the logs is the better the lower it is. The losses of two networks against each other are not.
+_LOWER_IS_BETTER = {"nll", "val_nll"}
+
+
+def prepare(callbacks: Any, model: Any) -> keras.callbacks.CallbackList | list:
+    """Return the callbacks of a `fit`, those given and one more, which then act as on any Keras model.
+
+    One that monitors the NLL and has no `mode` takes the lowest for the best. Where one sets the learning rate, the
+    critic's follows, see `FollowLearningRate`.
+
+    Args:
+      callbacks: a callback, a list of them, a `keras.callbacks.CallbackList`, or None.
+      model: compiled `FlowGAN`.
+    """
+    is_list_of_keras = isinstance(callbacks, keras.callbacks.CallbackList)
+    given = callbacks.callbacks if is_list_of_keras else keras.tree.flatten(callbacks or [])
+    for callback in given:
+        if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in _LOWER_IS_BETTER:
+            callback.mode = "min"
+    if model.critic_optimizer is None:
+        return callbacks if is_list_of_keras else given
+    follow = FollowLearningRate(model)
+    if not is_list_of_keras:
+        return [*given, follow]
+    # Without the one of an earlier `fit`.
+    others = [callback for callback in given if not isinstance(callback, FollowLearningRate)]
+    callbacks.callbacks = [*others, follow]
+    return callbacks
+
+
+class FollowLearningRate(keras.callbacks.Callback):
+    """Keeps the critic's learning rate in proportion to the generator's, where a callback sets the latter.
+
+    So `LearningRateScheduler`, `ReduceLROnPlateau` and those that users write act on both optimizers. It looks at the
+    beginning and at the end of each epoch, after the callbacks before it. One that sets both rates is left alone.
+
+    Args:
+      model: compiled `FlowGAN` with a critic.
+
+    Raises:
+      UserError: by an epoch in which the generator's rate was set and the critic's cannot follow.
+    """
+
+    def __init__(self, model: Any):
+        super().__init__()
+        self._optimizer, self._critic_optimizer = model.optimizer, model.critic_optimizer
+        self._rates = self._read()
+
+    def _read(self):
+        """Return the rates of both optimizers, None for one that follows a schedule of its own."""
+        rates = (optimizer.learning_rate for optimizer in (self._optimizer, self._critic_optimizer))
+        return tuple(float(rate) if isinstance(rate, keras.Variable) else None for rate in rates)
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Keep the proportion that the rates have now, before a callback's first epoch."""
+        rate, critic_rate = self._rates
+        self._proportion = critic_rate / rate if rate and critic_rate is not None else None
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Set the critic's rate, if a callback set the generator's."""
+        rate, critic_rate = self._read()
+        is_set = None not in (rate, self._rates[0]) and rate != self._rates[0]
+        if is_set and critic_rate == self._rates[1]:
+            if self._proportion is None:
+                why = "critic_optimizer has a schedule" if critic_rate is None else "the generator's was 0 before"
+                raise UserError(
+                    f"a callback set the generator's learning rate to {rate:g}, which the critic's cannot follow: "
+                    f"{why}; expected numbers greater than 0 as the learning_rate of both optimizers"
+                )
+            self._critic_optimizer.learning_rate = self._proportion * rate
+        self._rates = self._read()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """As `on_epoch_begin`."""
+        self.on_epoch_begin(epoch, logs)
