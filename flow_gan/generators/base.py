@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from flow_gan import probability as tfp
 from flow_gan import random
 from flow_gan.errors import UserError
 from flow_gan.generators.priors import make_prior
