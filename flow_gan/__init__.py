@@ -8,9 +8,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from flow_gan.errors import UserError
+from flow_gan.start_up import make_tensorflow_quiet
 
-# TensorFlow tells at every start which CPU instructions it uses. Its warnings still come through.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+make_tensorflow_quiet()
 # TensorFlow takes oneDNN's kernels by itself on CPUs with AVX-512 VNNI only. With AVX2 too they are faster: a Real-NVP
 # hybrid step takes 2.4 s instead of 6.0, most of it in the gradients of the critic's strided convolutions, a NICE
 # hybrid step 0.83 s instead of 1.25 (2 cores, AMD EPYC). It must be said before TensorFlow is first imported.
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from flow_gan.generators import DCGAN, NICE, RealNVP
     from flow_gan.model import FlowGAN
     from flow_gan.networks import critics
+
+__version__ = "0.1.0"
 
 __all__ = ["DCGAN", "NICE", "FlowGAN", "RealNVP", "UserError", "critics", "data", "original"]
 
