@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 from flow_gan.config import SECTIONS, about  # noqa: E402  needs the path
 
 FLAGS_MARK = "<!-- the tables of flags -->"
-PAGES_FROM_ELSEWHERE = ("CONTRIBUTING.md", "tests/golden/README.md")
+PAGES_FROM_ELSEWHERE = ("CHANGELOG.md", "CONTRIBUTING.md", "tests/golden/README.md")
 
 
 def on_files(files, config):
