@@ -1,6 +1,8 @@
-"""What the site has besides the pages of this folder: the tables of flags, and files from outside of it."""
+"""What the site has besides the pages of this folder: the tables of flags, notebooks, and files from outside of it."""
 
+import base64
 import dataclasses
+import json
 import pathlib
 import sys
 
@@ -12,14 +14,17 @@ sys.path.insert(0, str(ROOT))
 from flow_gan.config import SECTIONS, about  # noqa: E402  needs the path
 
 FLAGS_MARK = "<!-- the tables of flags -->"
-PAGES_FROM_ELSEWHERE = ("CONTRIBUTING.md", "tests/golden/README.md")
+PAGES_FROM_ELSEWHERE = ("CHANGELOG.md", "CONTRIBUTING.md", "tests/golden/README.md")
 
 
 def on_files(files, config):
-    """Add the committed results and the pages from elsewhere, under the paths that they have in the repository."""
+    """Add the committed results, the notebooks, and pages from elsewhere, under their paths in the repository."""
     results = (path for path in (ROOT / "runs" / "results").rglob("*") if path.suffix in (".html", ".png"))
     for path in (*sorted(results), *(ROOT / page for page in PAGES_FROM_ELSEWHERE)):
         files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))
+    for path in sorted((ROOT / "examples").glob("*.ipynb")):
+        for name, content in notebook_page(path).items():
+            files.append(File.generated(config, f"examples/{name}", content=content))
     return files
 
 
@@ -27,7 +32,24 @@ def on_page_markdown(markdown, page, config, files):
     """Let links work in the site as they do in the repository, and fill in the tables of flags."""
     if page.file.src_uri in PAGES_FROM_ELSEWHERE:
         return markdown.replace("](docs/", "](")
-    return markdown.replace("](../", "](").replace(FLAGS_MARK, flag_tables())
+    return markdown.replace("](../", "](").replace(".ipynb)", ".md)").replace(FLAGS_MARK, flag_tables())
+
+
+def notebook_page(path: pathlib.Path) -> dict[str, str | bytes]:
+    """Return the files that show a notebook as it was run, {name: content}: a page, and its pictures."""
+    parts: list[str] = []
+    pictures: dict[str, str | bytes] = {}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            if "text" in output:
+                parts.append("```text\n" + "".join(output["text"]).rstrip() + "\n```")
+            elif "image/png" in output.get("data", {}):
+                name = f"{path.stem}-{len(pictures) + 1}.png"
+                pictures[name] = base64.b64decode(output["data"]["image/png"])
+                parts.append(f"![]({name})")
+    return {f"{path.stem}.md": "\n\n".join(parts)} | pictures
 
 
 def flag_tables() -> str:

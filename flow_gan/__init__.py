@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from flow_gan import registered
 from flow_gan.errors import UserError
+from flow_gan.start_up import make_tensorflow_quiet
 
-# TensorFlow tells at every start which CPU instructions it uses. Its warnings still come through.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+make_tensorflow_quiet()
 # TensorFlow takes oneDNN's kernels by itself on CPUs with AVX-512 VNNI only. With AVX2 too they are faster: a Real-NVP
 # hybrid step takes 2.4 s instead of 6.0, most of it in the gradients of the critic's strided convolutions, a NICE
 # hybrid step 0.83 s instead of 1.25 (2 cores, AMD EPYC). It must be said before TensorFlow is first imported.

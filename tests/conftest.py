@@ -27,7 +27,7 @@ _QUICK = """
     networks/test_critics_golden networks/test_normalization report/test_claims report/test_figures
     report/test_image_figures report/test_page report/test_values metrics/test_pictures reproduction/test_findings
     reproduction/test_learning_curves test_config test_draws test_errors test_keras_internals test_mean_and_error
-    test_objectives test_package test_project test_random test_summary test_versions
+    test_objectives test_package test_probability test_project test_random test_summary test_versions
     training/test_batch_norm_statistics training/test_chief training/test_files training/test_resume
     training/test_run_folder training/test_steps
 """

@@ -101,6 +101,7 @@ def test_python_from_python(tmp_path, monkeypatch, capsys):
     assert abs(names["again"] - names["images"]).numpy().max() < 1e-4
     assert names["samples"].shape == [16, 8, 8, 1] and names["density"].event_shape == (8, 8, 1)
     assert names["nll"].num_images == 250 and "nats" in capsys.readouterr().out
+    assert len(names["history"].history["validation_nll"]) == 3
     assert names["baseline"].shape == (3,) and (tmp_path / "real_nvp.weights.h5").exists()
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from flow_gan import probability as tfp
 from flow_gan.bijectors.identity import ByIdentity
 
 _NOT_FINITE = "layer {} is not finite"

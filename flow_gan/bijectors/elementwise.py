@@ -2,7 +2,8 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+
+from flow_gan import probability as tfp
 
 tfb = tfp.bijectors
 

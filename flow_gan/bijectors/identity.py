@@ -1,6 +1,6 @@
 """Bijectors that are equal to themselves alone."""
 
-import tensorflow_probability as tfp
+from flow_gan import probability as tfp
 
 
 class ByIdentity:

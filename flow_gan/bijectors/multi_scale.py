@@ -1,7 +1,6 @@
 """The squeeze and the factor-out of a multi-scale flow (Real-NVP; Dinh et al. 2017, Section 3.6)."""
 
-import tensorflow_probability as tfp
-
+from flow_gan import probability as tfp
 from flow_gan.bijectors.identity import Chain
 
 tfb = tfp.bijectors

@@ -2,7 +2,7 @@
 
 import math
 
-import tensorflow_probability as tfp
+from flow_gan import probability as tfp
 
 tfb = tfp.bijectors
 

@@ -20,9 +20,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 from scipy import stats
 
+from flow_gan import probability as tfp
 from flow_gan import random
 from flow_gan.errors import UserError
 from flow_gan.evaluation.progress import progress

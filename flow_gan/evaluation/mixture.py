@@ -6,9 +6,9 @@ from typing import Self
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from flow_gan import data, random
+from flow_gan import probability as tfp
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.progress import progress
 

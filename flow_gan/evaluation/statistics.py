@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow_probability as tfp
+
+from flow_gan import probability as tfp
 
 # Of the bootstrap. An error that is estimated from so many is exact to 2 %.
 RESAMPLES = 1000

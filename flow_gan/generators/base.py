@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from flow_gan import keras_internals, random
+from flow_gan import probability as tfp
 from flow_gan.errors import UserError
 from flow_gan.generators.coupling_network import MakeNetwork, make_network
 from flow_gan.generators.priors import make_prior

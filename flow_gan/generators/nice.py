@@ -4,8 +4,8 @@ import functools
 from typing import Any
 
 import keras
-import tensorflow_probability as tfp
 
+from flow_gan import probability as tfp
 from flow_gan.bijectors import AdditiveCoupling, Chain, alpha_logit, diagonal_scaling, even_odd_split
 from flow_gan.config import Config
 from flow_gan.errors import UserError

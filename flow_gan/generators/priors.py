@@ -1,7 +1,6 @@
 """Prior densities p(z)."""
 
-import tensorflow_probability as tfp
-
+from flow_gan import probability as tfp
 from flow_gan.errors import check_choice
 
 tfd = tfp.distributions

@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow_probability as tfp
 
 from flow_gan import bijectors
+from flow_gan import probability as tfp
 from flow_gan.config import Config
 from flow_gan.errors import UserError, check_choice
 from flow_gan.generators.base import FlowGenerator

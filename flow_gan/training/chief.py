@@ -1,16 +1,20 @@
 """The callback of the process that records, validates and saves: the first of several, or the only one."""
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from flow_gan.errors import NotFiniteError
+from flow_gan.errors import NotFiniteError, UserError
+from flow_gan.networks.replicas import has_several_processes
 from flow_gan.signals import Interrupted, StopSignals
 from flow_gan.training.non_finite import failure, magnitudes
 from flow_gan.training.progress_bar import ProgressBar
 from flow_gan.training.recorder import Recorder
 from flow_gan.training.resume import OpenRun
 from flow_gan.training.steps import Steps
+from flow_gan.training.user_callbacks import UserCallbacks
 from flow_gan.training.validator import Score, Validator
 
 
@@ -26,16 +30,26 @@ class ChiefCallback(keras.callbacks.Callback):
     stop breaks a validation off; the checkpoint then says that the step is unfinished, and a run going on from it
     begins with the validation. What is not finite ends the run before anything of it is saved, as `NotFiniteError`.
 
+    The user's callbacks come after all this, and with them every step is written at once. A step at which one of them
+    stops the training is its last.
+
     Args:
       run: `OpenRun`.
       score: of samples, with `score_every`.
       signals: `StopSignals`; never any if None.
+      callbacks: the user's.
 
     Attributes:
       steps: `Steps` of the training.
     """
 
-    def __init__(self, run: OpenRun, score: Score | None = None, signals: StopSignals | None = None):
+    def __init__(
+        self,
+        run: OpenRun,
+        score: Score | None = None,
+        signals: StopSignals | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ):
         super().__init__()
         self.steps = Steps.of(run.config, run.dataset, run.step)
         self._run = run
@@ -46,17 +60,25 @@ class ChiefCallback(keras.callbacks.Callback):
         self._score = score
         self._step = run.step
         self._saved_step: int | None = None
+        self._callbacks = UserCallbacks(callbacks, self.steps)
         # A ProgressBar, once the training begins.
         self._bar: Any = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start the progress bar, and finish the step before, if it is unfinished."""
         self._bar = ProgressBar(self.steps, self._run.dataset)
+        self._callbacks.begin(self._run.model)
         if self._run.is_step_unfinished:
             self._signals.protect()
-            self._finish([self._recorder.take_back()])
+            record = self._recorder.take_back()
+            if self._finish([record]):
+                self._callbacks.epoch_ends(self._step, record)
         if self._signals.received:
             self._stop()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell the user's callbacks."""
+        self._callbacks.step_begins(self._step + 1)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Record a step, and do what is due after it."""
@@ -65,11 +87,41 @@ class ChiefCallback(keras.callbacks.Callback):
         self._recorder.add(self._step, logs)
         self._bar.update()
         if self.steps.is_record_due(self._step):
-            self._finish(self._collect())
-        elif self._recorder.is_overdue:
-            self._recorder.write(self._collect())
+            records = self._collect()
+            if self._finish(records):
+                self._tell(records[-1])
+        elif self._callbacks or self._recorder.is_overdue:
+            records = self._collect()
+            self._recorder.write(records)
+            self._tell(records[-1])
         if self._signals.received:
             self._stop()
+
+    def _tell(self, record):
+        """Tell the user's callbacks of the step; end the training with it if one of them says so."""
+        if not self._callbacks:
+            return
+        self._callbacks.step_ends(self._step, record)
+        if self._is_stopped_early() and not self.steps.is_validation_due(self._step):
+            self._end_here()
+            record = self._recorder.take_back()
+            if not self._finish([record]):
+                return
+        if self.steps.is_validation_due(self._step):
+            self._callbacks.epoch_ends(self._step, record)
+            if self._is_stopped_early():
+                self._end_here()
+
+    def _is_stopped_early(self):
+        return self.model.stop_training and self._step < self.steps.last
+
+    def _end_here(self):
+        if has_several_processes(self._run.model.distribute_strategy):
+            raise UserError(
+                f"a callback set stop_training at step {self._step}; a run by several processes makes all its steps, "
+                "since the others would wait for this one"
+            )
+        self.steps = dataclasses.replace(self.steps, last=self._step)
 
     def _collect(self):
         records = self._recorder.collect()
@@ -77,7 +129,10 @@ class ChiefCallback(keras.callbacks.Callback):
         return records
 
     def _finish(self, records):
-        """Do what is due after the last of the steps recorded, write the records, and save where something was due."""
+        """Do what is due after the last of the steps recorded, write the records, and save where something was due.
+
+        Return whether no signal broke it off.
+        """
         is_interrupted = False
         is_due = self.steps.is_validation_due(self._step) or self.steps.is_score_due(self._step)
         try:
@@ -94,6 +149,7 @@ class ChiefCallback(keras.callbacks.Callback):
         if is_due:
             self._save(unfinished=is_interrupted)
         self._show(records[-1])
+        return not is_interrupted
 
     def _measure(self, record):
         """Validate and score, add the figures to the step's record, and save what is the best so far."""
@@ -154,6 +210,10 @@ class ChiefCallback(keras.callbacks.Callback):
     def on_train_end(self, logs: dict | None = None) -> None:
         """Close the progress bar."""
         self._bar.close()
+
+    def end(self) -> None:
+        """Tell the user's callbacks that the training has come to its end."""
+        self._callbacks.end()
 
     def close(self) -> None:
         """Close the progress bar, also after a failure, and the files."""

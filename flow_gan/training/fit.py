@@ -1,6 +1,7 @@
 """The steps of a training, and what becomes of the errors and signals that end it."""
 
 import contextlib
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -21,20 +22,29 @@ from flow_gan.training.validator import Score, Validator
 from flow_gan.training.worker import WorkerCallback
 
 
-def fit_as_chief(run: OpenRun, score: Score | None = None) -> None:
+def fit_as_chief(run: OpenRun, score: Score | None = None, callbacks: Sequence[keras.callbacks.Callback] = ()) -> int:
     """Train a run to its last step; record, validate and save.
+
+    Args:
+      run: `OpenRun`.
+      score: of samples, with `score_every`.
+      callbacks: the user's.
+
+    Returns:
+      The last step made, which is an earlier one if a callback stopped the training.
 
     Raises:
       UserError: see `train`.
       Stopped: a signal came, and the state is saved.
     """
     signals = StopSignals()
-    callback = ChiefCallback(run, score, signals)
+    callback = ChiefCallback(run, score, signals, callbacks)
     steps = callback.steps
     with signals:
         with contextlib.closing(callback):
             try:
                 _run_steps_or_name_layer(run, callback)
+                callback.end()
             except NotFiniteError as error:
                 raise _with_checkpoint(error, run) from error
             except tf.errors.ResourceExhaustedError:
@@ -51,7 +61,8 @@ def fit_as_chief(run: OpenRun, score: Score | None = None) -> None:
             except Interrupted:
                 raise signals.stopped(steps.first, run.folder.path) from None
         if signals.received:
-            raise signals.stopped(steps.last, run.folder.path)
+            raise signals.stopped(callback.steps.last, run.folder.path)
+    return callback.steps.last
 
 
 def fit_as_worker(prepared: Prepared) -> None:
@@ -113,7 +124,7 @@ def _run_steps(run: OpenRun | Prepared, steps: Steps, callback: keras.callbacks.
         # One Keras "epoch" is the whole run: the callback counts steps, and epochs are the data's affair.
         count = steps.last - steps.first
         run.model.fit(batches, epochs=1, steps_per_epoch=count, verbose=0, callbacks=[callback], shuffle=False)
-    if run.model.num_steps != steps.last:
+    if run.model.num_steps != steps.last and not run.model.stop_training:
         raise RuntimeError(f"training ended at step {run.model.num_steps} of {steps.last}")
 
 

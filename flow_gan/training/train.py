@@ -1,8 +1,9 @@
 """A training run from its configuration to its best weights."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import keras
 import tensorflow as tf
 from absl import logging
 
@@ -19,6 +20,7 @@ from flow_gan.training.prepare import prepare
 from flow_gan.training.run_folder import RunFolder
 from flow_gan.training.steps import num_steps
 from flow_gan.training.strategy import from_chief, is_chief
+from flow_gan.training.user_callbacks import check_callbacks
 from flow_gan.training.validator import Score
 
 
@@ -48,7 +50,11 @@ class TrainedRun:
     last_step: int
 
 
-def train(config: Config, make_score: Callable[[Config, data.Dataset], Score] | None = None) -> TrainedRun | None:
+def train(
+    config: Config,
+    make_score: Callable[[Config, data.Dataset], Score] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> TrainedRun | None:
     """Train a model as `config` says, or go on with a run (`config.resume`).
 
     Nothing is written before the configuration, the data and, when resuming, the checkpoint are found good.
@@ -56,25 +62,28 @@ def train(config: Config, make_score: Callable[[Config, data.Dataset], Score] | 
     Args:
       config: the configuration.
       make_score: function from (configuration, data set) to the `Score` that `--score_every` needs.
+      callbacks: of Keras, called as by a `fit` whose epochs end with the validations. A batch is a step, and logs its
+        record in metrics.jsonl; see From Python. Of several processes the chief alone calls them.
 
     Returns:
       A `TrainedRun`, whose model has the weights of the lowest validation NLL, or the latest where there is none. None
       in the processes of a run by several that are not the chief.
 
     Raises:
-      UserError: what is wrong with the configuration, the data, the folder or the checkpoint; the step at which a loss
-        was not finite; what cannot be written; or that another process of the run was lost.
+      UserError: what is wrong with the callbacks, the configuration, the data, the folder or the checkpoint; the step
+        at which a loss was not finite; what cannot be written; or that another process of the run was lost.
       Stopped: SIGTERM or Ctrl-C came, and the state is saved.
     """
+    check_callbacks(callbacks)
     try:
-        return _train(config, make_score)
+        return _train(config, make_score, callbacks)
     except tf.errors.OpError as error:
         if config.strategy != "multi_worker" or isinstance(error, tf.errors.ResourceExhaustedError):
             raise
         raise process_lost(error) from error
 
 
-def _train(config, make_score):
+def _train(config, make_score, callbacks):
     run_folder.check_paths(config)
     prepared = prepare(config)
     config, dataset, model = prepared.config, prepared.dataset, prepared.model
@@ -96,7 +105,7 @@ def _train(config, make_score):
         if prepared.initial_weights is not None:
             print(f"initial weights      {prepared.initial_weights}")
         if run.step < last_step or run.is_step_unfinished:
-            fit_as_chief(run, score)
+            last_step = fit_as_chief(run, score, callbacks)
         checkpoints = run.checkpoints
         if has_several_processes(prepared.strategy):
             # The other processes have left, and this one goes on alone.

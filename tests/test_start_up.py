@@ -1,0 +1,59 @@
+"""A command says what it found and nothing of TensorFlow's; what went wrong still comes through."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+from tests.training.test_training import SMALL
+
+ROOT = pathlib.Path(__file__).parents[1]
+FLAGS = [*(f"--{name}={value}" for name, value in SMALL.items()), "--max_steps=2", "--run_dir=run"]
+
+
+def standard_error(folder, script, **variables):
+    """Return what a script writes to standard error in a folder, its variables as a user has them."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "CUDA_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=inherited | {"PYTHONPATH": str(ROOT)} | variables,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_commands_show_progress_and_no_more(tmp_path):
+    """Training, and Jacobians in float64, of which oneDNN has something to say."""
+    evaluate = ["--mode=evaluate", "--run_dir=run", "--metrics=jacobian"]
+    script = f"from flow_gan.main import main\nassert main({FLAGS!r}) == 0 and main({evaluate!r}) == 0"
+    told = standard_error(tmp_path, script)
+    lines = [line for line in re.split(r"[\r\n]+", told) if line.strip()]
+    assert [line for line in lines if not re.match(r"(training|Jacobians): ", line)] == []
+    assert "training: 100%" in told and "Jacobians" in told
+
+
+def import_in_vain(folder, **variables):
+    """Return what is told of the import of a TensorFlow that writes two lines, as C does, and fails."""
+    (folder / "tensorflow.py").write_text(
+        "import os\n"
+        "os.write(2, b'I0000 00:00:1.2 3 port.cc:153] oneDNN custom operations are on.\\nE0000 a GPU is broken\\n')\n"
+        "raise ImportError('no such file')\n",
+        encoding="utf-8",
+    )
+    script = (
+        "import flow_gan\ntry:\n    import tensorflow\nexcept ImportError as error:\n    assert 'no such' in str(error)"
+    )
+    return standard_error(folder, script, **variables)
+
+
+def test_what_went_wrong_is_told(tmp_path):
+    assert import_in_vain(tmp_path) == "E0000 a GPU is broken\n"
+
+
+def test_whoever_asks_for_it_is_told_all(tmp_path):
+    assert "oneDNN" in import_in_vain(tmp_path, TF_CPP_MIN_LOG_LEVEL="0")
