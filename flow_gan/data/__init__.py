@@ -12,7 +12,7 @@ from flow_gan.data.batches import (
 from flow_gan.data.dataset import Dataset, Images, Split, bits_per_dim, fixed_sample, is_grey
 from flow_gan.data.dequantization import dequantize, quantize, shown_levels
 from flow_gan.data.grid import image_grid, save_png
-from flow_gan.data.images import Expected, ImageSet, of_split, open_images
+from flow_gan.data.images import Expected, ImageSet, of_split, open_images, read_mask
 from flow_gan.data.load import is_path, levels_of, load, open_dataset
 from flow_gan.data.public import known as known_dataset
 
@@ -41,6 +41,7 @@ __all__ = [
     "open_dataset",
     "open_images",
     "quantize",
+    "read_mask",
     "reading_errors",
     "save_png",
     "shown_levels",

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -113,7 +113,11 @@ class Source:
     levels: int | None = None
 
 
-def bits_per_dim(nats: float, size: int, levels: int) -> float:
+# One or many.
+_Nats = TypeVar("_Nats", float, np.ndarray)
+
+
+def bits_per_dim(nats: _Nats, size: int, levels: int) -> _Nats:
     """Return the NLL of a discrete image in bits per pixel value from that of the dequantised one in nats.
 
         bits/dim = NLL / (D ln 2) + log2(levels)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from flow_gan.config.datasets import canonical_name
+from flow_gan.config.datasets import SPLITS, canonical_name
 from flow_gan.data import arrays, folder, image_file, load
 from flow_gan.data.dataset import Images, Split
 from flow_gan.data.dequantization import shown_levels
@@ -31,14 +31,15 @@ class ImageSet:
       files: N names: of image files their paths below the folder, or as given; of an array or a data set its name and
         the image's number.
       labels: N names of classes; None where there are none.
-      split: which split of a data set they are; "test" of others. It keys the noise of their dequantisation.
+      split: which split of a data set they are. It keys the noise of their dequantisation, which of other images is
+        that of `FlowGAN.predict`.
     """
 
     name: str
     images: Images
     files: Sequence[str]
     labels: Sequence[str] | None = None
-    split: str = "test"
+    split: str = SPLITS[0]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -86,6 +87,29 @@ def open_images(
             return _of_arrays(given, expected)
         # A path that has commas is one.
         return _of_files(given, [given] if os.path.lexists(given) else given.split(","), expected)
+
+
+def read_mask(path: str, height: int, width: int) -> np.ndarray:
+    """Return which pixels the image `--mask` hides: those that are rather white than black, bool [H, W, 1].
+
+    Raises:
+      UserError: it is no image, in colour or of another size, or hides nothing.
+    """
+    if not os.path.lexists(path):
+        raise UserError(f"--mask={path}: there is no such file")
+    if not folder.is_image(path):
+        raise UserError(f"--mask={path}; expected an image file ({', '.join(folder.ENDINGS)})")
+    folder.check_regular(path)
+    header = image_file.read_header(path, whole=True)
+    if header.size != (width, height):
+        raise UserError(f"--mask={path} is {header.size[0]}x{header.size[1]}, but {_OWN} {width}x{height}")
+    pixels = image_file.read_pixels(path, 1 if header.kind == image_file.GREY else 3, 256)
+    if (pixels != pixels[..., :1]).any():
+        raise UserError(f"--mask={path} is in colour; expected white for what is filled in, black elsewhere")
+    hidden = pixels[..., :1] > 127
+    if not hidden.any():
+        raise UserError(f"--mask={path} hides nothing: it has no white pixel; expected white for what is filled in")
+    return hidden
 
 
 def of_split(name: str, split: str, part: Split, class_names: Sequence[str] | None) -> ImageSet:
