@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import warnings
 from collections.abc import Sequence
 
 import matplotlib.style
@@ -48,8 +49,13 @@ def picture_rows(path: str | os.PathLike, rows: Sequence[PictureRow]) -> None:
             )
             below = "\n".join(_shortened(line, _LONGEST) for line in text.split("\n"))
             axes.text(0.5, -0.04, below, ha="center", va="top", transform=axes.transAxes, fontsize=7, parse_math=False)
-    figure.savefig(pathlib.Path(path), format="png", dpi=150)
+    with warnings.catch_warnings():
+        # A character that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(pathlib.Path(path), format="png", dpi=150)
 
 
 def _shortened(text, longest):
+    # File names may have bytes that are no text.
+    text = text if text.isprintable() else ascii(text)
     return text if len(text) <= longest else "..." + text[3 - longest :]

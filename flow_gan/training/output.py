@@ -1,4 +1,4 @@
-"""What `--output` names: checked before anything is computed, and there whole or not at all."""
+"""What `--output` and the like name: checked before anything is computed, and there whole or not at all."""
 
 import contextlib
 import os
@@ -52,10 +52,14 @@ def next_free(folder: pathlib.Path, name: str, *suffixes: str) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def whole(path: pathlib.Path, flag: str = "output") -> Iterator[pathlib.Path]:
     """Context in which a file or a folder is written at another path, from which it is moved to its own at the end.
 
     Of what is broken off nothing is left, and what stands at its path by then is kept.
+
+    Args:
+      path: of the file or the folder.
+      flag: the setting whose value the path is.
 
     Raises:
       UserError: it cannot be written.
@@ -63,17 +67,17 @@ def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-output-", dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=f".unfinished-{flag.removesuffix('_dir')}-", dir=path.parent) as folder:
             written = pathlib.Path(folder) / path.name
             yield written
-            check_free("output", path)
+            check_free(flag, path)
             written.rename(path)
     except BaseException as error:
         for parent in made:
             with contextlib.suppress(OSError):
                 parent.rmdir()
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise UserError(f"--output={path} cannot be written: {brief(error)}") from error
+            raise UserError(f"--{flag}={path} cannot be written: {brief(error)}") from error
         raise
 
 

@@ -25,6 +25,13 @@ def test_grey_levels_are_not_stretched(tmp_path):
     assert {100, 101} <= set(values[counts > 500])
 
 
+def test_any_file_name(tmp_path, recwarn):
+    """Characters that no font has, and bytes that are no text, are drawn somehow and in silence."""
+    image = np.zeros((1, 2, 2, 1), np.uint8)
+    picture_rows(tmp_path / "x.png", [PictureRow("\u65e5", image, ["\u672c\udcff.png\t"])])
+    assert (tmp_path / "x.png").exists() and [str(each.message) for each in recwarn] == []
+
+
 def test_frames(tmp_path):
     """Pixels are the grey levels that images lie in; a name may have a comma."""
     images = (np.arange(16).reshape(4, 2, 2, 1) + 0.5) / 17
