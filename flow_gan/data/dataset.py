@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -113,11 +113,7 @@ class Source:
     levels: int | None = None
 
 
-# One or many.
-_Nats = TypeVar("_Nats", float, np.ndarray)
-
-
-def bits_per_dim(nats: _Nats, size: int, levels: int) -> _Nats:
+def bits_per_dim(nats: float, size: int, levels: int) -> float:
     """Return the NLL of a discrete image in bits per pixel value from that of the dequantised one in nats.
 
         bits/dim = NLL / (D ln 2) + log2(levels)

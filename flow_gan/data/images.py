@@ -190,9 +190,12 @@ def _of_files(given, places, expected):
         read = folder.ImageFiles(paths, (width, height), channels, 256, expected.is_resized, _OWN)
         images = _on_levels(given, read, names, expected)
     class_names, labels = folder.classes({"": names}, folder.begins_with_parts(names))
-    name = pathlib.Path(os.path.abspath(places[0])).stem if len(places) == 1 else "images"
+    place = pathlib.Path(os.path.abspath(places[0]))
     return ImageSet(
-        name=name, images=images, files=names, labels=class_names and [class_names[label] for label in labels[""]]
+        name="images" if len(places) > 1 else place.name if place.is_dir() else place.stem,
+        images=images,
+        files=names,
+        labels=class_names and [class_names[label] for label in labels[""]],
     )
 
 

@@ -79,7 +79,7 @@ def score_images(
     log_prob = found[:, 0]
     return ImageScores(
         log_prob=log_prob,
-        bits_per_dim=data.bits_per_dim(-log_prob, generator.size, model.levels),
+        bits_per_dim=np.array([data.bits_per_dim(-value, generator.size, model.levels) for value in log_prob]),
         typicality=typicality(log_prob, entropy),
         critic_logit=None if model.critic is None else found[:, 1],
         entropy=entropy,

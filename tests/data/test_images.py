@@ -22,12 +22,13 @@ def read(image_set):
 
 def test_a_folder_with_its_file_names(tmp_path):
     """In their order, from any depth, without hidden ones; a divided folder is no error."""
+    tmp_path = tmp_path / "lambda-0.1"
     (one,), (two,) = save(tmp_path / "b" / "train", [grey()]), save(tmp_path / "a" / "test", [grey()])
     save(tmp_path / "a" / ".hidden", [grey()])
     found = data.open_images(str(tmp_path), GREY)
-    assert list(found.files) == ["a/test/000.png", "b/train/000.png"] and found.name == tmp_path.name
+    assert list(found.files) == ["a/test/000.png", "b/train/000.png"] and found.name == tmp_path.name == "lambda-0.1"
     np.testing.assert_array_equal(read(found)[..., 0], [np.asarray(PIL.Image.open(file)) for file in (two, one)])
-    assert found.split == "test"
+    assert found.split == "train"  # As in `predict`, whose noise is that of the first split.
 
 
 def test_subfolders_are_classes(tmp_path):
