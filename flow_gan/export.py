@@ -1,6 +1,5 @@
 """A trained model as a SavedModel, which TensorFlow runs without this package."""
 
-import contextlib
 import dataclasses
 import os
 import pathlib
@@ -17,6 +16,7 @@ from flow_gan.config.datasets import SPLITS
 from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.model import FlowGAN
 from flow_gan.networks.convolution import library_gradients
+from flow_gan.training.output import whole
 from flow_gan.training.run_folder import check_free
 
 # Batch sizes with which an export is checked.
@@ -126,27 +126,12 @@ def export(model: FlowGAN, path: str | os.PathLike) -> dict[str, Difference]:
     """
     path = pathlib.Path(path)
     check_path(path)
-    made = [parent for parent in path.parents if not parent.exists()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-export-", dir=path.parent) as folder:
-            written = pathlib.Path(folder) / "model"
-            _write(model, written)
-            differences = verify(model, written)
-            for name, difference in differences.items():
-                if not difference.is_allowed:
-                    raise UserError(
-                        f"--export_dir={path} is not created: {name} differs from the model by {difference}"
-                    )
-            check_path(path)
-            written.rename(path)
-    except BaseException as error:
-        for parent in made:
-            with contextlib.suppress(OSError):
-                parent.rmdir()
-        if isinstance(error, OSError):
-            raise UserError(f"--export_dir={path} cannot be written: {error}") from error
-        raise
+    with whole(path, "export_dir") as written:
+        _write(model, written)
+        differences = verify(model, written)
+        for name, difference in differences.items():
+            if not difference.is_allowed:
+                raise UserError(f"--export_dir={path} is not created: {name} differs from the model by {difference}")
     return differences
 
 

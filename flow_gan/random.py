@@ -32,6 +32,7 @@ class Stream(enum.IntEnum):
     MIXTURE = 7
     SELECTION = 8
     MOVING_AVERAGES = 9
+    INPAINTING = 10
 
 
 def key(seed: int | tf.Tensor, stream: Stream, *indices: int | tf.Tensor) -> tf.Tensor:

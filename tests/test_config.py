@@ -99,7 +99,7 @@ BAD_SETTINGS = [
     ({"validation_split": "first"}, r"--validation_split='first' is unknown; expected one of: released, random"),
     (
         {"mode": "test"},
-        r"--mode='test' is unknown; expected one of: train, evaluate, compare, reproduce, sample, export",
+        r"--mode='test' is unknown; expected one of: train, evaluate, compare, reproduce, sample, score, interpolate",
     ),
     ({"critic": "big"}, r"--critic='big' is unknown; expected one of: auto, mnist, dcgan"),
     ({"strategy": "tpu"}, r"--strategy='tpu' is unknown; expected one of: auto, one_device, mirrored"),
@@ -170,6 +170,11 @@ BAD_SETTINGS = [
         r"--init_from_original=x is for --model_type=nice or real_nvp, not dcgan",
     ),
     ({"mode": "sample", "resume": True, "run_dir": "x"}, r"--resume goes with --mode=train"),
+    ({"mode": "score"}, r"--mode=score needs --run_dir=FOLDER"),
+    ({"mode": "interpolate", "run_dir": "x"}, r"--mode=interpolate needs --images=A,B"),
+    ({"mode": "inpaint", "run_dir": "x", "images": "a.png"}, r"--mode=inpaint needs --mask=FILE"),
+    ({"output": "x"}, r"--output=x goes with --mode=sample or score or interpolate or inpaint, not with --mode=train"),
+    ({"mode": "sample", "run_dir": "x", "num_frames": 3}, r"--num_frames=3 goes with --mode=interpolate or inpaint"),
 ]
 
 

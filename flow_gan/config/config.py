@@ -8,6 +8,7 @@ from flow_gan.config.data import DataSettings
 from flow_gan.config.datasets import canonical_name
 from flow_gan.config.evaluation import EvaluationSettings
 from flow_gan.config.generator import GeneratorSettings
+from flow_gan.config.images import ImageSettings
 from flow_gan.config.mode import REPRODUCED_DATASETS, ModeSettings
 from flow_gan.config.objective import ObjectiveSettings
 from flow_gan.config.recording import RecordingSettings
@@ -22,6 +23,7 @@ SECTIONS = (
     ObjectiveSettings,
     TrainingSettings,
     EvaluationSettings,
+    ImageSettings,
     RecordingSettings,
 )
 
@@ -30,6 +32,7 @@ SECTIONS = (
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(
     RecordingSettings,
+    ImageSettings,
     EvaluationSettings,
     TrainingSettings,
     ObjectiveSettings,
@@ -55,6 +58,7 @@ class Config(
             section.check(self)
         self._check_objective()
         self._check_reproduction()
+        self._check_images()
         if self.lr_schedule == "cosine" and self.max_steps is None and self.mode != "reproduce":
             raise UserError("--lr_schedule=cosine needs --max_steps, the step at which the rate has come to --min_lr")
 
@@ -95,6 +99,19 @@ class Config(
             raise UserError(
                 "--strategy=multi_worker with --mode=reproduce, which is of one process; expected another one"
             )
+
+    def _check_images(self):
+        """Raise `UserError` if a setting of `ImageSettings` is given in another mode, or lacks where it is needed."""
+        for field in dataclasses.fields(ImageSettings):
+            value, modes = getattr(self, field.name), about(field).changes_in
+            if value != field.default and self.mode not in modes:
+                raise UserError(
+                    f"--{field.name}={value} goes with --mode={' or '.join(modes)}, not with --mode={self.mode}"
+                )
+        needed = {"interpolate": {"images": "A,B"}, "inpaint": {"images": "FILE", "mask": "FILE"}}
+        for name, kind in needed.get(self.mode, {}).items():
+            if getattr(self, name) is None:
+                raise UserError(f"--mode={self.mode} needs --{name}={kind}")
 
     @property
     def hparams(self) -> dict:

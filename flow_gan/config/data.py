@@ -44,7 +44,8 @@ class DataSettings(Section):
     )
     input_height: int | None = setting(
         None,
-        "image height in pixels: public data sets are resized to it, other data must have it; the data's if not given",
+        "image height in pixels: public data sets and folders of images are resized to it, other data must have it; "
+        "the data's if not given",
         at_least=1,
     )
     input_width: int | None = setting(

@@ -7,7 +7,7 @@ from flow_gan.config.datasets import SPLITS
 from flow_gan.config.setting import EXISTING_RUN, Section, setting
 from flow_gan.errors import UserError
 
-MODES = ("train", "evaluate", "compare", "reproduce", "sample", "export")
+MODES = ("train", "evaluate", "compare", "reproduce", "sample", "score", "interpolate", "inpaint", "export")
 CHECKPOINTS = ("best", "best_score", "latest")
 # How much of the paper --mode=reproduce computes.
 SCALES = ("tiny", "small", "overnight", "full")
@@ -26,14 +26,15 @@ class ModeSettings(Section):
         "train",
         "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) by --metrics; compare "
         "several (--run_dirs) in the paper's tables and figures; reproduce the paper: train its models and write a "
-        "report with all of its tables and figures; draw samples from a run; or export one as a SavedModel",
+        "report with all of its tables and figures; draw samples from a run; score images by it, each by its own "
+        "likelihood; interpolate between two images; inpaint what a mask hides; or export a run as a SavedModel",
         choices=MODES,
         changes_in=MODES,
     )
     run_dir: str | None = _setting(
         None,
         "folder of the run. Train: made anew, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
-        "Evaluate, sample, export, --resume: an existing one. Reproduce: made, or gone on with, by default "
+        "Other modes and --resume: an existing one. Reproduce: made, or gone on with, by default "
         "<runs_dir>/reproduce_<dataset>_<scale>",
         changes_in=MODES,
         is_path=True,
@@ -65,14 +66,17 @@ class ModeSettings(Section):
     resume: bool = _setting(False, "go on with the run --run_dir from its latest checkpoint")
     checkpoint: str = _setting(
         "best",
-        "which weights to evaluate, sample, export or take by --init_from_run: those of the lowest validation NLL (for "
+        "which weights of an existing run to use, also by --init_from_run: those of the lowest validation NLL (for "
         "dcgan, which has none, the latest), of the highest sample score (--score_every), or the latest",
         choices=CHECKPOINTS,
     )
     split: str = _setting(
-        "test", "images that --mode=evaluate uses", choices=SPLITS, changes_in=(*EXISTING_RUN, "compare")
+        "test",
+        "images of a data set that --mode=evaluate and --mode=score use",
+        choices=SPLITS,
+        changes_in=(*EXISTING_RUN, "compare"),
     )
-    num_samples: int = _setting(64, "images in a sample grid", at_least=1)
+    num_samples: int = _setting(64, "images in a sample grid, or samples that --output gets", at_least=1)
     temperature: float = _setting(1.0, "scale of z in --mode=sample", more_than=0)
     export_dir: str | None = _setting(
         None,

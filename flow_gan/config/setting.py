@@ -11,7 +11,7 @@ _KEY = "setting"
 # TensorFlow counts steps, images and seeds in 32 bits.
 _TOO_LARGE = 2**31
 # Modes that take an existing run; of "train" it is --resume.
-EXISTING_RUN = ("train", "evaluate", "sample", "export")
+EXISTING_RUN = ("train", "evaluate", "sample", "score", "interpolate", "inpaint", "export")
 
 
 class Section:

@@ -23,7 +23,10 @@ class TrainingSettings(Section):
     epoch: int = setting(58, "passes over the training images", more_than=0, changes_in=EXISTING_RUN)
     max_steps: int | None = setting(None, "generator updates; overrides --epoch", at_least=1, changes_in=EXISTING_RUN)
     batch_size: int = setting(
-        100, "images per batch, over all replicas", more_than=0, changes_in=("evaluate", "compare")
+        100,
+        "images per batch, over all replicas",
+        more_than=0,
+        changes_in=("evaluate", "compare", "sample", "score"),
     )
     learning_rate: float = setting(1e-3, "Adam's first rate, generator and critic", more_than=0)
     critic_learning_rate: float | None = setting(
@@ -63,7 +66,12 @@ class TrainingSettings(Section):
         at_least=0,
         less_than=1,
     )
-    seed: int = setting(0, "from which all randomness derives", at_least=0, changes_in=("sample", "reproduce"))
+    seed: int = setting(
+        0,
+        "from which all randomness derives",
+        at_least=0,
+        changes_in=("sample", "score", "interpolate", "inpaint", "reproduce"),
+    )
     strategy: str = setting(
         "auto",
         "one_device; mirrored over all visible GPUs; auto, the one or the other by what there is; or multi_worker, "
@@ -81,7 +89,7 @@ class TrainingSettings(Section):
         "of the networks' matrix products and convolutions; weights, norms, densities, log-determinants and the "
         "penalty are float32 in any case",
         choices=PRECISIONS,
-        changes_in=("evaluate", "sample", "export", "reproduce"),
+        changes_in=("evaluate", "sample", "score", "interpolate", "inpaint", "export", "reproduce"),
     )
     deterministic_ops: bool = setting(
         False,

@@ -10,8 +10,9 @@ from flow_gan.data.batches import (
     training_indices,
 )
 from flow_gan.data.dataset import Dataset, Images, Split, bits_per_dim, fixed_sample, is_grey
-from flow_gan.data.dequantization import dequantize
+from flow_gan.data.dequantization import dequantize, quantize, shown_levels
 from flow_gan.data.grid import image_grid, save_png
+from flow_gan.data.images import Expected, ImageSet, of_split, open_images, read_mask
 from flow_gan.data.load import is_path, levels_of, load, open_dataset
 from flow_gan.data.public import known as known_dataset
 
@@ -19,6 +20,8 @@ __all__ = [
     "NAMED_DATASETS",
     "VALIDATION_SPLITS",
     "Dataset",
+    "Expected",
+    "ImageSet",
     "Images",
     "ReadingError",
     "Split",
@@ -34,9 +37,14 @@ __all__ = [
     "known_dataset",
     "levels_of",
     "load",
+    "of_split",
     "open_dataset",
+    "open_images",
+    "quantize",
+    "read_mask",
     "reading_errors",
     "save_png",
+    "shown_levels",
     "training_batches",
     "training_indices",
 ]

@@ -11,10 +11,11 @@ from tqdm import tqdm
 
 from flow_gan.config.datasets import SPLITS
 from flow_gan.data import digest, memory
-from flow_gan.data.dataset import CHANNELS, Dataset, Rows, Split, random_split_indices
+from flow_gan.data.dataset import CHANNELS, Dataset, Images, Rows, Split, random_split_indices
 from flow_gan.errors import UserError, brief
 
 _LABELS = {"images": "labels"} | {name: f"{name}_labels" for name in SPLITS}
+_IMAGES = ("arr_0", "images", *SPLITS)
 _READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 # Bytes of images whose grey levels are checked at once.
 _CHECKED = 2**26
@@ -44,7 +45,7 @@ def load(path: str | os.PathLike, levels: int) -> Dataset:
             f"--dataset={path} has the arrays {sorted(arrays)}; expected train, validation and test, or images"
         )
     for name in names:
-        _check(path, name, arrays[name], arrays.get(_LABELS[name]))
+        _check(path, name, arrays[name], arrays.get(_LABELS[name]), fewest=3 if name == "images" else 1)
         _check_levels(path, name, arrays[name], levels)
     if "images" in arrays:
         parts = random_split_indices(len(arrays["images"]))
@@ -62,6 +63,26 @@ def load(path: str | os.PathLike, levels: int) -> Dataset:
         **dict(zip(SPLITS, splits, strict=True)),
         digest=digest.of_arrays(used),
     )
+
+
+def read_images(path: str | os.PathLike) -> dict[str, Images]:
+    """Return {name: uint8 [N, H, W] or [N, H, W, C]} of the images of a numpy file, which need not be a data set.
+
+    They are those of a .npy file, which is read row by row, or the arrays arr_0 (as tools for samples have it), images,
+    train, validation and test of a .npz file, as far as there are any.
+
+    Raises:
+      UserError: the file is missing, broken or pickled, does not fit in memory (.npz), or holds none of these.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise UserError(f"--dataset={path}: there is no such file")
+    found = {name: array for name, array in _open(path).items() if name in _IMAGES and array is not None}
+    if not found:
+        raise UserError(f"--dataset={path} has none of the arrays {', '.join(_IMAGES)}")
+    for name, array in found.items():
+        _check(path, name, array, None, fewest=1)
+    return found
 
 
 class FileRows:
@@ -118,7 +139,7 @@ def _read_npz(path):
         sizes = {
             member.filename.removesuffix(".npy"): _size(archive, member)
             for member in archive.infolist()
-            if member.filename.removesuffix(".npy") in {*_LABELS, *_LABELS.values()}
+            if member.filename.removesuffix(".npy") in {*_IMAGES, *_LABELS.values()}
         }
     memory.require(sum(sizes.values()), f"--dataset={path}, a .npz file,", "a .npy file may be of any size")
     with np.load(path, allow_pickle=False) as file:
@@ -135,7 +156,7 @@ def _size(archive, member):
     return size
 
 
-def _check(path, name, array, labels):
+def _check(path, name, array, labels, fewest):
     if array.dtype != np.uint8 or array.ndim not in (3, 4) or 0 in array.shape:
         raise UserError(
             f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}; expected uint8 [N, H, W] or [N, H, W, C]"
@@ -147,7 +168,6 @@ def _check(path, name, array, labels):
             f"--dataset={path}: {name} is {array.dtype} {list(array.shape)}, of {channels} channels; expected "
             f"[N, H, W, C] with 1, 3 or 4{hint}"
         )
-    fewest = 3 if name == "images" else 1
     if len(array) < fewest:
         raise UserError(f"--dataset={path}: {name} has {len(array)} images; expected {fewest} or more")
     if labels is not None and (labels.shape != array.shape[:1] or labels.dtype.kind not in "iu"):

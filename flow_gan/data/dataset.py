@@ -40,10 +40,12 @@ class Split:
     Attributes:
       images: uint8 [N, H, W, C].
       labels: int64 [N].
+      files: object [N], the images' files below the folder of the data set, as str; None where they are not files.
     """
 
     images: Images
     labels: np.ndarray | None = None
+    files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -61,6 +63,8 @@ class Dataset:
       levels: number of grey levels; images hold 0 to levels - 1.
       digest: of names, sizes and contents, by which data are recognised wherever they lie (see `digest`); None where
         it was not computed.
+      class_names: of the labels 0, 1, ...: those of a folder's subfolders, or tensorflow_datasets' own; None where
+        labels have no names.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Dataset:
     validation: Split
     test: Split
     digest: str | None = None
+    class_names: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}={len(self.split(name))}" for name in SPLITS)

@@ -22,3 +22,18 @@ def dequantize(images: ArrayLike, noise: ArrayLike, levels: int = 256) -> tf.Ten
     # The sum rounds up to `levels` for the noise nearest to 1; the logit of 1 is the one thing to keep out.
     dtype = u.dtype.as_numpy_dtype
     return tf.minimum(dequantized, np.nextafter(dtype(1), dtype(0)))
+
+
+def quantize(images: ArrayLike, levels: int = 256) -> np.ndarray:
+    """Return the grey levels k of the cells that images lie in, uint8: `dequantize` undone, up to rounding.
+
+    Args:
+      images: float [..., H, W, C]. Below 0 the level is 0, as it is of NaN, from 1 on it is `levels` - 1.
+      levels: number of grey levels.
+    """
+    return np.clip(np.floor(np.nan_to_num(images, nan=0.0) * levels), 0, levels - 1).astype(np.uint8)
+
+
+def shown_levels(levels: int) -> np.ndarray:
+    """Return the 8-bit values with which pictures show the grey levels, black to white: k 255 / (levels - 1), uint8."""
+    return np.round(np.arange(levels) * (255 / (levels - 1))).astype(np.uint8)

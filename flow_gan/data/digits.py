@@ -25,7 +25,12 @@ def load() -> Dataset:
     parts = dict(zip(SPLITS, (train, validation, test), strict=True))
     splits = {part: Split(images[chosen], labels[chosen]) for part, chosen in parts.items()}
     return Dataset(
-        name="digits", image_shape=images.shape[1:], levels=LEVELS, **splits, digest=digest.of_splits(splits)
+        name="digits",
+        image_shape=images.shape[1:],
+        levels=LEVELS,
+        **splits,
+        digest=digest.of_splits(splits),
+        class_names=tuple(map(str, digits.target_names)),
     )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from flow_gan.data.resizing import resized
+
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
@@ -67,7 +69,7 @@ def open_examples(
 
     def resize(number, example):
         example = {name: example[name] for name in names}
-        example["image"] = _resized(example["image"], shape)
+        example["image"] = resized(example["image"], shape)
         return number, example
 
     examples = builder.as_dataset(split=split)
@@ -100,7 +102,7 @@ def _records(stored, features, shape, batch_size):
         return tf.data.TFRecordDataset(file).enumerate(start).batch(batch_size)
 
     def decode(image):
-        return _resized(features["image"].decode_example(image), shape)
+        return resized(features["image"].decode_example(image), shape)
 
     def parse(numbers, examples):
         examples = tf.io.parse_example(examples, infos)
@@ -109,16 +111,3 @@ def _records(stored, features, shape, batch_size):
 
     batches = files.interleave(read, _FILES, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
     return batches.map(parse, tf.data.AUTOTUNE, deterministic=False)
-
-
-def _resized(image, shape):
-    """Return uint8 [h, w, C] as `shape`: the largest part of such sides around its centre, resized."""
-    if image.shape != shape:
-        size, target = tf.shape(image)[:2], tf.constant(shape[:2])
-        scale = tf.reduce_min(size / target)
-        part = tf.maximum(tf.cast(tf.round(tf.cast(target, scale.dtype) * scale), tf.int32), 1)
-        corner = (size - part) // 2
-        image = tf.slice(image, [*tf.unstack(corner), 0], [*tf.unstack(part), -1])
-        image = tf.image.resize(image, shape[:2], antialias=True)
-        image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
-    return tf.ensure_shape(image, shape)

@@ -50,7 +50,7 @@ def read_header(path: str, whole: bool = False) -> Header:
         return Header(_size(image), _kind(image))
 
 
-def read_pixels(path: str, channels: int, levels: int) -> np.ndarray:
+def read_pixels(path: str, channels: int, levels: int, others: str = "the others are") -> np.ndarray:
     """Return the pixels of a file, uint8 [H, W, channels], rotated by its orientation.
 
     In a file with fewer than 8 bits per value, that is with n < 256 levels of its own, a value v becomes
@@ -60,6 +60,7 @@ def read_pixels(path: str, channels: int, levels: int) -> np.ndarray:
     Args:
       channels: 1 or 3; with 1, all pixels of an image with a palette must be grey.
       levels: number of grey levels.
+      others: what else is of this many channels, in the error of an image that is not.
 
     Raises:
       UserError: see `read_header`; or it is partly transparent, of the other kind, or has values above the levels.
@@ -76,10 +77,10 @@ def read_pixels(path: str, channels: int, levels: int) -> np.ndarray:
         pixels = np.asarray(image.convert("L" if kind == GREY else "RGB"))
     if kind in (PALETTE, GREY_PALETTE) and channels == 1:
         if (pixels != pixels[..., :1]).any():
-            raise other_kind(path, COLOUR)
+            raise other_kind(path, COLOUR, others)
         pixels = pixels[..., 0]
     if pixels.ndim != (2 if channels == 1 else 3):
-        raise other_kind(path, kind)
+        raise other_kind(path, kind, others)
     pixels = pixels.reshape(*pixels.shape[:2], channels)
     if levels < 256:
         pixels = _on_levels(path, pixels, own_levels, levels, is_palette)

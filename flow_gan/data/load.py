@@ -40,7 +40,7 @@ def open_dataset(
       data_dir: folder of tensorflow_datasets, for the public data sets; its default folder if None.
       levels: number of grey levels of a folder's or a file's images, 256 if None. Those of named data sets are known.
       validation_split: "released" or "random", for `PUBLIC_DATASETS`; see `public.open_public`.
-      height, width: to which the images of a public data set are resized; those of others keep their size.
+      height, width: to which the images of a public data set or a folder are resized; those of others keep their size.
 
     Raises:
       UserError: what is wrong with the name or the path; `Source.read` raises it for what is wrong with the data.
@@ -63,7 +63,7 @@ def open_dataset(
         return Source(functools.partial(arrays.load, dataset, levels_of(dataset, levels)))
     if not is_path(dataset):
         return public.open_public(dataset, data_dir, validation_split, height, width)
-    return Source(functools.partial(folder.load, dataset, levels_of(dataset, levels)))
+    return Source(functools.partial(folder.load, dataset, levels_of(dataset, levels), height, width))
 
 
 def is_path(dataset: str) -> bool:

@@ -69,7 +69,7 @@ def open_public(
       UserError: there is no such data set, it cannot be downloaded, has no suitable images, or does not fit in memory.
     """
     builder = _open_builder(dataset, data_dir)
-    shape, names = _check_features(dataset, builder.info.features, height, width)
+    shape, names, class_names = _check_features(dataset, builder.info.features, height, width)
     # A data set that was never prepared, as in tests, has no list of splits.
     available = set(builder.info.splits or {"train", "test"})
     if "train" not in available:
@@ -86,10 +86,10 @@ def open_public(
         f"--dataset={dataset} with images of {shape[0]}x{shape[1]}",
         "make them smaller by --input_height, or write them to a .npy file, which may be of any size",
     )
-    return Source(functools.partial(_read, dataset, examples, validation_split), shape, LEVELS)
+    return Source(functools.partial(_read, dataset, examples, validation_split, class_names), shape, LEVELS)
 
 
-def _read(dataset, examples, validation_split):
+def _read(dataset, examples, validation_split, class_names):
     """Return the `Dataset` of {part: `Examples`}."""
     orders = {part: {part: np.arange(split.count)} for part, split in examples.items()}
     public_set = known(dataset)
@@ -117,6 +117,7 @@ def _read(dataset, examples, validation_split):
         levels=LEVELS,
         **parts,
         digest=digest.of_splits(parts),
+        class_names=class_names,
     )
 
 
@@ -157,7 +158,7 @@ def _held_out(public_set, labels, validation_split):
 
 
 def _check_features(dataset, features, height, width):
-    """Return the shape (H, W, C) that images are to have, and the names of the features that are read."""
+    """Return the shape (H, W, C) that images are to have, the names of the features that are read, and of classes."""
     # A data set whose features are not a dict has no feature "image" either.
     image = dict(features).get("image")
     if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3 or image.shape[-1] not in CHANNELS:
@@ -171,15 +172,16 @@ def _check_features(dataset, features, height, width):
             f"--dataset={dataset} has images of different sizes; pass the size to which they are resized, "
             "--input_height (and --input_width unless they are to be square)"
         )
-    names = ["image"]
+    names, class_names = ["image"], None
     if "label" in features:
         label = features["label"]
         if label.shape != () or not np.issubdtype(label.np_dtype, np.integer):
             raise UserError(f"--dataset={dataset} has the label {brief(label)}; expected an integer")
         names.append("label")
+        class_names = tuple(getattr(label, "names", None) or ()) or None
     if known(dataset) is not None and "id" in features:
         names.append("id")
-    return (height, width, image.shape[-1]), names
+    return (height, width, image.shape[-1]), names, class_names
 
 
 def _open_builder(dataset, data_dir):

@@ -3,6 +3,9 @@
 from flow_gan.evaluation.ais import AIS, AISSettings, choose_sigma, evaluate_ais
 from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth, winning_bandwidths
 from flow_gan.evaluation.classifier import Classifier, load_classifier
+from flow_gan.evaluation.image_scores import ImageScores, score_images, typicality
+from flow_gan.evaluation.inpainting import Inpainting, inpaint
+from flow_gan.evaluation.interpolation import PATHS, interpolate, latent_path
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
 from flow_gan.evaluation.mixture import IsotropicMixture
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
@@ -17,11 +20,14 @@ from flow_gan.evaluation.text import with_error
 __all__ = [
     "AIS",
     "NLL",
+    "PATHS",
     "TEMPERATURES",
     "TERMS",
     "AISSettings",
     "BandwidthSearch",
     "Classifier",
+    "ImageScores",
+    "Inpainting",
     "IsotropicMixture",
     "JacobianSpectrum",
     "NLLTerms",
@@ -32,17 +38,22 @@ __all__ = [
     "evaluate_ais",
     "evaluate_nll",
     "evaluate_nll_terms",
+    "inpaint",
+    "interpolate",
     "interpolations",
     "jacobian_spectrum",
+    "latent_path",
     "load_classifier",
     "make_reference",
     "mean_and_error",
     "progress",
     "reconstructions",
     "resampled",
+    "score_images",
     "score_samples",
     "search_bandwidth",
     "temperatures",
+    "typicality",
     "winning_bandwidths",
     "with_error",
 ]

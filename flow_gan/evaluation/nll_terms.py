@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan import data
-from flow_gan.bijectors import Chain, even_odd_split
+from flow_gan.bijectors import even_odd_split
 from flow_gan.evaluation.checks import finite_warnings
+from flow_gan.evaluation.layers import logit_and_rest
 from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.statistics import mean_and_error
 from flow_gan.evaluation.text import out_of, with_error, with_warnings
@@ -161,9 +162,7 @@ def _parts(generator, images):
     The second is [batch] in Real-NVP and [] in NICE, where it is the same for all images.
     """
     images = tf.cast(images, generator.compute_dtype)
-    # A chain applies its last bijector first: in every flow the logit.
-    *others, logit = generator.bijector().bijector.bijectors
-    rest = Chain(others)
+    logit, rest = logit_and_rest(generator)
     y = logit.forward(images)
     return (
         -generator.prior.distribution.log_prob(rest.forward(y)),

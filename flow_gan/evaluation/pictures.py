@@ -3,6 +3,7 @@
 import numpy as np
 
 from flow_gan import random
+from flow_gan.evaluation.interpolation import interpolate
 from flow_gan.generators import FlowGenerator, Generator
 
 TEMPERATURES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
@@ -31,19 +32,16 @@ def reconstructions(generator: FlowGenerator, images: np.ndarray) -> np.ndarray:
 
 
 def interpolations(generator: FlowGenerator, first: np.ndarray, second: np.ndarray, columns: int = 9) -> np.ndarray:
-    """Return images on the straight lines between z = f(first) and f(second) (paper, Section 3: exact inference of z).
+    """Return images on the paths `latent_path` from z = f(first) to f(second) (paper, Section 3: exact inference of z).
 
     Args:
       first, second: float [n, H, W, C] in [0, 1], the ends.
-      columns: >= 2, images per line, ends included.
+      columns: >= 2, images per path, ends included.
 
     Returns:
       [n, columns, H, W, C].
     """
-    ends = [np.asarray(generator.encode(images)) for images in (first, second)]
-    shares = np.linspace(0, 1, columns, dtype=ends[0].dtype)
-    z = ends[0][:, None] + shares[:, None] * (ends[1] - ends[0])[:, None]
-    return _decode(generator, z)
+    return interpolate(generator, first, second, columns)[0]
 
 
 def temperatures(generator: Generator, columns: int = 10, seed: int = 0) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Many samples of a generator."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -25,11 +26,21 @@ class Sampler:
         self._batch_size = batch_size
 
         @tf.function(autograph=False)
-        def draw(seed, first):
-            key = random.key(seed, stream)
-            return tf.clip_by_value(generator.decode(generator.sample_latent(key, first, batch_size)), 0.0, 1.0)
+        def draw(seed, temperature, first):
+            z = temperature * generator.sample_latent(random.key(seed, stream), first, batch_size)
+            return tf.clip_by_value(generator.decode(z), 0.0, 1.0)
 
         self._draw = draw
+        self._dtype = generator.compute_dtype
+
+    def batches(self, count: int, seed: int = 0, temperature: float = 1.0) -> Iterator[np.ndarray]:
+        """Yield what `draw` returns in batches, with a progress bar; `temperature` is that of `Generator.sample`."""
+        with progress(None, "samples", count) as bar:
+            for first in range(0, count, self._batch_size):
+                batch = self._draw(tf.constant(seed), tf.constant(temperature, self._dtype), tf.constant(first)).numpy()
+                batch = batch[: count - first]
+                yield batch
+                bar.update(len(batch))
 
     def draw(self, count: int, seed: int = 0) -> np.ndarray:
         """Return float [count, H, W, C] in [0, 1]; in the stream SAMPLE the first n are `generator.sample(n, seed)`.
@@ -39,8 +50,8 @@ class Sampler:
         """
         num_bytes = 4 * count * math.prod(self._image_shape)
         memory.require(num_bytes, f"{count} samples", "draw fewer, by --score_samples or --kde_samples")
-        samples = np.empty((count, *self._image_shape), np.float32)
-        for first in progress(range(0, count, self._batch_size), "samples"):
-            batch = self._draw(tf.constant(seed), tf.constant(first)).numpy()
-            samples[first : first + self._batch_size] = batch[: count - first]
+        samples, first = np.empty((count, *self._image_shape), np.float32), 0
+        for batch in self.batches(count, seed):
+            samples[first : first + len(batch)] = batch
+            first += len(batch)
         return samples

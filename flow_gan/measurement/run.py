@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -82,6 +83,15 @@ class FinishedRun:
             return [json.loads(line) for line in self.folder.metrics_file.read_text(encoding="utf-8").splitlines()]
         except (OSError, ValueError) as error:
             raise UserError(f"the run {self.folder.path} has no readable metrics.jsonl ({error})") from error
+
+    def validation_nll(self, step: int) -> float:
+        """Return the NLL of all validation images in nats as it was measured at a step, or last before; NaN if never.
+
+        It needs no data: a checkpoint is saved when the validation images have been measured.
+        """
+        records = [record for record in self.read_records() if record["step"] <= step]
+        found = [record["validation_nll"] for record in records if record.get("validation_nll") is not None]
+        return found[-1] if found else math.nan
 
     def curve(self, unit: Callable[[float], float]) -> dict[str, list]:
         """Return what `figures.learning_curves` draws; `unit` is a function from nats.

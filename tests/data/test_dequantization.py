@@ -15,3 +15,18 @@ def test_dequantize():
     largest = np.float32(1 - 2.0**-24)
     for levels in (17, 256):
         assert data.dequantize(np.uint8(levels - 1), largest, levels) < 1
+
+
+def test_quantize_takes_dequantize_back():
+    for levels in (2, 17, 256):
+        images = np.arange(levels, dtype=np.uint8)
+        for noise in np.float32([0, 0.5, 0.9999]):
+            np.testing.assert_array_equal(data.quantize(data.dequantize(images, noise, levels), levels), images)
+    np.testing.assert_array_equal(data.quantize([-0.1, 1, 1.5, np.nan, np.inf, -np.inf]), [0, 255, 255, 0, 255, 0])
+
+
+def test_levels_are_shown_from_black_to_white():
+    np.testing.assert_array_equal(data.shown_levels(256), np.arange(256))
+    np.testing.assert_array_equal(data.shown_levels(2), [0, 255])
+    shown = data.shown_levels(17)
+    assert shown[0] == 0 and shown[16] == 255 and shown[8] == 128 and len(set(shown)) == 17

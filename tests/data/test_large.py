@@ -53,7 +53,7 @@ def test_headers_of_a_large_folder_are_checked(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_module, "IN_MEMORY", 0)
     write_images(tmp_path / "set", 6)
     PIL.Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "set" / "004.png")
-    refused(tmp_path / "set", r"004\.png is 9x9, but 000\.png is 6x4; expected images of one size")
+    refused(tmp_path / "set", r"004\.png is 9x9, but .*000\.png is 6x4; expected images of one size")
     (tmp_path / "set" / "004.png").write_bytes(b"no image")
     refused(tmp_path / "set", r"004\.png cannot be read as an image")
 

@@ -1,0 +1,103 @@
+"""What a model says of single images: log p(x), typicality, and the critic's logit."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from flow_gan import data
+from flow_gan.evaluation.progress import progress
+from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
+from flow_gan.model import FlowGAN
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageScores:
+    """Figures of each of N images, dequantised once.
+
+    Attributes:
+      log_prob: log p(x) in nats, float64 [N].
+      bits_per_dim: the same as an NLL in bits/dim of the discrete image, [N].
+      typicality: see `typicality`, in nats, [N]; NaN where the entropy is not known.
+      critic_logit: the critic's logit of the image, [N]; None without a critic.
+      entropy: in nats.
+      is_per_image: whether each image's log p(x) depends on that image alone.
+    """
+
+    log_prob: np.ndarray
+    bits_per_dim: np.ndarray
+    typicality: np.ndarray
+    critic_logit: np.ndarray | None
+    entropy: float
+    is_per_image: bool
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences to be shown with the figures; none where they are sound."""
+        return [] if self.is_per_image else [NO_PER_IMAGE_LIKELIHOOD]
+
+
+def score_images(
+    model: FlowGAN,
+    images: data.Images,
+    batch_size: int,
+    entropy: float,
+    split: str = "test",
+    seed: int | None = None,
+) -> ImageScores:
+    """Return the `ImageScores` of images, with noise keyed by (seed, split, image) as that of `evaluate_nll`.
+
+    Args:
+      images: uint8 [N, H, W, C], grey levels.
+      batch_size: that of training; see `evaluate_nll`.
+      entropy: in nats, with which the typicality is computed; NaN where it is not known.
+      split: see `data.evaluation_batches`.
+      seed: of the noise; the model's if None.
+
+    Raises:
+      UserError: the generator has no likelihood, or an image cannot be read.
+    """
+    generator = model.generator
+    generator.require_likelihood("log p(x)")
+    count = len(images)
+    batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, count)
+
+    @tf.function(autograph=False)
+    def score(batch):
+        x = model.draws.evaluation_images(batch, seed=seed)
+        logits = [] if model.critic is None else [tf.cast(model.critic(x, training=False)[:, 0], x.dtype)]
+        return tf.stack([generator.log_prob(x), *logits], 1)
+
+    found = np.empty((count, 1 if model.critic is None else 2))
+    first = 0
+    with data.reading_errors():
+        for batch in progress(data.evaluation_batches(images, split, batch_size, count), "scores of images"):
+            kept = batch["weight"].numpy() > 0
+            part = score(batch).numpy()[kept]
+            found[first : first + len(part)] = part
+            first += len(part)
+    log_prob = found[:, 0]
+    return ImageScores(
+        log_prob=log_prob,
+        bits_per_dim=np.array([data.bits_per_dim(-value, generator.size, model.levels) for value in log_prob]),
+        typicality=typicality(log_prob, entropy),
+        critic_logit=None if model.critic is None else found[:, 1],
+        entropy=entropy,
+        is_per_image=generator.has_per_image_likelihood,
+    )
+
+
+def typicality(log_prob: np.ndarray, entropy: float) -> np.ndarray:
+    """Return |log p(x) + H|: how far each image is from the typical set of a density, in nats (Nalisnick et al. 2019).
+
+    A draw from p has -log p(x) close to the entropy H = E[-log p(x)] where there are many dimensions. An image whose
+    log p(x) is far higher is therefore as unlike the draws as one whose log p(x) is far lower: a flat grey image often
+    has the highest density of all. Small is typical.
+
+    Args:
+      log_prob: [N], log p(x) in nats.
+      entropy: H in nats. What is meant by typical is decided by the images that it is estimated on: "Detecting
+        out-of-distribution inputs to deep generative models using typicality" takes images of the data.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.abs(np.asarray(log_prob, np.float64) + entropy)
