@@ -20,7 +20,8 @@ Train, evaluate and sample Flow-GANs (Grover, Dhar, Ermon, AAAI 2018).
   python -m flow_gan.main --mode=compare --run_dirs=A,B,C    several runs in the paper's tables and figures
   python -m flow_gan.main --mode=reproduce --dataset=digits  the whole paper: models, tables, figures
   python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples
-  python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow"""
+  python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow
+  python -m flow_gan.main --mode=status                      how far the runs are, and how long they still take"""
 
 
 class _Flags(flags.FlagValues):

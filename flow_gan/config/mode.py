@@ -7,7 +7,7 @@ from flow_gan.config.datasets import SPLITS
 from flow_gan.config.setting import EXISTING_RUN, Section, setting
 from flow_gan.errors import UserError
 
-MODES = ("train", "evaluate", "compare", "reproduce", "sample", "export")
+MODES = ("train", "evaluate", "compare", "reproduce", "sample", "export", "status")
 CHECKPOINTS = ("best", "best_score", "latest")
 # How much of the paper --mode=reproduce computes.
 SCALES = ("tiny", "small", "overnight", "full")
@@ -26,7 +26,8 @@ class ModeSettings(Section):
         "train",
         "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) by --metrics; compare "
         "several (--run_dirs) in the paper's tables and figures; reproduce the paper: train its models and write a "
-        "report with all of its tables and figures; draw samples from a run; or export one as a SavedModel",
+        "report with all of its tables and figures; draw samples from a run; export one as a SavedModel; or show the "
+        "status of all runs below --runs_dir: how far they are, and how long they still take",
         choices=MODES,
         changes_in=MODES,
     )
@@ -61,7 +62,9 @@ class ModeSettings(Section):
         is_path=True,
         is_list=True,
     )
-    runs_dir: str = _setting("runs", "folder in which new runs are made", changes_in=MODES, is_path=True)
+    runs_dir: str = _setting(
+        "runs", "folder in which new runs are made, and whose runs --mode=status shows", changes_in=MODES, is_path=True
+    )
     resume: bool = _setting(False, "go on with the run --run_dir from its latest checkpoint")
     checkpoint: str = _setting(
         "best",
@@ -93,7 +96,7 @@ class ModeSettings(Section):
         if self.mode == "compare":
             if not self.run_dirs:
                 raise UserError("--mode=compare needs --run_dirs=FOLDER,FOLDER,..., existing runs")
-        elif self.resume or self.mode not in ("train", "reproduce"):
+        elif self.resume or self.mode not in ("train", "reproduce", "status"):
             self.require_run_dir()
         for name in ("scale", "num_seeds"):
             value = getattr(self, name)

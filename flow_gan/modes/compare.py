@@ -5,7 +5,7 @@ import functools
 import pathlib
 
 from flow_gan import training
-from flow_gan.config import Config, changeable
+from flow_gan.config import Config, refuse_unused
 from flow_gan.data import Dataset
 from flow_gan.errors import UserError
 from flow_gan.measurement import FinishedRun, cannot_have, check_metrics, measure, open_run, registry
@@ -40,9 +40,7 @@ def run(given: dict) -> None:
       UserError: a folder is no run, the runs are of different data sets, or a metric cannot be had.
     """
     config = Config(**given)
-    unused = sorted(given.keys() - set(changeable("compare")))
-    if unused:
-        raise UserError(f"--{unused[0]}={given[unused[0]]} has no use in --mode=compare; leave the flag out")
+    refuse_unused(given, "compare")
     if config.run_dir is not None:
         # Now, not after the measuring.
         check_free("run_dir", config.run_dir)

@@ -7,6 +7,7 @@ import pytest
 from flow_gan import training
 from flow_gan.training import recorder
 from flow_gan.training.chief import ChiefCallback
+from flow_gan.training.validator import Validator
 from tests.test_progress import terminal
 from tests.training.same_run import assert_same_run, lines_of
 from tests.training.test_training import DCGAN, settings
@@ -42,6 +43,19 @@ def test_the_first_record_is_there_after_the_first_step(tmp_path, monkeypatch):
     monkeypatch.setattr(ChiefCallback, "on_train_batch_end", count)
     training.train(settings(tmp_path / "run", n_critic=0, max_steps=6, log_every=100, eval_every=100))
     assert seen == [1, 1, 1, 4, 4, 6]
+
+
+def test_the_steps_before_a_validation_do_not_wait_for_it(tmp_path, monkeypatch):
+    seen = []
+
+    def validate(self, step):
+        seen.append((step, len(lines_of(tmp_path / "run"))))
+        return of_validator(self, step)
+
+    of_validator = Validator.validate
+    monkeypatch.setattr(Validator, "validate", validate)
+    training.train(settings(tmp_path / "run", n_critic=0, max_steps=5, log_every=100, eval_every=4))
+    assert seen == [(4, 3), (5, 4)] and len(lines_of(tmp_path / "run")) == 5
 
 
 def test_when_records_are_written_changes_nothing_else(tmp_path, monkeypatch):
