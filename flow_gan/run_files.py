@@ -56,7 +56,7 @@ def progress(first_step: int, last_step: int, levels: int) -> dict[str, Any]:
     return {"started": time.time(), "first_step": first_step, "last_step": last_step, "levels": levels}
 
 
-def find_runs(folder: str | os.PathLike) -> list[pathlib.Path]:
+def find_runs(folder: str) -> list[pathlib.Path]:
     """Return the runs below a folder, at any depth, in alphabetical order.
 
     Raises:
@@ -90,10 +90,10 @@ def read_status(run_dir: pathlib.Path) -> RunStatus:
     if state == RUNNING and written is not None and begun and step > begun["first_step"]:
         pace = (written - begun["started"]) / (step - begun["first_step"])
         seconds_left = pace * (begun["last_step"] - step)
-    shape = (config.input_height, config.input_width, config.c_dim)
+    height, width, channels = config.input_height, config.input_width, config.c_dim
     nll = None
-    if best_nll is not None and None not in shape:
-        nll = image_kinds.format_nll(best_nll, shape, begun.get("levels", 256))
+    if best_nll is not None and height and width and channels:
+        nll = image_kinds.format_nll(best_nll, (height, width, channels), begun.get("levels", 256))
     return RunStatus(
         state=state,
         step=step,

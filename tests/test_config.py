@@ -76,7 +76,7 @@ def test_flagfiles_of_other_programs(tmp_path):
             ["--flagfile=nowhere/mnist_nice_mle.flags"],
             "mnist_nice_mle.flags cannot be read .*; --preset=mnist_nice_mle is the preset of that name",
         ),
-        (["--preset=mnist"], "--preset='mnist' is unknown; expected one of: cifar10_real_nvp_adv, "),
+        (["--preset=mnist"], "--preset='mnist' is unknown; expected one of: cifar10_dcgan_ce, "),
         (["--preset"], "--preset='' is unknown"),
         (["train"], "argument 'train' is no flag"),
         (["--epoch"], "epoch"),
@@ -98,7 +98,7 @@ BAD_SETTINGS = [
     ({"validation_split": "first"}, r"--validation_split='first' is unknown; expected one of: released, random"),
     (
         {"mode": "test"},
-        r"--mode='test' is unknown; expected one of: train, evaluate, compare, reproduce, sample, export",
+        r"--mode='test' is unknown; expected one of: train, evaluate, compare, reproduce, sample, export, status",
     ),
     ({"critic": "big"}, r"--critic='big' is unknown; expected one of: auto, mnist, dcgan"),
     ({"strategy": "tpu"}, r"--strategy='tpu' is unknown; expected one of: auto, one_device, mirrored"),
