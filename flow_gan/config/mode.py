@@ -57,7 +57,8 @@ class ModeSettings(Section):
     )
     run_dirs: str | None = _setting(
         None,
-        "folders of the runs that --mode=compare takes, separated by commas",
+        "folders of the runs that --mode=compare takes, separated by commas; a pattern in quotes, such as "
+        "'runs/mnist_*', stands for the runs that it matches",
         changes_in=(*EXISTING_RUN, "compare"),
         is_path=True,
         is_list=True,

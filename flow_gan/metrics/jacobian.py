@@ -29,7 +29,7 @@ def overlay(
 ) -> list[pathlib.Path]:
     """Draw the distributions of several runs in one figure."""
     path = folder / "jacobian.png"
-    figures.singular_value_cdf(path, {name: result["singular_values"] for name, result in results.items()})
+    figures.singular_value_cdf(path, {runs[name].label: result["singular_values"] for name, result in results.items()})
     return [path]
 
 
