@@ -147,8 +147,9 @@ class _Comparison:
         """Return what was measured of the metrics asked for that have no column in a table, as it states itself."""
         found = []
         for name in dict.fromkeys(asked):
-            # Results of before they were stored lack the text.
-            lines = [f"{run}: {result['text']}" for run, result in self._results[name].items() if "text" in result]
+            # Results of earlier versions lack the text.
+            results = self._results[name].items()
+            lines = [f"{run}: {result.get('text', 'stored in its folder evaluation')}" for run, result in results]
             if lines and not self._columns[name]:
                 found.append("\n\n".join([f"{name}:", *lines]))
         return found
