@@ -19,8 +19,9 @@ def run(work: Callable[[], object], interrupted: str) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A character that the terminal's encoding lacks, as in the name of a folder, must not end a run.
-            stream.reconfigure(errors="backslashreplace")
+            # A character that the terminal's encoding lacks, as in the name of a folder, must not end a run. Each line
+            # is written at once, in a file too, where it is read while the work goes on.
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         status = _run(work, interrupted)
         if sys.stdout is not None:

@@ -77,7 +77,7 @@ def test_flagfiles_of_other_programs(tmp_path):
             ["--flagfile=nowhere/mnist_nice_mle.flags"],
             "mnist_nice_mle.flags cannot be read .*; --preset=mnist_nice_mle is the preset of that name",
         ),
-        (["--preset=mnist"], "--preset='mnist' is unknown; expected one of: cifar10_real_nvp_adv, "),
+        (["--preset=mnist"], "--preset='mnist' is unknown; expected one of: cifar10_dcgan_ce, "),
         (["--preset"], "--preset='' is unknown"),
         (["train"], "argument 'train' is no flag"),
         (["--epoch"], "epoch"),

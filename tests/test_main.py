@@ -11,8 +11,10 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
+from flow_gan import training
 from flow_gan.config import help_text
 from flow_gan.main import main
+from flow_gan.training.run_config import run_config
 from tests.helpers.command_line import assert_refused
 from tests.helpers.data_sets import bad_datasets
 from tests.helpers.runs import DCGAN, SMALL
@@ -27,13 +29,13 @@ def finished(tmp_path_factory):
     command = [sys.executable, "-m", "flow_gan.main", f"--run_dir={folder}", "--max_steps=8", *SMALL_FLAGS]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "training: 100%" in done.stderr and "8/8" in done.stderr
+    assert "\ntraining: 8/8, " in done.stderr and "\r" not in done.stderr
     return folder, done.stdout
 
 
 def test_what_training_prints(finished):
     folder, printed = finished
-    best, test, checks, samples, where, curves = printed.splitlines()
+    *_, best, test, checks, samples, where, curves = printed.splitlines()
     stored = json.loads((folder / "evaluation" / "nll-test-best.json").read_text())
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     lowest = min(line.get("validation_nll", np.inf) for line in lines)
@@ -50,6 +52,24 @@ def test_what_training_prints(finished):
     assert where.endswith(str(folder)) and curves.endswith(f"tensorboard --logdir {folder / 'tensorboard'}")
     grid = np.asarray(PIL.Image.open(folder / "samples" / "best.png"))
     assert min(grid.shape) >= 400 and grid.std() > 10
+
+
+def test_what_a_run_says_at_its_start(finished):
+    folder, printed = finished
+    config = json.loads((folder / "config.json").read_text())
+    model, _ = training.load_model(run_config({"mode": "evaluate", "run_dir": str(folder)}))
+    weights = [sum(np.size(v) for v in part.trainable_variables) for part in (model.generator, model.critic)]
+    start = [re.split(" +", line, maxsplit=2 if "folder" in line else 1)[-1] for line in printed.splitlines()[:7]]
+    assert start == [
+        str(folder),
+        "digits: 1,297 train, 250 validation, 250 test images of 8x8x1, 17 levels",
+        f"nice, {weights[0]:,} weights; critic mnist, {weights[1]:,} weights",
+        f"hybrid, lambda {config['like_reg']:g}",
+        f"8 steps with batches of {config['batch_size']} images",
+        start[5],
+        f"tensorboard --logdir {folder / 'tensorboard'}",
+    ]
+    assert re.fullmatch(r"CPU, \d+ cores", start[5])
 
 
 def test_evaluate(finished, capsys):
@@ -83,7 +103,9 @@ def test_a_generator_without_a_likelihood(tmp_path, capsys):
     folder = tmp_path / "run"
     flags = [f"--{name}={value}" for name, value in (SMALL | DCGAN).items()]
     assert main([f"--run_dir={folder}", "--max_steps=2", *flags]) == 0
-    best, samples, where, curves = capsys.readouterr().out.splitlines()
+    *start, best, samples, where, curves = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"model +dcgan, [\d,]+ weights; critic mnist, [\d,]+ weights", start[2])
+    assert start[3].split() == ["objective", "adversarial"]
     assert best == "best validation NLL  none, since dcgan has no likelihood; what follows is of the latest weights"
     assert samples.endswith(str(folder / "samples" / "latest.png")) and (folder / "samples" / "latest.png").exists()
     assert where.endswith(str(folder)) and curves.endswith(str(folder / "tensorboard"))

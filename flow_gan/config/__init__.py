@@ -3,7 +3,7 @@
 Names are those of the flags. Settings that the original release has keep its names. Nothing in here imports TensorFlow.
 """
 
-from flow_gan.config.config import SECTIONS, Config, changeable, from_json, identity
+from flow_gan.config.config import SECTIONS, Config, changeable, from_json, identity, refuse_unused
 from flow_gan.config.flags import define_flags, help_text, parse, preset
 from flow_gan.config.presets import PRESETS
 from flow_gan.config.setting import about
@@ -20,4 +20,5 @@ __all__ = [
     "identity",
     "parse",
     "preset",
+    "refuse_unused",
 ]

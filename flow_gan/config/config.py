@@ -146,6 +146,13 @@ def changeable(mode: str) -> list[str]:
     return [field.name for field in dataclasses.fields(Config) if mode in about(field).changes_in]
 
 
+def refuse_unused(given: dict, mode: str) -> None:
+    """Raise `UserError` for the first of {setting: value} given that may not be given with `--mode`."""
+    unused = sorted(given.keys() - set(changeable(mode)))
+    if unused:
+        raise UserError(f"--{unused[0]}={given[unused[0]]} has no use in --mode={mode}; leave the flag out")
+
+
 def identity(config: Config) -> dict:
     """Return what makes a training another one, {setting: value} in alphabetical order."""
     names = sorted(field.name for field in dataclasses.fields(config) if about(field).identifies)

@@ -23,7 +23,8 @@ Train, evaluate and sample Flow-GANs (Grover, Dhar, Ermon, AAAI 2018).
   python -m flow_gan.main --mode=score --run_dir=FOLDER --images=FOLDER       log p of each of your images
   python -m flow_gan.main --mode=interpolate --run_dir=FOLDER --images=A,B    pictures between two images
   python -m flow_gan.main --mode=inpaint --run_dir=FOLDER --images=A --mask=M what the model puts where M is white
-  python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow"""
+  python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow
+  python -m flow_gan.main --mode=status                      how far the runs are, and how long they still take"""
 
 
 class _Flags(flags.FlagValues):

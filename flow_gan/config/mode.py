@@ -7,7 +7,18 @@ from flow_gan.config.datasets import SPLITS
 from flow_gan.config.setting import EXISTING_RUN, Section, setting
 from flow_gan.errors import UserError
 
-MODES = ("train", "evaluate", "compare", "reproduce", "sample", "score", "interpolate", "inpaint", "export")
+MODES = (
+    "train",
+    "evaluate",
+    "compare",
+    "reproduce",
+    "sample",
+    "score",
+    "interpolate",
+    "inpaint",
+    "export",
+    "status",
+)
 CHECKPOINTS = ("best", "best_score", "latest")
 # How much of the paper --mode=reproduce computes.
 SCALES = ("tiny", "small", "overnight", "full")
@@ -27,7 +38,8 @@ class ModeSettings(Section):
         "train a model and evaluate it on the test images; evaluate a finished run (--run_dir) by --metrics; compare "
         "several (--run_dirs) in the paper's tables and figures; reproduce the paper: train its models and write a "
         "report with all of its tables and figures; draw samples from a run; score images by it, each by its own "
-        "likelihood; interpolate between two images; inpaint what a mask hides; or export a run as a SavedModel",
+        "likelihood; interpolate between two images; inpaint what a mask hides; export a run as a SavedModel; or show "
+        "the status of all runs below --runs_dir: how far they are, and how long they still take",
         choices=MODES,
         changes_in=MODES,
     )
@@ -57,12 +69,15 @@ class ModeSettings(Section):
     )
     run_dirs: str | None = _setting(
         None,
-        "folders of the runs that --mode=compare takes, separated by commas",
+        "folders of the runs that --mode=compare takes, separated by commas; a pattern in quotes, such as "
+        "'runs/mnist_*', stands for the runs that it matches",
         changes_in=(*EXISTING_RUN, "compare"),
         is_path=True,
         is_list=True,
     )
-    runs_dir: str = _setting("runs", "folder in which new runs are made", changes_in=MODES, is_path=True)
+    runs_dir: str = _setting(
+        "runs", "folder in which new runs are made, and whose runs --mode=status shows", changes_in=MODES, is_path=True
+    )
     resume: bool = _setting(False, "go on with the run --run_dir from its latest checkpoint")
     checkpoint: str = _setting(
         "best",
@@ -97,7 +112,7 @@ class ModeSettings(Section):
         if self.mode == "compare":
             if not self.run_dirs:
                 raise UserError("--mode=compare needs --run_dirs=FOLDER,FOLDER,..., existing runs")
-        elif self.resume or self.mode not in ("train", "reproduce"):
+        elif self.resume or self.mode not in ("train", "reproduce", "status"):
             self.require_run_dir()
         for name in ("scale", "num_seeds"):
             value = getattr(self, name)

@@ -9,12 +9,13 @@ from flow_gan.data.batches import (
     training_batches,
     training_indices,
 )
-from flow_gan.data.dataset import Dataset, Images, Split, bits_per_dim, fixed_sample, is_grey
+from flow_gan.data.dataset import Dataset, Images, Split, fixed_sample
 from flow_gan.data.dequantization import dequantize, quantize, shown_levels
 from flow_gan.data.grid import image_grid, save_png
 from flow_gan.data.images import Expected, ImageSet, of_split, open_images, read_mask
 from flow_gan.data.load import is_path, levels_of, load, open_dataset
 from flow_gan.data.public import known as known_dataset
+from flow_gan.image_kinds import bits_per_dim, is_grey
 
 __all__ = [
     "NAMED_DATASETS",

@@ -7,12 +7,12 @@ import zipfile
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from flow_gan.config.datasets import SPLITS
 from flow_gan.data import digest, memory
 from flow_gan.data.dataset import CHANNELS, Dataset, Images, Rows, Split, random_split_indices
 from flow_gan.errors import UserError, brief
+from flow_gan.progress import Progress
 
 _LABELS = {"images": "labels"} | {name: f"{name}_labels" for name in SPLITS}
 _IMAGES = ("arr_0", "images", *SPLITS)
@@ -183,7 +183,7 @@ def _check_levels(path, name, images, levels):
     if levels > 255:
         return
     count = max(_CHECKED // math.prod(images.shape[1:]), 1)
-    with tqdm(total=len(images), desc="checking grey levels", unit="image", delay=2, dynamic_ncols=True) as bar:
+    with Progress(None, "checking grey levels", len(images), unit="image", delay=2.0) as bar:
         for start in range(0, len(images), count):
             part = images[start : start + count]
             if part.max() >= levels:

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from flow_gan import image_kinds
 from flow_gan.config.datasets import SPLITS
+from flow_gan.image_kinds import bits_per_dim, is_grey
 
 # Channels that images may have: what a PNG file of samples holds.
 CHANNELS = (1, 3, 4)
@@ -26,11 +28,6 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, key: Any) -> Any: ...
-
-
-def is_grey(shape: tuple[int, ...]) -> bool:
-    """Whether images of a shape [..., C] are grey, of one channel; others are in colour."""
-    return shape[-1] == 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +84,8 @@ class Dataset:
 
     @property
     def nll_unit(self) -> str:
-        """The unit in which the field gives an NLL: nats for grey images, bits/dim for colour (the paper's)."""
-        return "nats" if self.is_grey else "bits/dim"
+        """The unit of an NLL of such images; see `image_kinds`."""
+        return image_kinds.nll_unit(self.image_shape)
 
     def in_nll_unit(self, nats: float) -> float:
         """Return an NLL in `nll_unit`."""
@@ -100,7 +97,7 @@ class Dataset:
 
     def format_nll(self, nats: float) -> str:
         """Return an NLL in `nll_unit` as text."""
-        return f"{self.in_nll_unit(nats):.{2 if self.is_grey else 3}f} {self.nll_unit}"
+        return image_kinds.format_nll(nats, self.image_shape, self.levels)
 
     def split(self, name: str) -> Split:
         """Return the split called `name`, one of `SPLITS`."""
@@ -120,19 +117,6 @@ class Source:
     read: Callable[[], Dataset]
     image_shape: tuple[int, int, int] | None = None
     levels: int | None = None
-
-
-def bits_per_dim(nats: float, size: int, levels: int) -> float:
-    """Return the NLL of a discrete image in bits per pixel value from that of the dequantised one in nats.
-
-        bits/dim = NLL / (D ln 2) + log2(levels)
-
-    Args:
-      nats: NLL per image of pixels in [0, 1].
-      size: D = H W C.
-      levels: number of grey levels.
-    """
-    return nats / (size * math.log(2)) + math.log2(levels)
 
 
 class Rows:

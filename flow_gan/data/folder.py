@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import PIL.Image
 from absl import logging
-from tqdm import tqdm
 
 from flow_gan.config.datasets import SPLITS
 from flow_gan.data import digest, division, image_file
@@ -20,6 +19,7 @@ from flow_gan.data.dataset import Dataset, Split, hold_out_indices, random_split
 from flow_gan.data.image_file import COLOUR, GREY, PALETTE, shown
 from flow_gan.data.resizing import resized
 from flow_gan.errors import UserError
+from flow_gan.progress import Progress
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 # A folder whose images take more bytes than this, decoded, is read batch by batch.
@@ -416,7 +416,7 @@ def for_each(values: np.ndarray, function: Callable[[Any], None], text: str) -> 
 
 def in_steps(array: Any, text: str) -> Iterator[Any]:
     """Yield an array in parts, with a progress bar."""
-    with tqdm(total=len(array), desc=text, unit="image", delay=2, dynamic_ncols=True) as bar:
+    with Progress(None, text, len(array), unit="image", delay=2.0) as bar:
         for start in range(0, len(array), _READ):
             part = array[start : start + _READ]
             yield part

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import PIL.Image
 
-from flow_gan.data.dataset import is_grey
+from flow_gan.image_kinds import is_grey
 
 
 def image_grid(images: np.ndarray, columns: int | None = None, padding: int = 1) -> np.ndarray:

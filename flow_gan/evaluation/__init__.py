@@ -11,11 +11,11 @@ from flow_gan.evaluation.mixture import IsotropicMixture
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
 from flow_gan.evaluation.nll_terms import TERMS, NLLTerms, evaluate_nll_terms
 from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstructions, temperatures
-from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.sampling import Sampler
 from flow_gan.evaluation.scores import SampleScores, make_reference, score_samples
 from flow_gan.evaluation.statistics import mean_and_error, resampled
 from flow_gan.evaluation.text import with_error
+from flow_gan.progress import progress
 
 __all__ = [
     "AIS",

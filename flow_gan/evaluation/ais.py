@@ -25,9 +25,9 @@ from scipy import stats
 from flow_gan import probability as tfp
 from flow_gan import random
 from flow_gan.errors import UserError
-from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.statistics import log_mean_exp, mean_and_error
 from flow_gan.evaluation.text import out_of, with_error, with_warnings
+from flow_gan.progress import progress
 
 SIGMAS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 

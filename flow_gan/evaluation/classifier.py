@@ -20,7 +20,7 @@ from flow_gan.data import Dataset, Images
 from flow_gan.errors import NotFiniteError, UserError, brief, check_choice
 from flow_gan.evaluation.cnn import make_cnn, make_recipe, train_cnn
 from flow_gan.evaluation.inception import make_inception
-from flow_gan.evaluation.progress import progress
+from flow_gan.progress import progress
 
 # Test accuracy that a CNN needs for its scores to mean anything.
 TARGET_ACCURACY = {"digits": 0.975, "mnist": 0.992, "cifar10": 0.80}

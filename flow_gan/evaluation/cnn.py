@@ -2,15 +2,14 @@
 
 import dataclasses
 import math
-import sys
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from flow_gan import data
 from flow_gan.networks.convolution import Conv2D
 from flow_gan.networks.precision import default_keras_settings
+from flow_gan.progress import Progress
 
 BATCH_SIZE = 128
 _MAX_BLOCKS = 3
@@ -113,10 +112,7 @@ def train_cnn(
         keras.optimizers.AdamW(schedule, weight_decay=_WEIGHT_DECAY),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    interval = 0.5 if sys.stderr.isatty() else 10
-    with tqdm(
-        total=steps, desc="training the classifier", unit="step", mininterval=interval, dynamic_ncols=True
-    ) as bar:
+    with Progress(None, "training the classifier", steps, unit="step") as bar:
         for epoch in range(recipe.epochs):
             rng = np.random.default_rng([seed, epoch])
             order = rng.permutation(len(images))

@@ -12,10 +12,10 @@ import tensorflow as tf
 from flow_gan import random
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.float64 import in_float64
-from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.statistics import bootstrap_error, resampled
 from flow_gan.evaluation.text import with_warnings
 from flow_gan.generators import Generator
+from flow_gan.progress import progress
 from flow_gan.training.files import write_json
 
 # Rows of the Jacobian that are computed at once, by a backward pass of so many images through the generator.

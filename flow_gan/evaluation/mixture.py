@@ -10,7 +10,7 @@ import tensorflow as tf
 from flow_gan import data, random
 from flow_gan import probability as tfp
 from flow_gan.errors import NotFiniteError, UserError
-from flow_gan.evaluation.progress import progress
+from flow_gan.progress import progress
 
 # Distances of one block of images to all centres. Smaller blocks slow the matrix product, larger ones gain nothing.
 _BLOCK_BYTES = 2**26

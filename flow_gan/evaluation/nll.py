@@ -18,11 +18,11 @@ from flow_gan.evaluation.checks import (
     round_trip_errors,
 )
 from flow_gan.evaluation.float64 import in_float64
-from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.statistics import kept_per_image, log_mean_exp, mean_and_error
 from flow_gan.evaluation.text import out_of, with_error, with_warnings
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.model import FlowGAN
+from flow_gan.progress import progress
 
 # Images whose round trip is checked; each costs as much as two likelihoods.
 CHECKED_IMAGES = 1000

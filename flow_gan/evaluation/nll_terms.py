@@ -10,10 +10,10 @@ from flow_gan import data
 from flow_gan.bijectors import even_odd_split
 from flow_gan.evaluation.checks import finite_warnings
 from flow_gan.evaluation.layers import logit_and_rest
-from flow_gan.evaluation.progress import progress
 from flow_gan.evaluation.statistics import mean_and_error
 from flow_gan.evaluation.text import out_of, with_error, with_warnings
 from flow_gan.generators import NICE, NO_PER_IMAGE_LIKELIHOOD, Generator
+from flow_gan.progress import progress
 
 # The terms of an NLL in the order in which they are computed, then their sum: {name: label}.
 TERMS = {"prior": "-log p(z)", "log_scales": "-log-scales", "logit": "-log |d logit/dx|", "nll": "NLL"}

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from flow_gan import random
 from flow_gan.data import memory
-from flow_gan.evaluation.progress import progress
 from flow_gan.generators import Generator
+from flow_gan.progress import progress
 
 
 class Sampler:

@@ -59,6 +59,7 @@ def measure(run: LoadedRun, name: str) -> str:
         "data_digest": run.dataset.digest,
         "seconds": time.time() - start,
         "versions": versions.installed(),
+        "text": str(measured),
         "config": dataclasses.asdict(run.config),
     }
     try:

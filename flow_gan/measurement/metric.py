@@ -50,7 +50,6 @@ class Metric(Generic[Found]):
         `--mode=compare` and of the report.
       noun: str, what sentences below a table call it.
       remarks: function from {name of a run: stored result} to the sentences below the table of its first column.
-      unavailable: str, what is said below that table where the data do not allow it.
       overlay: function from ({name of a run: stored result}, {name: its `FinishedRun`}, the data, a folder) to the
         paths of the figures of several runs that it draws there; None for none.
       score_in_training: function from (configuration, data) to the function from samples, float [n, H, W, C], to the
@@ -69,7 +68,6 @@ class Metric(Generic[Found]):
     columns: Callable[[Dataset, str], tuple[Column, ...]] = _no_columns
     noun: str = "result"
     remarks: Callable[[dict[str, dict]], list[str]] | None = None
-    unavailable: str | None = None
     overlay: Callable[[dict, dict[str, "FinishedRun"], Dataset, pathlib.Path], list[pathlib.Path]] | None = None
     score_in_training: Callable[[Config, Dataset], Callable[[np.ndarray], dict[str, float]]] | None = None
     tags: dict[str, str] = dataclasses.field(default_factory=dict)

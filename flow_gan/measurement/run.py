@@ -39,6 +39,18 @@ class FinishedRun:
         """The name of its folder."""
         return self.folder.path.name
 
+    @property
+    def steps(self) -> int | None:
+        """The steps that it has made, None where no checkpoint says it."""
+        return training.saved_step(self.folder.checkpoints, "latest")
+
+    @property
+    def label(self) -> str:
+        """The name with what makes runs of one figure differ: the steps made and, of a hybrid, lambda."""
+        steps = [] if self.steps is None else [f"{self.steps:,} steps"]
+        hybrid = [f"lambda {self.config.like_reg:g}"] if self.config.objective == "hybrid" else []
+        return ", ".join([self.name, *steps, *hybrid])
+
     def loaded(self, dataset: data.Dataset, metric: str, checkpoint: str | None = None) -> "LoadedRun":
         """Return it with these data and the model of the weights that a metric is of, see `checkpoint`."""
         config = self.configured(metric, checkpoint)

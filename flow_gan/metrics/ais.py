@@ -94,7 +94,7 @@ def remarks(results: dict[str, dict]) -> list[str]:
         for what, part in {"exact": result["nll"], "AIS": result, "KDE": result["kde"]}.items():
             found += [f"(!) {name}, {what}: {warning}" for warning in (part["warnings"] if part else [])]
         if result["num_images"] < result["num_available"]:
-            found.append(f"{name}: {result['num_images']} of {result['num_available']} images in Table 3")
+            found.append(f"{name}: {result['num_images']} of {result['num_available']} images in AIS")
     return found
 
 

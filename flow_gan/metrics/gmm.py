@@ -156,7 +156,9 @@ def overlay(
         if nll is None and runs[name].config.has_likelihood:
             nll = math.inf  # Which JSON does not know.
         paths.append(folder / f"gmm-{name}.png")
-        _sweep(paths[-1], result, f"{name}, {runs[name].checkpoint('gmm')}", nll, paper.score_label(dataset))
+        _sweep(
+            paths[-1], result, f"{runs[name].label}, {runs[name].checkpoint('gmm')}", nll, paper.score_label(dataset)
+        )
     return paths
 
 

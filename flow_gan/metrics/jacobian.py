@@ -29,8 +29,9 @@ def overlay(
 ) -> list[pathlib.Path]:
     """Draw the distributions of several runs in one figure."""
     path = folder / "jacobian.png"
-    values = {name: result["singular_values"] for name, result in results.items()}
-    figures.singular_value_cdf(path, values, style.colours_of({name: _kind(runs[name]) for name in results}))
+    values = {runs[name].label: result["singular_values"] for name, result in results.items()}
+    colours = style.colours_of({runs[name].label: _kind(runs[name]) for name in results})
+    figures.singular_value_cdf(path, values, colours)
     return [path]
 
 

@@ -128,7 +128,6 @@ METRIC = Metric(
     columns=columns,
     noun="score",
     remarks=remarks,
-    unavailable="There are no scores by a classifier that is trained on labels: {} has none.",
     score_in_training=score_in_training,
     tags=TAGS,
 )

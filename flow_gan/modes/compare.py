@@ -2,10 +2,11 @@
 
 import dataclasses
 import functools
+import glob
 import pathlib
 
 from flow_gan import training
-from flow_gan.config import Config, changeable
+from flow_gan.config import Config, refuse_unused
 from flow_gan.data import Dataset
 from flow_gan.errors import UserError
 from flow_gan.measurement import FinishedRun, cannot_have, check_metrics, measure, open_run, registry
@@ -21,6 +22,7 @@ from flow_gan.report.model_tables import (
     real_images,
 )
 from flow_gan.report.tables import Cell, Table, to_markdown
+from flow_gan.run_files import CONFIG
 from flow_gan.training.files import write_whole
 from flow_gan.training.run_folder import check_free, check_writable, new_folder, read_data
 
@@ -28,6 +30,8 @@ from flow_gan.training.run_folder import check_free, check_writable, new_folder,
 _OF_THE_COMPARISON = ("mode", "run_dirs", "runs_dir", "run_dir")
 # What runs must share, for their figures to be of the same images, besides the data set, which may have moved.
 _SAME_DATA = ("validation_split", "levels", "input_height", "input_width", "c_dim")
+# Of which data sets the paper has numbers in which table.
+_PUBLISHED = {OBJECTIVES: ("mnist", "cifar10"), ESTIMATORS: ("mnist",)}
 
 
 def run(given: dict) -> None:
@@ -40,28 +44,45 @@ def run(given: dict) -> None:
       UserError: a folder is no run, the runs are of different data sets, or a metric cannot be had.
     """
     config = Config(**given)
-    unused = sorted(given.keys() - set(changeable("compare")))
-    if unused:
-        raise UserError(f"--{unused[0]}={given[unused[0]]} has no use in --mode=compare; leave the flag out")
+    refuse_unused(given, "compare")
     if config.run_dir is not None:
         # Now, not after the measuring.
         check_free("run_dir", config.run_dir)
     shared = {name: value for name, value in given.items() if name not in _OF_THE_COMPARISON}
-    runs = [open_run(folder, shared) for folder in (config.run_dirs or "").split(",")]
+    runs = [open_run(folder, shared) for folder in _folders(config.run_dirs or "")]
     _check_alike(config, runs)
     # What is not readable should be known before anything is measured.
     for each in runs:
         each.read_records()
     dataset = training.load_data(runs[0].config)
     runs = [dataclasses.replace(each, dataset=dataset) for each in runs]
-    _measure(runs, config.metrics.split(","), dataset)
+    metrics = config.metrics.split(",")
+    _measure(runs, metrics, dataset)
     folder = new_folder(config, "comparison")
     comparison = _Comparison(runs, dataset)
-    text = "\n\n".join(map(to_markdown, comparison.tables()))
+    text = "\n\n".join([*map(to_markdown, comparison.tables()), *comparison.texts(metrics)])
     write_whole(folder / "tables.md", text + "\n")
     print(text)
     for path in (folder / "tables.md", *comparison.draw(folder)):
         print(path)
+
+
+def _folders(run_dirs):
+    """Return the folders that `--run_dirs` names; a pattern stands for the runs that it matches, in alphabetical order.
+
+    Raises:
+      UserError: a pattern matches no run.
+    """
+    found: list[str] = []
+    for name in run_dirs.split(","):
+        if not any(character in name for character in "*?[") or pathlib.Path(name).exists():
+            found.append(name)
+            continue
+        matching = sorted(path for path in glob.glob(name) if (pathlib.Path(path) / CONFIG).is_file())
+        if not matching:
+            raise UserError(f"--run_dirs={name} matches no run, no folder with a {CONFIG}")
+        found += [path for path in matching if path not in found]
+    return found
 
 
 def _check_alike(config, runs):
@@ -101,31 +122,57 @@ class _Comparison:
             metric: {run.name: result for run in runs if (result := run.result(metric))} for metric in self._metrics
         }
         split = runs[0].config.split
-        self._columns = {name: metric.columns(dataset, split) for name, metric in self._metrics.items()}
+        self._columns = {
+            name: tuple(self._own(name, column) for column in metric.columns(dataset, split))
+            for name, metric in self._metrics.items()
+        }
+
+    def _own(self, metric, column):
+        """Return a column, without the paper's numbers if they are of other data, or none of the runs can have it."""
+        is_published = self._dataset.name in _PUBLISHED[column.table]
+        if is_published and any(_can_have(run.config, metric, self._dataset) for run in self._runs):
+            return column
+        return dataclasses.replace(column, paper=None)
 
     def tables(self) -> list[Table]:
-        """Return Table 1 or 2, and Table 3."""
-        return [self._objectives(), self._estimators()]
+        """Return Table 1 or 2, and Table 3 where it has more than the NLL: those of which there are numbers."""
+        tables = []
+        if self._columns_of(OBJECTIVES):
+            tables.append(self._objectives())
+        if any("nll" not in part for part in self._columns_of(ESTIMATORS)):
+            tables.append(self._estimators())
+        return tables
+
+    def texts(self, asked: list[str]) -> list[str]:
+        """Return what was measured of the metrics asked for that have no column in a table, as it states itself."""
+        found = []
+        for name in dict.fromkeys(asked):
+            # Results of earlier versions lack the text.
+            results = self._results[name].items()
+            lines = [f"{run}: {result.get('text', 'stored in its folder evaluation')}" for run, result in results]
+            if lines and not self._columns[name]:
+                found.append("\n\n".join([f"{name}:", *lines]))
+        return found
 
     def _objectives(self):
         """Sample score and NLL, each with the name of its weights."""
         columns = self._columns_of(OBJECTIVES)
-        is_published = self._dataset.name in ("mnist", "cifar10")
         rows = [
             Row(
-                about=[run.name, _objective(run.config)],
+                about=[run.name, _objective(run.config), _steps(run)],
                 cells=functools.partial(self._cell, run),
-                objective=_of_paper(run.config) if is_published else None,
+                objective=_of_paper(run.config),
             )
             for run in self._runs
         ]
-        rows += real_images(["real test images", NOTHING], columns, self._stored)
+        rows += real_images(["real test images", NOTHING, NOTHING], columns, self._stored)
         number = paper.objectives_number(self._dataset)
+        measured = ", ".join(next(iter(part.values())).heading for part in columns)
         return model_table(
             key=f"table-{number}",
-            title=f"Table {number}: sample score and held-out NLL, {self._dataset.name}. "
+            title=f"{self._number(OBJECTIVES, number)}{measured} of {self._dataset.name}. "
             "Weights: best is the lowest validation NLL, best_score the highest score in training.",
-            lead=["Run", "Objective"],
+            lead=["Run", "Objective", "Steps"],
             columns=columns,
             rows=rows,
             notes=self._notes(OBJECTIVES, columns),
@@ -138,23 +185,26 @@ class _Comparison:
         Without AIS the exact NLL and KDE are those that were measured by themselves.
         """
         columns = self._columns_of(ESTIMATORS)
-        is_published = self._dataset.name == "mnist"
         rows = [
             Row(
-                about=[run.name, _objective(run.config), run.checkpoint("ais")],
+                about=[run.name, _objective(run.config), _steps(run), run.checkpoint("ais")],
                 cells=functools.partial(self._cell, run, beside="ais"),
-                objective=_of_paper(run.config) if is_published else None,
+                objective=_of_paper(run.config),
             )
             for run in self._runs
         ]
         return model_table(
             key="estimators",
-            title="Table 3: estimates of the NLL in nats; beside AIS they are of the same weights and images.",
-            lead=["Run", "Objective", "Weights"],
+            title=f"{self._number(ESTIMATORS, 3)}Estimates of the NLL in nats; beside AIS they are of the same weights "
+            "and images.",
+            lead=["Run", "Objective", "Steps", "Weights"],
             columns=columns,
             rows=rows,
             notes=self._notes(ESTIMATORS, columns),
         )
+
+    def _number(self, table, number):
+        return f"Table {number}: " if self._dataset.name in _PUBLISHED[table] else ""
 
     def _columns_of(self, table):
         return columns_of(table, self._columns, self._stored)
@@ -190,20 +240,17 @@ class _Comparison:
                     if any(self._source(run, part) == name for part in parts)
                 }
                 remarks += metric.remarks(shown)
-        advised = dict.fromkeys(next(iter(part)) for part in columns)
-        return remarks + [sentence for name in advised for sentence in self._advice(name)]
+        return [*remarks, *dict.fromkeys(sentence for part in columns for sentence in self._advice(part))]
 
-    def _advice(self, name):
-        """Return how to get a metric that is not stored of all runs, where it can be had: a list of sentences."""
-        metric = self._metrics[name]
-        missing = [run for run in self._runs if run.name not in self._results[name]]
+    def _advice(self, part: Alternatives) -> list[str]:
+        """Return how to fill a column, a sentence; none where no run lacks it that can have it."""
+        # The one that measures the least besides.
+        name = min(part, key=lambda metric: len(self._columns[metric]))
+        missing = [run for run in self._runs if not any(run.name in self._results[metric] for metric in part)]
         possible = [run.name for run in missing if _can_have(run.config, name, self._dataset)]
-        found = []
-        if possible:
-            found.append(f"No {metric.noun} is stored of {', '.join(possible)}; --metrics={name} computes it.")
-        if metric.unavailable and len(possible) < len(missing):
-            found.append(metric.unavailable.format(self._dataset.name))
-        return found
+        if not possible:
+            return []
+        return [f"No {self._metrics[name].noun} is stored of {', '.join(possible)}; --metrics={name} computes it."]
 
     def draw(self, folder: pathlib.Path) -> list[pathlib.Path]:
         """Write the overlaid figures for which there are numbers; return their paths."""
@@ -215,7 +262,7 @@ class _Comparison:
         return paths
 
     def _draw_nlls(self, folder):
-        curves = {run.name: run.curve(self._dataset.in_nll_unit) for run in self._runs if run.config.has_likelihood}
+        curves = {run.label: run.curve(self._dataset.in_nll_unit) for run in self._runs if run.config.has_likelihood}
         if not curves:
             return []
         nlls = [curve[f"{split}_nll"] for curve in curves.values() for split in ("train", "validation")]
@@ -226,13 +273,17 @@ class _Comparison:
 
     def _draw_scores(self, folder):
         name = paper.score_name(self._dataset)
-        found = {run.name: run.scores(name) for run in self._runs}
+        found = {run.label: run.scores(name) for run in self._runs}
         points = {run: scores for run, scores in found.items() if scores}
         if not points:
             return []
         path = folder / "scores.png"
         figures.score_curves(path, points, paper.score_label(self._dataset))
         return [path]
+
+
+def _steps(run):
+    return NOTHING if run.steps is None else f"{run.steps:,}"
 
 
 def _objective(config):

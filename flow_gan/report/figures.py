@@ -23,7 +23,7 @@ _MOST_POINTS = 2000
 
 @style.own_style
 def learning_curves(path: pathlib.Path, runs: Mapping[str, Mapping], unit: str, log_scale: bool = False) -> None:
-    """Draw train and validation NLL, and the critic's loss where there is one, over steps (Figure 2).
+    """Draw train and validation NLL over steps, and below them the critic's losses where there are any (Figure 2).
 
     Args:
       path: file to write.
@@ -33,8 +33,11 @@ def learning_curves(path: pathlib.Path, runs: Mapping[str, Mapping], unit: str, 
       log_scale: NLL on a log axis, as in the paper, where it grows over decades in adversarial training; a symmetric
         one, since an NLL may be negative.
     """
-    figure, axes = _axes("generator updates", f"NLL ({unit})", style.WIDE)
-    critic_axes = None
+    has_critic = any("critic_loss" in run for run in runs.values())
+    figure = Figure((style.WIDE[0], 6.5) if has_critic else style.WIDE, layout="constrained")
+    panels = figure.subplots(2, sharex=True, height_ratios=[2, 1]) if has_critic else [figure.subplots()]
+    axes = panels[0]
+    axes.set_ylabel(f"NLL ({unit})")
     for i, (name, run) in enumerate(runs.items()):
         colour = f"C{i}"
         for split, line in (("train", "--"), ("validation", "-")):
@@ -47,24 +50,17 @@ def learning_curves(path: pathlib.Path, runs: Mapping[str, Mapping], unit: str, 
                 label=f"{name}, {split}",
             )
         if "critic_loss" in run:
-            if critic_axes is None:
-                critic_axes = _right_of(axes, "critic's loss")
-            critic_axes.plot(
-                run["critic_step"],
-                _finite(run["critic_loss"]),
-                color=colour,
-                linestyle=":",
-                linewidth=1,
-                label=f"{name}, critic's loss",
-            )
+            losses = _thinned(run["critic_step"], run["critic_loss"])
+            panels[-1].plot(*losses, color=colour, linewidth=1, label=name)
     if log_scale:
         axes.set_yscale("symlog", linthresh=1.0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles, labels = axes.get_legend_handles_labels()
-    if critic_axes is not None:
-        more, names = critic_axes.get_legend_handles_labels()
-        handles, labels = handles + more, labels + names
-    _legend_above(figure, handles, labels)
+    if has_critic:
+        panels[-1].set_ylabel("critic's loss")
+    for panel in panels:
+        panel.grid(alpha=0.3)
+    panels[-1].set_xlabel("generator updates")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    _legend_above(figure, *axes.get_legend_handles_labels())
     style.save(figure, path)
 
 

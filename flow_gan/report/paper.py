@@ -3,6 +3,7 @@
 Grey images stand for the paper's MNIST, others for its CIFAR-10.
 """
 
+from flow_gan import image_kinds
 from flow_gan.data import Dataset
 
 # {objective: (score, test NLL)}: MODE score and nats for MNIST, Inception score and bits/dim for CIFAR-10.
@@ -26,8 +27,8 @@ _LABELS = {"mode_score": "MODE score", "inception_score": "Inception score"}
 
 
 def score_name(dataset: Dataset) -> str:
-    """Return the score that the paper gives for such images: MODE for grey ones, Inception for colour."""
-    return "mode_score" if dataset.is_grey else "inception_score"
+    """Return the score that the paper gives for such images; see `image_kinds`."""
+    return image_kinds.score_name(dataset.image_shape)
 
 
 def score_label(dataset: Dataset) -> str:

@@ -9,8 +9,6 @@ from flow_gan import config
 _FLOW_PRESETS = {"digits": "digits_nice", "mnist": "mnist_nice", "cifar10": "cifar10_real_nvp"}
 # What of a preset is no part of a model's recipe: how long it is trained is the scale's affair, sizes are the data's.
 _NOT_OF_THE_RECIPE = ("epoch", "max_steps", "eval_every", "input_height", "input_width", "c_dim")
-# Of CIFAR-10's DCGANs there are no presets. They are MNIST's with the other critic, and their flows' prior and batch.
-_DCGAN_ON_CIFAR10 = {"dataset": "cifar10", "prior": "gaussian", "critic": "dcgan", "batch_size": 64, "epoch": 100}
 # Without those that validate.
 _TRAINING_IMAGES = {"mnist": 50_000, "cifar10": 45_000}
 
@@ -22,8 +20,6 @@ def _flow_preset(dataset, objective):
 
 @functools.cache
 def _implicit_preset(dataset, kind):
-    if dataset == "cifar10":
-        return config.preset(f"mnist_{kind}") | _DCGAN_ON_CIFAR10
     return config.preset(f"{dataset}_{kind}")
 
 

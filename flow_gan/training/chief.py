@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from flow_gan import run_files
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.networks.replicas import has_several_processes
 from flow_gan.signals import Interrupted, StopSignals
@@ -66,6 +67,8 @@ class ChiefCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start the progress bar, and finish the step before, if it is unfinished."""
+        steps, levels = self.steps, self._run.dataset.levels
+        self._run.folder.write_progress(run_files.progress(steps.first, steps.last, levels))
         self._bar = ProgressBar(self.steps, self._run.dataset)
         self._callbacks.begin(self._run.model)
         if self._run.is_step_unfinished:
@@ -134,21 +137,25 @@ class ChiefCallback(keras.callbacks.Callback):
         Return whether no signal broke it off.
         """
         is_interrupted = False
+        *before, last = records
+        if before:
+            # What is due may take minutes.
+            self._recorder.write(before)
         is_due = self.steps.is_validation_due(self._step) or self.steps.is_score_due(self._step)
         try:
             if is_due:
                 with self._validator.weights_to_use():
-                    self._measure(records[-1])
+                    self._measure(last)
         except Interrupted:
             is_interrupted = True
         finally:
-            # Also where something is not finite: the steps before it were good.
-            self._recorder.write(records)
+            # Also where something is not finite: the step was good.
+            self._recorder.write([last])
         if not is_interrupted:
-            self._recorder.write_curves(records[-1])
+            self._recorder.write_curves(last)
         if is_due:
             self._save(unfinished=is_interrupted)
-        self._show(records[-1])
+        self._show(last)
         return not is_interrupted
 
     def _measure(self, record):

@@ -1,20 +1,14 @@
 """The progress bar of a training."""
 
-import contextlib
 import math
-import sys
-
-from tqdm import tqdm
 
 from flow_gan import data
+from flow_gan.progress import Progress
 from flow_gan.training.steps import Steps
-
-# What matters most comes first: a narrow terminal cuts the end off.
-_FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}, {rate_fmt}]"
 
 
 class ProgressBar:
-    """One line on standard error: the steps made, what they found, and the time.
+    """The steps made, what they found, and the time.
 
     Args:
       steps: `Steps`.
@@ -23,16 +17,7 @@ class ProgressBar:
 
     def __init__(self, steps: Steps, dataset: data.Dataset):
         self._dataset = dataset
-        self._bar = tqdm(
-            file=_Forgiving(sys.stderr),
-            total=steps.last,
-            initial=steps.first,
-            desc="training",
-            unit="step",
-            mininterval=0.5 if sys.stderr.isatty() else 10,
-            dynamic_ncols=True,
-            bar_format=_FORMAT,
-        )
+        self._bar = Progress(None, "training", steps.last, unit="step", initial=steps.first)
 
     def update(self) -> None:
         """Count a step."""
@@ -51,21 +36,3 @@ class ProgressBar:
     def close(self) -> None:
         """Draw the bar for the last time."""
         self._bar.close()
-
-
-class _Forgiving:
-    """A stream that may be gone, as a pipe's is when Ctrl-C has ended its reader first: training must not end of it."""
-
-    def __init__(self, stream):
-        self._stream = stream
-
-    def __getattr__(self, name):
-        return getattr(self._stream, name)
-
-    def write(self, text):
-        with contextlib.suppress(OSError):
-            self._stream.write(text)
-
-    def flush(self):
-        with contextlib.suppress(OSError):
-            self._stream.flush()

@@ -10,9 +10,9 @@ import filelock
 from flow_gan.config import Config
 from flow_gan.data import is_path
 from flow_gan.errors import PATTERN_CHARACTERS, UserError, brief, check_tensorflow_path
+from flow_gan.run_files import CONFIG, LOCK, METRICS, PROGRESS
 from flow_gan.training.files import write_json, write_whole
 
-_LOCK = ".lock"
 _PROBE = ".probe"
 
 
@@ -23,6 +23,7 @@ class RunFolder:
         data.json      the digest of its data and, of a folder or a file, where it lay
         initial_weights.json  what was taken from another run, if anything was (`--init_from_run`)
         metrics.jsonl  one line per step
+        progress.json  when its training was started, at which step, and where it ends
         checkpoints/   latest/, averaged/ and best/
         tensorboard/   train/ and validation/
         samples/       sample grids
@@ -35,14 +36,14 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike, config: Config):
         self.path = pathlib.Path(path)
-        self.config_file = self.path / "config.json"
+        self.config_file = self.path / CONFIG
         self.data_file = self.path / "data.json"
-        self.metrics_file = self.path / "metrics.jsonl"
+        self.metrics_file = self.path / METRICS
         self.checkpoints = pathlib.Path(config.checkpoint_dir or self.path / "checkpoints")
         self.tensorboard = pathlib.Path(config.log_dir or self.path / "tensorboard")
         self.samples = pathlib.Path(config.sample_dir or self.path / "samples")
         self.evaluation = self.path / "evaluation"
-        self._lock = filelock.FileLock(self.path / _LOCK)
+        self._lock = filelock.FileLock(self.path / LOCK)
 
     def lock(self) -> None:
         """Keep other processes from training in this folder, until `unlock` or the end of this process, by any death.
@@ -74,6 +75,10 @@ class RunFolder:
           digest: of `data.Dataset`, or None where it does not count.
         """
         write_json(self.data_file, {"digest": digest, "path": os.path.abspath(name) if is_path(name) else None})
+
+    def write_progress(self, progress: dict) -> None:
+        """Record when a training starts, at which step, and where it ends; see `run_files.progress`."""
+        write_json(self.path / PROGRESS, progress)
 
     def write_initial_weights(self, taken: dict) -> None:
         """Record what was taken from which run."""
@@ -138,7 +143,7 @@ def create(config: Config) -> RunFolder:
 
 def _is_empty_folder(path):
     # What a process that begins here, or was killed as it began, may have left.
-    return os.path.isdir(path) and set(os.listdir(path)) <= {_LOCK, _PROBE, "config.json.tmp"}
+    return os.path.isdir(path) and set(os.listdir(path)) <= {LOCK, _PROBE, f"{CONFIG}.tmp"}
 
 
 def _make(name, path):
@@ -160,7 +165,7 @@ def check_writable(folder: RunFolder) -> None:
 def read_config(run_dir: str | os.PathLike) -> tuple[str, pathlib.Path]:
     """Return (text, path) of the config.json of an existing run."""
     check_tensorflow_path("--run_dir", run_dir)
-    path = pathlib.Path(run_dir) / "config.json"
+    path = pathlib.Path(run_dir) / CONFIG
     try:
         return path.read_text(encoding="utf-8"), path
     except (OSError, UnicodeDecodeError) as error:

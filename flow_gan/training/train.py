@@ -13,6 +13,7 @@ from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.model import FlowGAN
 from flow_gan.networks.replicas import has_several_processes
 from flow_gan.training import resume, run_folder
+from flow_gan.training.announcement import announcement
 from flow_gan.training.build_model import build_model
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.fit import fit_as_chief, fit_as_worker, process_lost
@@ -102,6 +103,8 @@ def _train(config, make_score, callbacks):
         from_chief(prepared.strategy, run.step)
         from_chief(prepared.strategy, run.step)
         run.begin(prepared.initial_weights)
+        if run.step < last_step or run.is_step_unfinished:
+            print(announcement(run), flush=True)
         if prepared.initial_weights is not None:
             print(f"initial weights      {prepared.initial_weights}")
         if run.step < last_step or run.is_step_unfinished:

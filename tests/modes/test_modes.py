@@ -1,9 +1,10 @@
 """Evaluating and comparing small runs: what is printed, stored and drawn, and what is refused."""
 
+import dataclasses
 import importlib
+import itertools
 import json
 import math
-import re
 import shutil
 
 import numpy as np
@@ -15,7 +16,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import evaluation, random, training
 from flow_gan.main import main
-from flow_gan.measurement import LoadedRun, measure
+from flow_gan.measurement import LoadedRun, measure, open_run
 from flow_gan.metrics.scores import make_judge
 from flow_gan.training import saved_step
 from flow_gan.training.run_config import run_config
@@ -252,26 +253,23 @@ def test_compare(runs, tmp_path, capsys, monkeypatch):
     assert main(command) == 0
     text = (tmp_path / "comparison-1" / "tables.md").read_text()
     assert text.strip() in capsys.readouterr().out
-    first, second = (part.splitlines() for part in text.split("Table 3"))
-    rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in first[2:5]}
+    lines, rows = text.splitlines(), rows_of(text, "Test NLL (nats)")
     nll = stored(runs / "mle", "nll-test-best")
     exact = f"{nll['nats']:.2f} +- {nll['nats_standard_error']:.2f}"
-    assert rows["mle"][0] == "MLE" and rows["mle"][3] == exact and rows["mle"][4] == "best"
+    assert rows["mle"][:2] == ["MLE", "16"] and rows["mle"][4:] == [exact, "best"]
     pairs = [stored(runs / name, "nll-test-best")["nats_per_image"] for name in ("adv", "mle")]
     test = scipy.stats.ttest_rel(*pairs)
-    (line,) = [line for line in first if line.startswith("NLL in nats, adv - mle: ")]
+    (line,) = [line for line in lines if line.startswith("NLL in nats, adv - mle: ")]
     number, error = line.split(": ")[1].split(" (paired over ")[0].split(" ± ")
     assert float(number) == pytest.approx(np.mean(np.subtract(*pairs)), rel=0.01)
     assert float(number) / float(error) == pytest.approx(test.statistic, rel=0.1)
     assert f"(paired over {len(pairs[0])} images)" in line
     assert "mle: scores of 60 samples in 3 splits by brightest part" in text
-    assert rows["adv"][0] == "ADV" and rows["adv"][2] == "best_score"
-    assert rows["dcgan"][0] == "ADV, dcgan wgan" and rows["dcgan"][3] == "-"
-    assert "+-" in rows["dcgan"][1] and rows["dcgan"][2] == "latest"
-    # The exact NLL is of other weights than this table's, and says so.
-    assert estimates_of(text, "mle") == ["best_score", f"{exact}, best", *["-"] * 5]
-    assert "No AIS is stored of mle, adv, dcgan; --metrics=ais computes it." in second
-    assert "No score" not in text and "No NLL" not in text
+    assert rows["adv"][0] == "ADV" and rows["adv"][3] == "best_score"
+    assert rows["dcgan"][:2] == ["ADV, dcgan wgan", "2"] and rows["dcgan"][4] == "-"
+    assert "+-" in rows["dcgan"][2] and rows["dcgan"][3] == "latest"
+    # What was measured and no more: neither estimates, nor the paper's numbers of other data.
+    assert text.count("| Run ") == 1 and "Paper" not in text and "Table" not in text and "--metrics" not in text
     for name in ("nll", "scores"):
         assert PIL.Image.open(tmp_path / "comparison-1" / f"{name}.png").size[0] > 500
     # What is stored is not measured again, ...
@@ -292,10 +290,12 @@ def test_compare(runs, tmp_path, capsys, monkeypatch):
         main([*command, "--num_examples=7"])
 
 
-def estimates_of(text, run):
-    """Return the cells of a run's row in Table 3 from its weights on."""
-    (row,) = [line for line in text.splitlines() if line.startswith(f"| {run} ") and line.count("|") == 10]
-    return [cell.strip() for cell in row.split("|")[3:-1]]
+def rows_of(text, heading):
+    """Return {run: cells} of the table that has a column of this heading."""
+    lines = itertools.dropwhile(lambda line: f"| {heading} " not in line, text.splitlines())
+    rows = [*itertools.takewhile(lambda line: line.startswith("|"), lines)][2:]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in rows]
+    return {name: rest for name, *rest in cells}
 
 
 def test_compare_takes_each_estimate_from_its_own_measure(runs, tmp_path):
@@ -306,17 +306,74 @@ def test_compare_takes_each_estimate_from_its_own_measure(runs, tmp_path):
     nll, kde = stored(runs / "mle", "nll-test-best"), stored(runs / "mle", "kde-test-best_score")
     exact = f"{nll['nats']:.2f} +- {nll['nats_standard_error']:.2f}"
     window = f"{kde['best_test_nll']:.2f} +- {kde['best_test_standard_error']:.2f}"
-    (tested,) = [
-        line.split("|")[5].strip() for line in text.splitlines() if re.fullmatch(r"\| mle +(\|[^|]*){7}\|", line)
-    ]
-    assert tested == exact
-    assert estimates_of(text, "mle") == ["best_score", f"{exact}, best", "-", window, *["-"] * 3]
+    assert rows_of(text, "Test NLL (nats)")["mle"] == ["MLE", "16", exact, "best"]
+    # The exact NLL is of other weights than this table's, and says so.
+    assert rows_of(text, "KDE")["mle"] == ["MLE", "16", "best_score", f"{exact}, best", window]
     assert "mle: 30 of 250 images in KDE" in text and "dcgan: 30 of 250 images in KDE" in text
     # A DCGAN cannot have an exact NLL, and nothing advises one.
-    assert "No NLL" not in text and "No score is stored of mle, dcgan; --metrics=scores computes it." in text
+    assert "--metrics" not in text
 
 
-def test_compare_advises_what_can_be_had(runs, tmp_path):
+def test_compare_advises_what_a_column_lacks(runs, tmp_path):
+    """Of the runs that can have it."""
+    command = ["--mode=compare", f"--runs_dir={tmp_path}", "--num_examples=25", "--kde_samples=40"]
+    assert main([*command, f"--run_dirs={runs / 'adv'}", "--metrics=kde"]) == 0
+    assert main([*command, f"--run_dirs={runs}/*", "--metrics=nll"]) == 0
+    text = (tmp_path / "comparison-2" / "tables.md").read_text()
+    assert [*rows_of(text, "KDE")] == ["adv", "dcgan", "mle"]
+    assert "No KDE is stored of dcgan, mle; --metrics=kde computes it." in text and text.count("--metrics") == 1
+
+
+def test_compare_shows_what_has_no_column(runs, tmp_path, capsys):
+    """As text, of stored results too, which are not measured again."""
+    command = ["--mode=compare", f"--run_dirs={runs / 'mle'}", f"--runs_dir={tmp_path}", "--num_examples=20"]
+    for number in (1, 2):
+        assert main([*command, "--metrics=nll_reestimated, nll_terms"]) == 0
+        text = (tmp_path / f"comparison-{number}" / "tables.md").read_text()
+        assert text.strip() in capsys.readouterr().out
+        again = stored(runs / "mle", "nll_reestimated-test-best_score")
+        assert (
+            f"nll_reestimated:\n\nmle: moving averages re-estimated on training images: {again['nats']:.2f} +-" in text
+        )
+        terms = stored(runs / "mle", "nll_terms-test-best_score")
+        assert f"nll_terms:\n\nmle: {terms['text']}" in text
+
+
+def test_compare_takes_patterns(runs, tmp_path, monkeypatch):
+    """And a folder with a pattern's characters in its name for itself."""
+    monkeypatch.chdir(runs)
+    (runs / "not_a_run").mkdir(exist_ok=True)
+    compare = importlib.import_module("flow_gan.modes.compare")
+    assert compare._folders("m*") == ["mle"] and compare._folders("dcgan,*") == ["dcgan", "adv", "mle"]
+    assert compare._folders(f"{runs}/[am]*") == [str(runs / "adv"), str(runs / "mle")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a[1]").mkdir()
+    assert compare._folders("a[1],b") == ["a[1]", "b"]
+
+
+def test_the_names_in_figures_tell_steps_and_lambda(runs):
+    assert open_run(runs / "mle", {}).label == "mle, 16 steps"
+    adv = open_run(runs / "adv", {})
+    hybrid = dataclasses.replace(adv, config=dataclasses.replace(adv.config, like_reg=0.1))
+    assert hybrid.label == "adv, 16 steps, lambda 0.1"
+
+
+def test_the_paper_s_numbers_stand_beside_its_own_data(runs):
+    """Where some of the runs can have the measure."""
+    compare = importlib.import_module("flow_gan.modes.compare")
+    for name, asked, expected in (
+        ("mnist", ("mle", "dcgan"), {"Test NLL (nats)", "MODE score", "Exact", "AIS", "KDE"}),
+        # The exact NLL beside AIS, of which AIS itself says that a DCGAN has none.
+        ("mnist", ("dcgan",), {"MODE score", "Exact", "AIS", "KDE"}),
+        ("digits", ("mle", "dcgan"), set()),
+    ):
+        dataset = dataclasses.replace(flow_gan.data.load("digits"), name=name)
+        chosen = [open_run(runs / run, {"score_samples": 77}, dataset) for run in asked]
+        columns = [column for of in compare._Comparison(chosen, dataset)._columns.values() for column in of]
+        assert {column.heading for column in columns if column.paper} == expected
+
+
+def test_compare_asks_for_nothing_that_cannot_be_had(runs, tmp_path):
     """No scores without labels, and no AIS under a prior with an edge."""
     np.save(tmp_path / "set.npy", np.random.default_rng(0).integers(0, 256, (300, 4, 4, 1)).astype(np.uint8))
     changes = SMALL | {"like_reg": 0.0, "prior": "uniform", "dataset": tmp_path / "set.npy", "max_steps": 1}
@@ -324,8 +381,8 @@ def test_compare_advises_what_can_be_had(runs, tmp_path):
     assert main([f"--run_dir={tmp_path / 'run'}", *flags]) == 0
     assert main(["--mode=compare", f"--run_dirs={tmp_path / 'run'}", f"--runs_dir={tmp_path}"]) == 0
     text = (tmp_path / "comparison-1" / "tables.md").read_text()
-    assert "--metrics" not in text
-    assert "There are no scores by a classifier that is trained on labels: set has none." in text
+    assert "--metrics" not in text and "score" not in text.split("Weights:")[0] and "Paper" not in text
+    assert rows_of(text, "Test NLL (nats)").keys() == {"run"} and text.count("| Run ") == 1
 
 
 def refuse(*args):
@@ -339,14 +396,13 @@ def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
     assert main([*command, "--metrics=ais,gmm,jacobian", *few]) == 0
     folder = tmp_path / "comparison-1"
     text = (folder / "tables.md").read_text()
-    row = next(line for line in text.splitlines() if line.startswith("| adv ") and line.count("|") == 10)
-    cells = [cell.strip() for cell in row.split("|")[2:-1]]
+    cells = rows_of(text, "AIS")["adv"]
     ais = stored(runs / "adv", "ais-test-best_score")
-    assert cells[:2] == ["ADV", "best_score"]
-    assert cells[2].startswith(f"{ais['nll']['nats']:.2f} +- ")
-    assert cells[3].startswith(f"{ais['nats']:.2f} +- ") and cells[3].endswith("(!)")
-    assert cells[4].startswith(f"{ais['kde']['best_test_nll']:.2f} +- ")
-    assert "(!) adv, AIS: AIS has not converged" in text and "adv: 4 of 250 images in Table 3" in text
+    assert cells[:3] == ["ADV", "16", "best_score"]
+    assert cells[3].startswith(f"{ais['nll']['nats']:.2f} +- ")
+    assert cells[4].startswith(f"{ais['nats']:.2f} +- ") and cells[4].endswith("(!)")
+    assert cells[5].startswith(f"{ais['kde']['best_test_nll']:.2f} +- ")
+    assert "(!) adv, AIS: AIS has not converged" in text and "adv: 4 of 250 images in AIS" in text
     assert sorted(p.name for p in folder.iterdir()) == sorted(
         ["tables.md", "nll.png", "scores.png", "jacobian.png", "gmm-mle.png", "gmm-adv.png"]
     )
@@ -402,6 +458,7 @@ def test_bad_comparisons(runs, tmp_path, capsys):
     one = runs / "mle"
     assert_refused(["--mode=compare"], "--mode=compare needs --run_dirs=", capsys)
     assert_refused(["--mode=compare", f"--run_dirs={one},{tmp_path}/none"], "is no run", capsys)
+    assert_refused(["--mode=compare", f"--run_dirs={tmp_path}/x*"], "--run_dirs=.*/x. matches no run", capsys)
     assert_refused(["--mode=compare", f"--run_dirs={one},{one}"], "names two runs alike", capsys)
     other = tmp_path / "other"
     shutil.copytree(one, other)

@@ -33,10 +33,16 @@ def test_learning_curves(tmp_path, drawn):
     figures.learning_curves(tmp_path / "curves.svg", runs, "nats")
     lines = {line.get_label(): line for line in drawn[0].axes[0].lines}
     assert lines.keys() == {f"{name}, {split}" for name in runs for split in ("train", "validation")}
+    # The critic's losses have a panel of their own.
+    nlls, losses = drawn[0].axes
+    assert [line.get_label() for line in losses.lines] == ["adv"] and losses.get_ylabel() == "critic's loss"
+    assert losses.get_position().y1 <= nlls.get_position().y0
+    figures.learning_curves(tmp_path / "mle.svg", {"mle": run}, "nats")
+    assert len(drawn[-1].axes) == 1
     np.testing.assert_array_equal(lines["mle, train"].get_ydata(), [5.0, np.nan, 1.0])
     np.testing.assert_array_equal(lines["mle, validation"].get_ydata(), [6.0, 7.0, np.nan])
     assert "<svg" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["False.png", "True.png", "curves.svg"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["False.png", "True.png", "curves.svg", "mle.svg"]
 
 
 def test_score_curves(tmp_path):

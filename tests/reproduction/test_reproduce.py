@@ -176,7 +176,7 @@ SAME = (
         *((f"{d}_nice_hybrid_paper", flow_settings(d, "hybrid")) for d in ("digits", "mnist")),
         *((f"cifar10_real_nvp_{o}", flow_settings("cifar10", o)) for o in ("mle", "adv")),
         ("cifar10_real_nvp_hybrid_paper", flow_settings("cifar10", "hybrid")),
-        *((f"{d}_{k}", implicit_settings(d, k)) for d in ("digits", "mnist") for k in ("dcgan_wgan", "dcgan_ce")),
+        *((f"{d}_{k}", implicit_settings(d, k)) for d in SCALES for k in ("dcgan_wgan", "dcgan_ce")),
     ],
 )
 def test_settings_are_the_presets(preset, own):

@@ -62,7 +62,7 @@ def finished(tmp_path_factory):
     [
         (signal.SIGTERM, flow_gan.FlowGAN, "evaluate", 4, 8),  # The second validation is broken off.
         (signal.SIGINT, Checkpoints, "save", 2, 4),  # What is being saved is saved.
-        (signal.SIGTERM, MetricsFile, "write", 2, 4),
+        (signal.SIGTERM, MetricsFile, "write", 3, 4),
         (signal.SIGINT, flow_gan.FlowGAN, "evaluate", 5, 10),  # After the last step.
         (signal.SIGTERM, flow_gan.FlowGAN, "make_train_function", 1, 0),  # There is nothing to save yet.
     ],

@@ -1,76 +1,30 @@
-"""What a person who waits for a run sees: the progress bar, and the first records."""
+"""What a person who waits for a training sees: the progress bar, and the first records."""
 
-import contextlib
-import fcntl
-import os
-import pty
 import re
-import struct
-import sys
-import termios
-import threading
 
 import pytest
 
-from flow_gan import evaluation, training
-from flow_gan.data import folder
-from flow_gan.training import progress_bar, recorder
+from flow_gan import training
+from flow_gan.training import recorder
 from flow_gan.training.chief import ChiefCallback
+from flow_gan.training.validator import Validator
 from tests.helpers.runs import DCGAN, settings
 from tests.helpers.same_run import assert_same_run, lines_of
-
-COLUMNS = 80
-tqdm = progress_bar.tqdm
-
-
-@contextlib.contextmanager
-def terminal(monkeypatch):
-    """Context with a terminal of 80 columns as standard error; yields the list that has its lines afterwards."""
-    reader, writer = pty.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
-    sent, lines = [], []
-
-    def read():
-        with contextlib.suppress(OSError):  # What Linux says when the other end is closed.
-            while part := os.read(reader, 10_000):
-                sent.append(part)
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    with open(writer, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", stream)
-        yield lines
-    thread.join()
-    os.close(reader)
-    lines += [line for line in re.split(r"[\r\n]+", b"".join(sent).decode()) if line.strip()]
+from tests.test_progress import terminal
 
 
 @pytest.mark.parametrize("changes", [{"n_critic": 0}, {"like_reg": 0.0}, DCGAN], ids=["mle", "adv", "dcgan"])
 def test_the_bar_is_one_line_and_ends_on_the_best_nll(tmp_path, monkeypatch, changes):
-    monkeypatch.setattr(progress_bar, "tqdm", lambda **how: tqdm(**(how | {"mininterval": 0})))
-    with terminal(monkeypatch) as lines:
+    with terminal(monkeypatch, 80) as drawn:
         outcome = training.train(settings(tmp_path / "run", **changes))
-    lines = [line for line in lines if "training" in line]
-    assert len(lines) >= 10 and max(map(len, lines)) <= COLUMNS
-    assert re.match(r"training: 100%\|.*\| 10/10, ", lines[-1])
+    lines = [line for line in drawn if "training" in line]
+    assert len(lines) >= 10 and max(map(len, lines)) < 80
+    assert re.match(r"training: (100%\|.*\| )?10/10, ", lines[-1])
     if "model_type" in changes:
         assert re.search(r"critic -?[\d.]+, generator -?[\d.]+", lines[-1])
     else:
         assert f", best {outcome.best_nll:.2f} nats" in lines[-1]
         assert outcome.best_step == 10, "the best of this run is its last, which a bar may miss"
-
-
-def test_the_other_bars_are_one_line(monkeypatch):
-    text = "a text that is as long as any of the package's"
-    with terminal(monkeypatch) as lines:
-        with evaluation.progress(None, text, 3) as bar:
-            for _ in range(3):
-                bar.update()
-                bar.refresh()
-        monkeypatch.setattr(folder, "tqdm", lambda **how: tqdm(**(how | {"mininterval": 0, "delay": 0})))
-        for _ in folder._in_steps(range(3000), text):
-            pass
-    assert len(lines) > 3 and max(map(len, lines)) <= COLUMNS
 
 
 def test_the_first_record_is_there_after_the_first_step(tmp_path, monkeypatch):
@@ -89,6 +43,19 @@ def test_the_first_record_is_there_after_the_first_step(tmp_path, monkeypatch):
     monkeypatch.setattr(ChiefCallback, "on_train_batch_end", count)
     training.train(settings(tmp_path / "run", n_critic=0, max_steps=6, log_every=100, eval_every=100))
     assert seen == [1, 1, 1, 4, 4, 6]
+
+
+def test_the_steps_before_a_validation_do_not_wait_for_it(tmp_path, monkeypatch):
+    seen = []
+
+    def validate(self, step):
+        seen.append((step, len(lines_of(tmp_path / "run"))))
+        return of_validator(self, step)
+
+    of_validator = Validator.validate
+    monkeypatch.setattr(Validator, "validate", validate)
+    training.train(settings(tmp_path / "run", n_critic=0, max_steps=5, log_every=100, eval_every=4))
+    assert seen == [(4, 3), (5, 4)] and len(lines_of(tmp_path / "run")) == 5
 
 
 def test_when_records_are_written_changes_nothing_else(tmp_path, monkeypatch):

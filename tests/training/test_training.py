@@ -224,7 +224,9 @@ def test_subfolders_elsewhere(tmp_path):
     training.train(settings(tmp_path / "run", max_steps=1, n_critic=0, **places))
     assert (tmp_path / "checkpoint" / "latest").is_dir() and (tmp_path / "log" / "train").is_dir()
     assert (tmp_path / "sample" / "step-0000001.png").exists()
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json", "data.json", "metrics.jsonl"]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        *("config.json", "data.json", "metrics.jsonl", "progress.json")
+    ]
 
 
 def test_mirrored_run(tmp_path):
