@@ -11,7 +11,7 @@ NAMES = {
     "bijectors": ("Bijector", "Chain", "Invert", "JointMap", "Reshape", "Scale", "Sigmoid", "Split", "Transpose"),
     "distributions": ("Distribution", "Logistic", "Normal", "Sample", "TransformedDistribution", "Uniform"),
     "math": ("reduce_logmeanexp", "value_and_gradient"),
-    "mcmc": ("HamiltonianMonteCarlo",),
+    "mcmc": ("HamiltonianMonteCarlo", "SimpleStepSizeAdaptation"),
 }
 
 

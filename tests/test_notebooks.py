@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from flow_gan import config
-from tests.modes.test_modes import judge
+from tests.helpers.classifier import judge
 
 ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))

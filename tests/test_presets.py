@@ -8,7 +8,7 @@ import pytest
 
 from flow_gan.main import main
 from flow_gan.run_files import FINISHED, read_status
-from tests.test_main import assert_refused
+from tests.helpers.command_line import assert_refused
 
 PRESET = "--preset=images_real_nvp_mle"
 

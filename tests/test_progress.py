@@ -1,16 +1,10 @@
 """What a person who waits sees: one line in a terminal of any width, and lines that can be read in a file."""
 
 import contextlib
-import fcntl
 import io
-import os
 import pathlib
-import pty
 import re
-import struct
 import sys
-import termios
-import threading
 
 import keras
 import numpy as np
@@ -20,29 +14,7 @@ from flow_gan import evaluation, progress
 from flow_gan.data import arrays, folder
 from flow_gan.evaluation import cnn
 from flow_gan.progress import Progress
-
-
-@contextlib.contextmanager
-def terminal(monkeypatch, columns):
-    """Context with a terminal as standard error; yields the list that has what was drawn in it afterwards."""
-    reader, writer = pty.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    sent, drawn = [], []
-
-    def read():
-        with contextlib.suppress(OSError):  # What Linux says when the other end is closed.
-            while part := os.read(reader, 10_000):
-                sent.append(part)
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    with open(writer, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", stream)
-        patch.setattr(progress, "SECONDS_IN_TERMINAL", 0.0)
-        yield drawn
-    thread.join()
-    os.close(reader)
-    drawn += [line for line in re.split(r"[\r\n]+", b"".join(sent).decode()) if line.strip()]
+from tests.helpers.terminals import terminal
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from flow_gan.config import Config
 from flow_gan.data import bits_per_dim
 from flow_gan.main import main
 from flow_gan.run_files import FINISHED, RUNNING, STOPPED, UNREADABLE, is_locked, read_status
-from tests.test_main import assert_refused
+from tests.helpers.command_line import assert_refused
 
 COLOUR = {"model_type": "real_nvp", "input_height": 32, "input_width": 32, "c_dim": 3}
 GREY = {"input_height": 8, "input_width": 8, "c_dim": 1}

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from tests.training.test_training import SMALL
+from tests.helpers.runs import SMALL
 
 ROOT = pathlib.Path(__file__).parents[1]
 FLAGS = [*(f"--{name}={value}" for name, value in SMALL.items()), "--max_steps=2", "--run_dir=run"]

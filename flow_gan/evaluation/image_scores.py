@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan import data
-from flow_gan.evaluation.progress import progress
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.model import FlowGAN
+from flow_gan.progress import progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

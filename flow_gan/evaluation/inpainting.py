@@ -16,14 +16,14 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from flow_gan import probability as tfp
 from flow_gan import random
 from flow_gan.config.images import INPAINTING_METHODS
 from flow_gan.errors import UserError, check_choice, check_number
 from flow_gan.evaluation.layers import logit_and_rest
-from flow_gan.evaluation.progress import progress
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD, FlowGenerator
+from flow_gan.progress import progress
 
 # Adam's first rate, in units of the logit. It falls to 0 along half a cosine.
 RATE = 0.1

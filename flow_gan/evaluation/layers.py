@@ -1,7 +1,6 @@
 """A flow's first layer, the logit of the pixels, and the rest of it."""
 
-import tensorflow_probability as tfp
-
+from flow_gan import probability as tfp
 from flow_gan.bijectors import Chain
 from flow_gan.generators import FlowGenerator
 

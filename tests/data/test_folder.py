@@ -13,27 +13,11 @@ from flow_gan import data
 from flow_gan.data import division
 from flow_gan.data import folder as folder_module
 from tests.helpers.data_sets import SPLITS, link, refused, write_images
+from tests.helpers.image_files import colour, grey, save, write_classes
 
 RNG = np.random.default_rng(0)
 LATE = 0  # A budget of which every folder is beyond, so that files are decoded when their pixels are asked for.
 BUDGETS = pytest.mark.parametrize("budget", [LATE, folder_module.IN_MEMORY], ids=["read on demand", "in memory"])
-
-
-def grey(size=(4, 6), highest=255):
-    return PIL.Image.fromarray(RNG.integers(0, highest + 1, size).astype(np.uint8))
-
-
-def colour(size=(4, 6)):
-    return PIL.Image.fromarray(RNG.integers(0, 256, (*size, 3)).astype(np.uint8))
-
-
-def save(folder, images, ending="png", **options):
-    """Write images as files 000, 001, ...; return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{i:03}.{ending}" for i in range(len(images))]
-    for path, image in zip(paths, images, strict=True):
-        image.save(path, **options)
-    return paths
 
 
 def divide(folder, **counts):
@@ -552,11 +536,6 @@ def test_files_of_other_formats_are_not_images(tmp_path):
     grey().save(tmp_path / "x.ico")
     os.replace(tmp_path / "x.ico", tmp_path / "002.png")
     refused(tmp_path, r"002\.png cannot be read as an image")
-
-
-def write_classes(folder, *classes, count=8, size=(4, 6)):
-    for number, name in enumerate(classes):
-        save(folder / name, [PIL.Image.new("L", size[::-1], 100 * number + i) for i in range(count)])
 
 
 @pytest.mark.parametrize("budget", [LATE, folder_module.IN_MEMORY])

@@ -8,7 +8,7 @@ import pytest
 
 import flow_gan
 from flow_gan import data
-from tests.data.test_folder import colour, grey, save, write_classes
+from tests.helpers.image_files import colour, grey, save, write_classes
 
 GREY = data.Expected(shape=(4, 6, 1), levels=256)
 COLOUR = data.Expected(shape=(4, 6, 3), levels=256)

@@ -14,8 +14,8 @@ from flow_gan import data, evaluation, training
 from flow_gan.evaluation.interpolation import latent_path
 from flow_gan.main import main
 from flow_gan.training.run_config import run_config
-from tests.test_main import assert_refused
-from tests.training.test_training import DCGAN, REAL_NVP, SMALL
+from tests.helpers.command_line import assert_refused
+from tests.helpers.runs import DCGAN, REAL_NVP, SMALL
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,11 @@
 import math
 
 import numpy as np
-import PIL.Image
 import pytest
 
 from flow_gan.report import figures, style, tables
 from flow_gan.report.values import Value
-
-
-def looks_like_a_figure(path):
-    pixels = np.asarray(PIL.Image.open(path).convert("L"))
-    return pixels.shape[1] > 500 and 0.5 < np.mean(pixels > 200) < 0.995
+from tests.helpers.figures import looks_like_a_figure
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from flow_gan import data
 from flow_gan.report import image_figures, style
-from tests.report.test_figures import looks_like_a_figure
+from tests.helpers.figures import looks_like_a_figure
 
 
 @pytest.fixture

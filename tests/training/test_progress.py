@@ -10,7 +10,7 @@ from flow_gan.training.chief import ChiefCallback
 from flow_gan.training.validator import Validator
 from tests.helpers.runs import DCGAN, settings
 from tests.helpers.same_run import assert_same_run, lines_of
-from tests.test_progress import terminal
+from tests.helpers.terminals import terminal
 
 
 @pytest.mark.parametrize("changes", [{"n_critic": 0}, {"like_reg": 0.0}, DCGAN], ids=["mle", "adv", "dcgan"])

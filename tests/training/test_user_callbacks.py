@@ -9,8 +9,8 @@ import pytest
 import flow_gan
 from flow_gan import training
 from flow_gan.training.checkpoints import Checkpoints
-from tests.training.same_run import lines_of
-from tests.training.test_training import DCGAN, settings, with_tags
+from tests.helpers.runs import DCGAN, settings, with_tags
+from tests.helpers.same_run import lines_of
 
 MLE = {"n_critic": 0}
 
