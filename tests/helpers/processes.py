@@ -1,6 +1,7 @@
 """Runs of the command line in processes of their own, to be killed, or to work together."""
 
 import concurrent.futures
+import contextlib
 import importlib
 import json
 import multiprocessing
@@ -79,7 +80,14 @@ def _run(code, arguments, environment, stdout, stderr):
         pipe.close()
     sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, "utf-8", closefd=False) for number in (1, 2))
     sys.argv = ["flow_gan.main", *arguments]
-    exec(code, {"__name__": "__main__"})
+    try:
+        exec(code, {"__name__": "__main__"})
+    except SystemExit as end:
+        # As Python ends: what cannot be written to stderr changes no status.
+        sys.stdout.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os._exit(end.code or 0)
 
 
 def start(arguments, before="", devices=1, task=None):
