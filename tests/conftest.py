@@ -20,17 +20,17 @@ tf.config.set_logical_device_configuration(
 # Files whose tests train nothing, or next to nothing: `-m quick`.
 _QUICK = """
     data/test_batches data/test_dequantization data/test_digest data/test_folder data/test_images data/test_load
-    evaluation/test_bandwidth evaluation/test_checks evaluation/test_image_scores
-    evaluation/test_interpolation evaluation/test_mixture evaluation/test_pictures
-    evaluation/test_sampling evaluation/test_scores evaluation/test_statistics evaluation/test_text
-    generators/test_dcgan generators/test_make_generator generators/test_moving_averages_golden
-    generators/test_nice_golden metrics/test_settings networks/test_convolution networks/test_critics
-    networks/test_critics_golden networks/test_normalization report/test_claims report/test_figures
-    report/test_image_figures report/test_page report/test_pictures report/test_values metrics/test_pictures
-    reproduction/test_findings reproduction/test_learning_curves test_config test_draws test_errors test_keras_internals test_mean_and_error
-    test_objectives test_package test_probability test_project test_random test_summary test_versions
+    evaluation/test_bandwidth evaluation/test_checks evaluation/test_image_scores evaluation/test_interpolation
+    evaluation/test_mixture evaluation/test_pictures evaluation/test_sampling evaluation/test_scores
+    evaluation/test_statistics evaluation/test_text generators/test_dcgan generators/test_make_generator
+    generators/test_moving_averages_golden generators/test_nice_golden metrics/test_pictures metrics/test_settings
+    networks/test_convolution networks/test_critics networks/test_critics_golden networks/test_normalization
+    report/test_claims report/test_figures report/test_image_figures report/test_page report/test_pictures
+    report/test_values reproduction/test_findings reproduction/test_learning_curves
     training/test_batch_norm_statistics training/test_chief training/test_files training/test_output
-    training/test_resume training/test_run_folder training/test_steps
+    training/test_resume training/test_run_folder training/test_steps test_config test_draws test_errors
+    test_keras_internals test_mean_and_error test_objectives test_package test_probability test_project test_random
+    test_summary test_versions
 """
 
 
