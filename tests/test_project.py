@@ -124,7 +124,7 @@ def test_examples_in_docstrings(module):
 def test_there_are_examples():
     finder = doctest.DocTestFinder()
     examples = [t for m in MODULES for t in finder.find(importlib.import_module(m)) if t.examples]
-    assert len(examples) >= 4
+    assert examples
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
@@ -161,7 +161,7 @@ def test_results_name_no_path_of_a_machine():
     files = [
         file for file in (ROOT / "runs" / "results").rglob("*") if file.suffix in (".html", ".csv", ".json", ".svg")
     ]
-    assert len(files) > 20
+    assert files
     for file in [*files, *PRESETS, *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         assert path.findall(file.read_text(encoding="utf-8")) == [], file
 

@@ -224,7 +224,7 @@ def test_gradients_of_generators_are_finite_where_pixels_saturate(name, dtype, t
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_decode_has_the_gradient_of_the_formula_where_pixels_saturate(dtype):
-    """Without couplings' shifts G is z -> sigmoid, pixel by pixel: at its first weights NICE's nearly are 0."""
+    """Without couplings' shifts G is z -> sigmoid, pixel by pixel: at its initial weights NICE's nearly are 0."""
     generator = flow_gan.NICE((2, 2, 1), hidden_units=4, num_hidden_layers=0, batch_norm=False, dtype=dtype)
     for variable in generator.trainable_variables:
         variable.assign(0 * variable)

@@ -208,7 +208,7 @@ def test_choose_sigma():
 
 
 def test_a_flow():
-    """A flow of few pixels at its first weights, float32 with the logistic prior."""
+    """A flow of few pixels at its initial weights, float32 with the logistic prior."""
     generator = flow_gan.NICE((2, 2, 1), hidden_units=8, num_hidden_layers=1)
     images = generator.sample(10, seed=1).numpy()
     # For small noise the observation model's density is the flow's own; 0.02 is small beside these images' spread.
