@@ -49,7 +49,7 @@ def run(installed, folder, *command):
 
 def test_a_run_and_a_report_from_an_empty_folder(installed, tmp_path):
     """By a preset, and of a reproduction with made-up numbers, whose page has its style within."""
-    shutil.copy(ROOT / "tests" / "reproduction" / "made_up.py", tmp_path)
+    shutil.copy(ROOT / "tests" / "helpers" / "made_up_reproduction.py", tmp_path / "made_up.py")
     script = """
 import pathlib
 import flow_gan, made_up
