@@ -125,7 +125,7 @@ def test_all_long_work_is_shown_in_this_way(monkeypatch, columns):
         monkeypatch.setattr(module, "Progress", Watched)
     monkeypatch.setattr(keras.Model, "train_on_batch", lambda *batch: 0.5)
     with terminal(monkeypatch, columns) as drawn:
-        for _ in folder._in_steps(range(3000), "reading images"):
+        for _ in folder.in_steps(range(3000), "reading images"):
             pass
         arrays._check_levels("a.npy", "images", np.zeros((100, 4, 4, 1), np.uint8), 17)
         network = cnn.make_cnn((8, 8, 1), 2, 2, 0)

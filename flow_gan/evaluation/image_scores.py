@@ -24,10 +24,10 @@ class ImageScores:
       is_per_image: whether each image's log p(x) depends on that image alone.
     """
 
-    log_prob: np.ndarray
-    bits_per_dim: np.ndarray
-    typicality: np.ndarray
-    critic_logit: np.ndarray | None
+    log_prob: np.ndarray = dataclasses.field(repr=False)
+    bits_per_dim: np.ndarray = dataclasses.field(repr=False)
+    typicality: np.ndarray = dataclasses.field(repr=False)
+    critic_logit: np.ndarray | None = dataclasses.field(repr=False)
     entropy: float
     is_per_image: bool
 

@@ -41,7 +41,7 @@ class Frames:
       acceptance: mean acceptance probability over the second half of a Markov chain; None for an ascent.
     """
 
-    states: np.ndarray
+    states: np.ndarray = dataclasses.field(repr=False)
     steps: list[int]
     acceptance: float | None = None
 
@@ -56,8 +56,8 @@ class Inpainting:
       steps, acceptance: see `Frames`.
     """
 
-    images: np.ndarray
-    log_prob: np.ndarray
+    images: np.ndarray = dataclasses.field(repr=False)
+    log_prob: np.ndarray = dataclasses.field(repr=False)
     steps: list[int]
     acceptance: float | None
 

@@ -26,8 +26,8 @@ class FrameRow:
     """
 
     name: str
-    images: np.ndarray
-    log_prob: np.ndarray
+    images: np.ndarray = dataclasses.field(repr=False)
+    log_prob: np.ndarray = dataclasses.field(repr=False)
 
 
 def write_frames(

@@ -27,7 +27,7 @@ class PictureRow:
     """
 
     title: str
-    images: np.ndarray
+    images: np.ndarray = dataclasses.field(repr=False)
     texts: Sequence[str]
 
 
