@@ -23,7 +23,12 @@ def make_model(dtype="float32", optimizer=None, seed=0, flow="nice", **arguments
     elif flow == "dcgan":
         generator = flow_gan.DCGAN(SHAPE, filters=2, seed=seed, dtype=dtype)
     else:
-        generator = flow_gan.RealNVP(SHAPE, residual_blocks=0, filters=2, batch_norm=flow, seed=seed, dtype=dtype)
+        # An adversarial step has many passes, which take as long to trace as they have couplings: 10 of two scales, 4
+        # of one.
+        scales = 1 if arguments["n_critic"] else 2
+        generator = flow_gan.RealNVP(
+            SHAPE, residual_blocks=0, filters=2, scales=scales, batch_norm=flow, seed=seed, dtype=dtype
+        )
     # The initial weights are small; larger ones let a wrong gradient show.
     rng = np.random.default_rng(seed)
     for variable in generator.trainable_variables:
