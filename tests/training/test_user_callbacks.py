@@ -166,7 +166,7 @@ def test_an_error_of_a_callback_is_the_caller_s(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "callbacks", [[print], [keras.callbacks.Callback], "tensorboard", 3, keras.callbacks.History()], ids=str
+    "callbacks", [[print], [keras.callbacks.Callback], "tensorboard", 3, keras.callbacks.History()]
 )
 def test_what_is_no_callback_is_an_error(tmp_path, callbacks):
     with pytest.raises(flow_gan.UserError, match=r"callbacks=.*; expected a list of keras\.callbacks\.Callback"):
