@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from flow_gan.errors import UserError
 
@@ -57,7 +58,8 @@ class FollowLearningRate(keras.callbacks.Callback):
     def _read(self):
         """Return the rates of both optimizers, None for one that follows a schedule of its own."""
         rates = (optimizer.learning_rate for optimizer in (self._optimizer, self._critic_optimizer))
-        return tuple(float(rate) if isinstance(rate, keras.Variable) else None for rate in rates)
+        # A rate may be a variable of several replicas, which `float` does not take.
+        return tuple(float(tf.convert_to_tensor(rate)) if isinstance(rate, keras.Variable) else None for rate in rates)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Keep the proportion that the rates have now, before a callback's first epoch."""

@@ -34,7 +34,7 @@ def test_commands_show_progress_and_no_more(tmp_path):
     told = standard_error(tmp_path, script)
     lines = [line for line in re.split(r"[\r\n]+", told) if line.strip()]
     assert [line for line in lines if not re.match(r"(training|Jacobians): ", line)] == []
-    assert "training: 2/2" in told and "Jacobians: " in told
+    assert "training: 2/2" in told
 
 
 def import_in_vain(folder, **variables):

@@ -78,7 +78,7 @@ def test_a_file_that_breaks_a_run(tmp_path, monkeypatch, capfd):
     assert main([*flags, f"--run_dir={run}"]) == 2
     printed = capfd.readouterr()
     assert printed.err.strip().splitlines()[-1].startswith(f"error: {broken} cannot be read as an image: ")
-    assert "Traceback" not in printed.err and printed.out == ""
+    assert "Traceback" not in printed.err and "NLL" not in printed.out
     assert len(list((run / "checkpoints" / "latest").glob("*.index"))) > 0
     broken.write_bytes(good)
     assert main(["--resume", f"--run_dir={run}"]) == 0
