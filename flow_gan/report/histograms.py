@@ -42,7 +42,8 @@ def histograms(path: pathlib.Path, rows: Mapping[str, Mapping[str, Panel]], own:
     figure = Figure((max(3.0 * len(columns), style.SIZE[0]), 2.6 * len(rows) + 0.4), layout="constrained")
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for line, (name, panels) in zip(grid, rows.items(), strict=True):
-        line[0].set_ylabel(f"{name}\nshare of images")
+        first = next(axes for axes, what in zip(line, columns, strict=True) if what in panels)
+        first.set_ylabel(f"{name}\nshare of images")
         for axes, what in zip(line, columns, strict=True):
             if what not in panels:
                 axes.set_axis_off()

@@ -28,15 +28,17 @@ def test_shares(tmp_path, drawn):
     rows = {
         "mle": {"log p": Panel(rng.normal(size=300), far, "AUROC 0.9"), "critic": Panel([1.0], [2.0], "AUROC 1")},
         "adv": {"log p": Panel([None, 1.0, 1.0, 1.0], [1.0, 1.0], "AUROC 0.5")},
+        "dcgan": {"critic": Panel([1.0], [2.0], "AUROC 1")},
     }
     histograms(tmp_path / "h.png", rows, "own", "others")
     assert looks_like_a_figure(tmp_path / "h.png")
-    first, critic, second, empty = drawn[0].axes
+    first, critic, second, empty, _, alone = drawn[0].axes
     assert heights(first) == pytest.approx([1, 1]) and heights(critic) == pytest.approx([1, 1])
     # The unknown one is missing.
     assert heights(second) == pytest.approx([0.75, 1]) and not empty.containers and not empty.axison
     assert [axes.get_title() for axes in (first, critic, second)] == ["AUROC 0.9", "AUROC 1", "AUROC 0.5"]
     assert first.get_ylabel().startswith("mle\n") and second.get_ylabel().startswith("adv\n")
+    assert alone.get_ylabel().startswith("dcgan\n") and not critic.get_ylabel()
     assert first.get_xlabel() == "log p" and max(abs(x) for x in first.get_xlim()) < 12
     (legend,) = drawn[0].legends
     assert [text.get_text() for text in legend.get_texts()] == ["own", "others"]
