@@ -266,7 +266,7 @@ def remarks(results: dict[str, dict]) -> list[str]:
         found += [f"(!) {name}, OOD AUROC: {warning}" for warning in result["warnings"]]
     for score, (label, _) in SCORES.items():
         values = {name: _to_value(result[score]) for name, result in results.items() if result[score] is not None}
-        best = max(values, key=lambda name: values[name].number, default="")
+        best = max(values, key=lambda name: results[name][score]["auroc"], default="")
         found += [
             f"OOD AUROC, {label}, {best} - {name}: {difference(values[best], value)}"
             for name, value in values.items()
