@@ -124,6 +124,16 @@ def generator_loss(divergence: Any, fake_logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(find_divergence(divergence).generator_loss(fake_logits))
 
 
+def is_real_high(divergence: Any) -> bool:
+    """Whether the critic's logits are higher of what it takes for real, as of all named divergences but "rkl".
+
+    That is where the generator's loss falls as the logits grow. It is asked at 0, from which lsgan's real images, at 1,
+    are on the same side as all others'.
+    """
+    at_zero, above = (generator_loss(divergence, tf.fill([1, 1], logit)) for logit in (0.0, 0.5))
+    return bool(above < at_zero)
+
+
 def interpolate(real_images: tf.Tensor, fake_images: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
     """Return real + alpha (fake - real), [batch, H, W, C]; `alpha` is [batch], one coefficient per example."""
     return real_images + alpha[:, None, None, None] * (fake_images - real_images)

@@ -32,6 +32,21 @@ def test_terms(divergence):
     np.testing.assert_allclose(objectives.generator_loss(divergence, tf.constant(K)), generator.mean())
 
 
+@pytest.mark.parametrize("divergence", objectives.DIVERGENCES)
+def test_on_which_side_of_the_critic_real_images_are(divergence):
+    """Where its own loss pushes their logits, which the generator's loss must agree with."""
+    logits = tf.Variable([[0.0]])
+    with tf.GradientTape() as tape:
+        loss = objectives.critic_loss(divergence, logits, tf.constant([[0.0]]))[0]
+    is_high = tape.gradient(loss, logits).numpy()[0, 0] < 0
+    assert objectives.is_real_high(divergence) == is_high == (divergence != "rkl")
+
+
+def test_an_own_divergence_says_where_real_images_are():
+    assert objectives.is_real_high((lambda real, fake: fake - real, lambda fake: -fake))
+    assert not objectives.is_real_high((lambda real, fake: real - fake, lambda fake: fake))
+
+
 def linear_critic(weights):
     return lambda x: tf.reduce_sum(x * weights, [1, 2, 3])[:, None]
 

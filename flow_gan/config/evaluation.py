@@ -71,6 +71,15 @@ class EvaluationSettings(Section):
     ais_leapfrog: int = _setting(5, "leapfrog steps of the Hamiltonian transition at each temperature", at_least=1)
     jacobian_draws: int = _setting(64, "samples z at which the generator's Jacobian is decomposed", at_least=1)
 
+    ood_dataset: str | None = _setting(
+        None,
+        "what --metrics=ood tells from the run's images: a folder of images, image files separated by commas, a .npy "
+        "or a .npz file, or a data set by its name, of which --split is taken. All but the arrays are resized to the "
+        "run's images",
+        is_path=True,
+        is_list=True,
+    )
+
     def check(self) -> None:
         """Raise `UserError` for an unknown metric, or more splits than samples."""
         for metric in self.metrics.split(","):

@@ -52,7 +52,8 @@ class Expected:
     Attributes:
       shape: (H, W, C).
       levels: number of grey levels.
-      is_resized: whether images of another size are resized, as those of public data sets; else they are an error.
+      is_resized: whether images of another size are resized, as those of public data sets, and what has other grey
+        levels gets the nearest of these; else they are an error. Arrays are not resized.
     """
 
     shape: tuple[int, int, int]
@@ -66,8 +67,9 @@ def open_images(
     split: str = "test",
     data_dir: str | None = None,
     validation_split: str = "released",
+    flag: str = "--images",
 ) -> ImageSet:
-    """Return the images that `--images` names; their pixels are read when they are used.
+    """Return the images that a flag names; their pixels are read when they are used.
 
     Where `levels` is less than 256, the values of all images together must either be grey levels, 0 to levels - 1, or
     those with which pictures show them, `shown_levels`.
@@ -76,11 +78,12 @@ def open_images(
       given: a folder, all of whose images are taken, with the names of its subfolders for classes as `folder.load` has
         them; image files and folders separated by commas; a .npy or a .npz file (`arrays.read_images`); or a data set.
       split, data_dir, validation_split: of a data set.
+      flag: what is given by, for errors.
 
     Raises:
       UserError: there is no such thing, or an image in it that is broken, or of another size or colour.
     """
-    with _called_images():
+    with _called(flag):
         if not os.path.lexists(given) and _is_name(given):
             return _of_dataset(given, expected, split, data_dir, validation_split)
         if given.lower().endswith((".npy", ".npz")):
@@ -124,12 +127,12 @@ def of_split(name: str, split: str, part: Split, class_names: Sequence[str] | No
 
 
 @contextlib.contextmanager
-def _called_images() -> Iterator[None]:
-    """Let errors of the readers of data sets name the flag that is meant here."""
+def _called(flag: str) -> Iterator[None]:
+    """Let errors, those of the readers of data sets too, name the flag that is meant here."""
     try:
         yield
     except UserError as error:
-        raise UserError(str(error).replace("--dataset", "--images")) from error
+        raise UserError(str(error).replace("--dataset", flag).replace("--images", flag)) from error
 
 
 def _is_name(given):
@@ -144,9 +147,12 @@ def _of_dataset(given, expected, split, data_dir, validation_split):
     except UserError as error:
         raise UserError(f"--images={given}: there is no such folder or file, and as a data set: {error}") from error
     _check_shape(given, dataset.image_shape, expected)
-    if dataset.levels != expected.levels:
+    found = of_split(dataset.name, split, dataset.split(split), dataset.class_names)
+    if dataset.levels == expected.levels:
+        return found
+    if not expected.is_resized:
         raise UserError(f"--images={given} has {dataset.levels} grey levels; expected the run's {expected.levels}")
-    return of_split(dataset.name, split, dataset.split(split), dataset.class_names)
+    return dataclasses.replace(found, images=_Looked(found.images, _nearest(dataset.levels, expected.levels)))
 
 
 def _of_arrays(given, expected):
@@ -261,7 +267,12 @@ def _on_levels(given, images, files, expected):
             f"--images={given}: {shown(odd[0])} has a grey level of {odd[1]}; expected 0 to {levels - 1}, as the run's "
             f"data have, or these levels as pictures show them, multiples of {255 / (levels - 1):g}"
         )
-    return _Looked(images, np.round(np.arange(256) * ((levels - 1) / 255)).astype(np.uint8))
+    return _Looked(images, _nearest(256, levels))
+
+
+def _nearest(levels, others):
+    """Return the nearest of `others` grey levels for each of `levels`, from black to white, uint8 [levels]."""
+    return np.round(np.arange(levels) * ((others - 1) / (levels - 1))).astype(np.uint8)
 
 
 class _Looked:

@@ -1,10 +1,12 @@
 """Measures of a trained model."""
 
 from flow_gan.evaluation.ais import AIS, AISSettings, choose_sigma, evaluate_ais
+from flow_gan.evaluation.auroc import AUROC, evaluate_auroc
 from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth, winning_bandwidths
 from flow_gan.evaluation.classifier import Classifier, load_classifier
-from flow_gan.evaluation.image_scores import ImageScores, score_images, typicality
+from flow_gan.evaluation.image_scores import ImageScores, critic_logits, score_images, typicality
 from flow_gan.evaluation.inpainting import Inpainting, inpaint
+from flow_gan.evaluation.input_complexity import input_complexity, png_bits
 from flow_gan.evaluation.interpolation import PATHS, interpolate, latent_path
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
 from flow_gan.evaluation.mixture import IsotropicMixture
@@ -19,6 +21,7 @@ from flow_gan.progress import progress
 
 __all__ = [
     "AIS",
+    "AUROC",
     "NLL",
     "PATHS",
     "TEMPERATURES",
@@ -34,11 +37,14 @@ __all__ = [
     "SampleScores",
     "Sampler",
     "choose_sigma",
+    "critic_logits",
     "dequantized_images",
     "evaluate_ais",
+    "evaluate_auroc",
     "evaluate_nll",
     "evaluate_nll_terms",
     "inpaint",
+    "input_complexity",
     "interpolate",
     "interpolations",
     "jacobian_spectrum",
@@ -46,6 +52,7 @@ __all__ = [
     "load_classifier",
     "make_reference",
     "mean_and_error",
+    "png_bits",
     "progress",
     "reconstructions",
     "resampled",

@@ -59,23 +59,8 @@ def score_images(
     """
     generator = model.generator
     generator.require_likelihood("log p(x)")
-    count = len(images)
-    batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, count)
-
-    @tf.function(autograph=False)
-    def score(batch):
-        x = model.draws.evaluation_images(batch, seed=seed)
-        logits = [] if model.critic is None else [tf.cast(model.critic(x, training=False)[:, 0], x.dtype)]
-        return tf.stack([generator.log_prob(x), *logits], 1)
-
-    found = np.empty((count, 1 if model.critic is None else 2))
-    first = 0
-    with data.reading_errors():
-        for batch in progress(data.evaluation_batches(images, split, batch_size, count), "scores of images"):
-            kept = batch["weight"].numpy() > 0
-            part = score(batch).numpy()[kept]
-            found[first : first + len(part)] = part
-            first += len(part)
+    critic = [] if model.critic is None else [_critic(model)]
+    found = _of_each(model, images, batch_size, split, seed, [generator.log_prob, *critic])
     log_prob = found[:, 0]
     return ImageScores(
         log_prob=log_prob,
@@ -85,6 +70,41 @@ def score_images(
         entropy=entropy,
         is_per_image=generator.has_per_image_likelihood,
     )
+
+
+def critic_logits(
+    model: FlowGAN, images: data.Images, batch_size: int, split: str = "test", seed: int | None = None
+) -> np.ndarray:
+    """Return the critic's logit of each image, [N]: those of `score_images`, whose arguments these are.
+
+    The generator needs no likelihood, and the model a critic.
+    """
+    return _of_each(model, images, batch_size, split, seed, [_critic(model)])[:, 0]
+
+
+def _critic(model):
+    return lambda x: tf.cast(model.critic(x, training=False)[:, 0], x.dtype)
+
+
+def _of_each(model, images, batch_size, split, seed, functions):
+    """Return what functions of dequantised images, to [batch], say of each image, float64 [N, functions]."""
+    count = len(images)
+    batch_size = data.evaluation_batch_size(batch_size, model.generator.fast_batch_size, count)
+
+    @tf.function(autograph=False)
+    def score(batch):
+        x = model.draws.evaluation_images(batch, seed=seed)
+        return tf.stack([function(x) for function in functions], 1)
+
+    found = np.empty((count, len(functions)))
+    first = 0
+    with data.reading_errors():
+        for batch in progress(data.evaluation_batches(images, split, batch_size, count), "scores of images"):
+            kept = batch["weight"].numpy() > 0
+            part = score(batch).numpy()[kept]
+            found[first : first + len(part)] = part
+            first += len(part)
+    return found
 
 
 def typicality(log_prob: np.ndarray, entropy: float) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 
 import flow_gan
 from flow_gan import data
+from flow_gan.data import images as images_module
 from tests.helpers.image_files import colour, grey, save, write_classes
 
 GREY = data.Expected(shape=(4, 6, 1), levels=256)
@@ -93,6 +94,19 @@ def test_few_levels_as_they_are_and_as_pictures_show_them(tmp_path, ending):
         np.testing.assert_array_equal(read(data.open_images(str(path), LEVELS))[..., 0], levels)
 
 
+def test_a_data_set_of_other_levels_gets_the_nearest_where_that_is_wanted(monkeypatch):
+    """Black and white stay what they are."""
+    expected = data.Expected(shape=(8, 8, 1), levels=256, is_resized=True)
+    digits = data.load("digits").test.images
+    np.testing.assert_array_equal(read(data.open_images("digits", expected)), data.shown_levels(17)[digits])
+    fine = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype(np.uint8)
+    part = data.Split(fine)
+    dataset = data.Dataset(name="a", image_shape=(8, 8, 1), levels=256, train=part, validation=part, test=part)
+    monkeypatch.setattr(images_module.load, "load", lambda *given: dataset)
+    found = read(data.open_images("a", data.Expected(shape=(8, 8, 1), levels=17, is_resized=True)))
+    assert np.abs(found / 16 - fine / 255).max() <= 0.5 / 16 and found.max() == 16
+
+
 def test_the_levels_are_those_of_all_images_together(tmp_path):
     """The first picture could be of levels 0 and 16; the second one shows that they are not."""
     save(tmp_path, [PIL.Image.new("L", (6, 4), 16), PIL.Image.new("L", (6, 4), 255)])
@@ -162,3 +176,10 @@ def test_bad_images(tmp_path):
         with pytest.raises(flow_gan.UserError, match=message) as error:
             data.open_images(given, expected)
         assert "\n" not in str(error.value) and "--dataset" not in str(error.value), what
+
+
+def test_errors_name_the_flag_that_gives_them(tmp_path):
+    for what, (given, expected, message) in bad_images(tmp_path).items():
+        with pytest.raises(flow_gan.UserError, match=message.replace("--images", "--others")) as error:
+            data.open_images(given, expected, flag="--others")
+        assert "--images" not in str(error.value) and "--dataset" not in str(error.value), what

@@ -5,7 +5,7 @@ import pytest
 
 import flow_gan
 from flow_gan import data
-from flow_gan.evaluation import score_images, typicality
+from flow_gan.evaluation import critic_logits, score_images, typicality
 
 
 def test_typicality_of_a_gaussian():
@@ -38,6 +38,17 @@ def test_scores_do_not_depend_on_the_batch(batch_size):
     np.testing.assert_allclose(scores.bits_per_dim, [data.bits_per_dim(-p, 16, 256) for p in expected], atol=1e-5)
     np.testing.assert_allclose(scores.typicality, np.abs(expected - 3), atol=1e-4)
     assert scores.critic_logit.shape == (7,) and np.ptp(scores.critic_logit) > 0 and scores.warnings == []
+
+
+def test_the_critics_logits_alone():
+    """Of a flow they are those of its scores; of a model without a likelihood they are all that there is."""
+    images = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 1)).astype(np.uint8)
+    critic = flow_gan.critics.two_convolutions((4, 4, 1), filters=2, dense_units=4)
+    flow = flow_gan.FlowGAN(flow_gan.NICE((4, 4, 1), hidden_units=8, num_hidden_layers=0), critic, seed=5)
+    expected = score_images(flow, images, 3, entropy=0.0).critic_logit
+    np.testing.assert_allclose(critic_logits(flow, images, 7), expected, rtol=1e-5)
+    dcgan = flow_gan.FlowGAN(flow_gan.DCGAN((4, 4, 1), filters=2), critic, like_reg=0.0, seed=5)
+    np.testing.assert_allclose(critic_logits(dcgan, images, 3), expected, rtol=1e-5)
 
 
 def test_scores_of_no_per_image_likelihood_say_so():
