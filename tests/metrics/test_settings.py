@@ -14,6 +14,7 @@ SETTINGS = {
     "ais": MIXTURE | {"ais_images", "ais_chains", "ais_temperatures", "ais_leapfrog"},
     "jacobian": {"jacobian_draws", "seed"},
     "pictures": {"seed"},
+    "memorisation": {"classifier", "score_samples", "seed"},
 }
 
 
