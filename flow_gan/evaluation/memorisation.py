@@ -134,7 +134,7 @@ def closeness(points: np.ndarray, references: data.Images, count: int = 1) -> Cl
     return Closeness(distances, indices, own[place, 1])
 
 
-def _blocks(values) -> Iterator[np.ndarray]:
+def _blocks(values: data.Images) -> Iterator[np.ndarray]:
     """Yield the numbers of the rows of each block."""
     size = max(_BLOCK_BYTES // (8 * math.prod(values.shape[1:])), 1)
     for start in range(0, len(values), size):
