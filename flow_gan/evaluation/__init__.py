@@ -9,6 +9,7 @@ from flow_gan.evaluation.inpainting import Inpainting, inpaint
 from flow_gan.evaluation.input_complexity import input_complexity, png_bits
 from flow_gan.evaluation.interpolation import PATHS, interpolate, latent_path
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
+from flow_gan.evaluation.memorisation import Closeness, closeness
 from flow_gan.evaluation.mixture import IsotropicMixture
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
 from flow_gan.evaluation.nll_terms import TERMS, NLLTerms, evaluate_nll_terms
@@ -29,6 +30,7 @@ __all__ = [
     "AISSettings",
     "BandwidthSearch",
     "Classifier",
+    "Closeness",
     "ImageScores",
     "Inpainting",
     "IsotropicMixture",
@@ -37,6 +39,7 @@ __all__ = [
     "SampleScores",
     "Sampler",
     "choose_sigma",
+    "closeness",
     "critic_logits",
     "dequantized_images",
     "evaluate_ais",

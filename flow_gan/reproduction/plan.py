@@ -47,9 +47,9 @@ _STEP_SECONDS = {
 }
 _START_SECONDS = {"digits": 6, "mnist": 15, "cifar10": 30}
 _METRIC_SECONDS = {
-    "digits": {"ais": 30, "jacobian": 5, "gmm": 6},
-    "mnist": {"ais": 300, "jacobian": 60, "gmm": 90},
-    "cifar10": {"ais": 300, "jacobian": 60, "gmm": 200},
+    "digits": {"ais": 30, "jacobian": 5, "gmm": 6, "memorisation": 4},
+    "mnist": {"ais": 300, "jacobian": 60, "gmm": 90, "memorisation": 35},
+    "cifar10": {"ais": 300, "jacobian": 60, "gmm": 200, "memorisation": 90},
 }
 _OTHER_METRIC_SECONDS = {"digits": 2, "mnist": 10, "cifar10": 30}
 
@@ -287,6 +287,7 @@ def _stages(config, scale, roles, seeds, lambdas):
     for name in ("jacobian", "pictures"):
         title = {"jacobian": "Jacobians", "pictures": "samples"}[name]
         yield _stage(config, scale, title, [(training, name, "chosen") for training in first.values()])
+    yield _stage(config, scale, "memorisation", [(first[role], "memorisation", "chosen") for role in FLOWS])
 
 
 def _stage(config, scale, title, measures):

@@ -121,7 +121,7 @@ def _steps_of_presets(dataset: str) -> dict:
     return _steps(steps["adv"], **steps)
 
 
-_FEW = {"gmm": {"num_examples": 500}, "ais": {"num_examples": 500}}
+_FEW = {"gmm": {"num_examples": 500}, "ais": {"num_examples": 500}, "memorisation": {"score_samples": 2000}}
 _SMALL_REAL_NVP = {"no_of_layers": 1, "filters": 16, "df_dim": 16, "batch_size": 32}
 _LARGER_REAL_NVP = {"no_of_layers": 2, "filters": 32, "df_dim": 32, "batch_size": 32}
 _SMALL_DCGAN = {"filters": 16, "df_dim": 16, "batch_size": 32}

@@ -105,6 +105,11 @@ def per_image(mean, standard_error=1.0):
     return (mean + standard_error * math.sqrt(20) * values / np.std(values, ddof=1)).tolist()
 
 
+def authenticity(share):
+    """Return what is stored of the authenticity of 100 images in pixels or in features."""
+    return {"authenticity": share, "standard_error": 0.01, "num_images": 100, "median_distance": 1.0}
+
+
 def result_of(metric, nll, score, size, levels):
     """Return the stored result of a measure, a dict."""
     if metric in ("nll", "nll_reestimated"):
@@ -194,6 +199,11 @@ def result_of(metric, nll, score, size, levels):
             seed=0,
         )
         return spectrum.to_dict() | {"condition_numbers": [10.0, None]}
+    if metric == "memorisation":
+        parts = {"samples": 0.55, "test_images": 0.5, "mixture": 0.01}
+        parts = {name: dict.fromkeys(("pixels", "features"), authenticity(share)) for name, share in parts.items()}
+        mixture = {"mixture": parts["mixture"] | {"bandwidth": 0.07}, "classifier": "judge"}
+        return parts["samples"] | {"test_images": parts["test_images"]} | mixture
     return {}
 
 
@@ -241,7 +251,9 @@ def _leave_result(measurement, role, seed, change, journal):
         result_path(run.folder, config, measurement.metric), about | result | {"config": dataclasses.asdict(config)}
     )
     grid = data.image_grid(np.zeros((4, *SIZES[config.dataset]), np.float32))
-    for name in {"pictures": ["samples"], "gmm": ["gmm-samples-best", "gmm-samples-winning"]}.get(
-        measurement.metric, []
-    ):
+    for name in {
+        "pictures": ["samples"],
+        "gmm": ["gmm-samples-best", "gmm-samples-winning"],
+        "memorisation": ["memorisation"],
+    }.get(measurement.metric, []):
         data.save_png(result_path(run.folder, config, name, "png"), grid)

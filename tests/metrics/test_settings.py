@@ -15,6 +15,7 @@ SETTINGS = {
     "jacobian": {"jacobian_draws", "seed"},
     "pictures": {"seed"},
     "ood": {"ood_dataset", "num_examples"},
+    "memorisation": {"classifier", "score_samples", "seed"},
 }
 
 

@@ -57,8 +57,9 @@ def test_numbers_and_orders_of_grey_images(tmp_path):
     assert {"figure-1.png", "figure-2.svg", "figure-3-and-6.png", "figure-7.png", "trade-off.svg"} <= {
         path.name for path in (tmp_path / "r" / "report").iterdir()
     }
-    # Real images and three flows, two DCGANs, three panels of Figure 2, two mixtures, and four figures of one panel.
-    assert sum(tag == "img" for tag, _ in reader.elements) == 4 + 2 + 3 + 2 + 4
+    # Real images and three flows, two DCGANs, three panels of Figure 2, two mixtures, the flows beside training images,
+    # and four figures of one panel.
+    assert sum(tag == "img" for tag, _ in reader.elements) == 4 + 2 + 3 + 2 + 3 + 4
     said = " ".join(text_of(reader).split())
     assert (
         "MLE , trained by maximum likelihood, has a MODE score of 5.00 (real test images: 9.90) and a test NLL" in said
@@ -112,6 +113,41 @@ def test_a_mixture_has_to_win_by_both_counts_beyond_the_errors(tmp_path, undrawn
 
     _, _, verdicts = write_report(tmp_path / "r", change=change)
     assert verdicts[MIXTURE]["status"] == status
+
+
+def test_memorisation_stands_beside_that_of_test_images_and_of_the_mixture(tmp_path, undrawn):
+    def change(role, seed, metric, result):
+        if (role, metric) == ("mle", "memorisation"):
+            return result | {"pixels": made_up.authenticity(0.3), "features": None}
+        return result
+
+    reader, stored, verdicts = write_report(tmp_path / "r", change=change)
+    table = rows(stored, "memorisation-table")
+    assert [*table] == ["MLE", "ADV", "Hybrid (λ = 0.1)", "Mixture, σ = 0.07", "Real test images"]
+    assert table["MLE"]["Authenticity, pixels"] == {"value": 0.3, "error": 0.01, "warned": False}
+    assert table["MLE"]["Authenticity, features"]["value"] is None
+    for name, step in (("MLE", -0.2), ("ADV", 0.05), ("Mixture, σ = 0.07", -0.49)):
+        away = table[name]["Pixels, minus test images"]
+        assert (away["value"], away["error"]) == (pytest.approx(step), pytest.approx(0.01 * 2**0.5))
+    claim = "The mixture's samples repeat training images: they are less authentic than test images"
+    assert verdicts[claim]["status"] == HOLDS
+    # Measured of the first seed alone, it is none of the columns that are of all.
+    assert "Authenticity, pixels" not in rows(stored, "table-1")["MLE"]
+    assert sum(key.startswith("memorisation") for key in reader.ids) == 2
+
+
+def test_a_reproduction_without_memorisation_has_the_rest(tmp_path, undrawn):
+    """Such as one that was measured before there was this measure."""
+
+    def change(role, seed, metric, result):
+        return "not measured" if metric == "memorisation" else result
+
+    reader, stored, verdicts = write_report(tmp_path / "r", change=change)
+    assert "memorisation" in reader.ids and "memorisation-table" not in stored["tables"]
+    assert "table-1" in stored["tables"] and "figure-7" in reader.ids
+    assert [c for c, verdict in verdicts.items() if verdict["status"] == UNKNOWN] == [
+        "The mixture's samples repeat training images: they are less authentic than test images"
+    ]
 
 
 @pytest.mark.parametrize("own", [{"nats": -60.0, "nats_per_image": made_up.per_image(-60.0)}, {"mode_score": 5.2}])

@@ -82,7 +82,7 @@ def test_plan(dataset, scale):
     # What is the same training is made once, and every measure can be had.
     assert len({training.folder for training in plan.trainings}) == len(plan.trainings)
     metrics = {m.metric for stage in plan.stages for m in stage.measurements}
-    assert metrics == {"nll", "nll_reestimated", "scores", "gmm", "ais", "jacobian", "pictures"}
+    assert metrics == {"nll", "nll_reestimated", "scores", "gmm", "ais", "jacobian", "pictures", "memorisation"}
     assert len({stage.key for stage in plan.stages}) == len(plan.stages)
 
 

@@ -62,7 +62,9 @@ def _objectives_table(context, key, name):
         return [result for result in found if result]
 
     of_metrics = {
-        name: tuple(map(on_page, metric.columns(context.dataset, "test"))) for name, metric in metrics.items()
+        name: tuple(map(on_page, metric.columns(context.dataset, "test")))
+        for name, metric in metrics.items()
+        if metric.is_of_every_model
     }
     columns = columns_of(OBJECTIVES, of_metrics, stored)
 
