@@ -7,20 +7,24 @@ from flow_gan.evaluation.image_scores import ImageScores, score_images, typicali
 from flow_gan.evaluation.inpainting import Inpainting, inpaint
 from flow_gan.evaluation.interpolation import PATHS, interpolate, latent_path
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
+from flow_gan.evaluation.kid import KID, evaluate_kid
 from flow_gan.evaluation.mixture import IsotropicMixture
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
 from flow_gan.evaluation.nll_terms import TERMS, NLLTerms, evaluate_nll_terms
 from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstructions, temperatures
+from flow_gan.evaluation.prdc import PRDC, evaluate_prdc
 from flow_gan.evaluation.sampling import Sampler
-from flow_gan.evaluation.scores import SampleScores, make_reference, score_samples
+from flow_gan.evaluation.scores import SampleScores, make_reference, score_predictions, score_samples
 from flow_gan.evaluation.statistics import mean_and_error, resampled
 from flow_gan.evaluation.text import with_error
 from flow_gan.progress import progress
 
 __all__ = [
     "AIS",
+    "KID",
     "NLL",
     "PATHS",
+    "PRDC",
     "TEMPERATURES",
     "TERMS",
     "AISSettings",
@@ -36,8 +40,10 @@ __all__ = [
     "choose_sigma",
     "dequantized_images",
     "evaluate_ais",
+    "evaluate_kid",
     "evaluate_nll",
     "evaluate_nll_terms",
+    "evaluate_prdc",
     "inpaint",
     "interpolate",
     "interpolations",
@@ -50,6 +56,7 @@ __all__ = [
     "reconstructions",
     "resampled",
     "score_images",
+    "score_predictions",
     "score_samples",
     "search_bandwidth",
     "temperatures",

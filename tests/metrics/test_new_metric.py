@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
 import flow_gan
 from flow_gan import config, data, training
@@ -63,7 +64,7 @@ METRIC = Metric(
     columns=lambda dataset, split: (Column(table=OBJECTIVES, heading="Brightness", number="mean", digits=4),),
     noun="brightness",
     remarks=lambda results: [f"(!) {name}: {result['warnings'][0]}" for name, result in results.items()],
-    score_in_training=lambda config, dataset: lambda samples: {"brightness": float(samples.mean())},
+    score_in_training=lambda images: lambda samples: {"brightness": float(samples.mean())},
     tags={"brightness": "scores/brightness"},
 )
 '''
@@ -176,12 +177,13 @@ def test_scores_in_training_record_it(brightness, monkeypatch):
 
     class Grey:
         image_shape = (8, 8, 1)
+        compute_dtype = "float32"
 
         def sample_latent(self, key, first, count):
             return np.full((count, 64), 0.25, np.float32)
 
         def decode(self, z):
-            return np.reshape(z, (-1, 8, 8, 1))
+            return tf.reshape(z, (-1, 8, 8, 1))
 
     score, figures = scorer(Grey())
     assert figures["brightness"] == 0.25 and score == figures["mode_score"]
