@@ -58,12 +58,17 @@ def _squared_mmd(x, y):
 
 def _mean_of_pairs(x):
     """Return the mean of k(x_i, x_j) over i != j."""
-    diagonal = np.sum((np.mean(x * x, axis=1) + 1) ** 3)
+    diagonal = _sum_of_cubes(np.mean(x * x, axis=1) + 1)
     return (_sum_kernel(x, x) - diagonal) / (len(x) * (len(x) - 1))
 
 
 def _sum_kernel(x, y):
-    return sum(np.sum((x[rows] @ y.T / x.shape[1] + 1) ** 3) for rows in row_blocks(len(x), len(y)))
+    return sum(_sum_of_cubes(x[rows] @ y.T / x.shape[1] + 1) for rows in row_blocks(len(x), len(y)))
+
+
+def _sum_of_cubes(values):
+    # Many times faster than a power.
+    return np.vdot(values * values, values)
 
 
 def evaluate_kid(

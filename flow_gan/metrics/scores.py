@@ -68,7 +68,10 @@ def make_judge(config: Config, dataset: data.Dataset) -> Judge:
 
 
 def _score(images, predictions):
-    return evaluation.score_predictions(images.classifier, *predictions, images.reference, images.config.score_splits)
+    probabilities, features = predictions
+    return evaluation.score_predictions(
+        images.classifier, probabilities, features, images.reference, images.config.score_splits
+    )
 
 
 def measure(run: LoadedRun) -> ScoresBesideTestImages:
