@@ -21,7 +21,8 @@ tf.config.set_logical_device_configuration(
 _QUICK = """
     data/test_batches data/test_dequantization data/test_digest data/test_folder data/test_images data/test_load
     evaluation/test_bandwidth evaluation/test_checks evaluation/test_image_scores evaluation/test_interpolation
-    evaluation/test_mixture evaluation/test_pictures evaluation/test_sampling evaluation/test_scores
+    evaluation/test_kid evaluation/test_mixture evaluation/test_pictures evaluation/test_prdc evaluation/test_sampling
+    evaluation/test_scores
     evaluation/test_statistics evaluation/test_text generators/test_dcgan generators/test_make_generator
     generators/test_moving_averages_golden generators/test_nice_golden metrics/test_pictures metrics/test_settings
     networks/test_convolution networks/test_critics networks/test_critics_golden networks/test_normalization

@@ -64,6 +64,15 @@ class EvaluationSettings(Section):
         changes_in=(),
         identifies=True,
     )
+    kid_subsets: int = _setting(100, "random subsets over which KID's mean and deviation are taken", at_least=1)
+    kid_subset_size: int | None = _setting(
+        None, "images of a subset; if not given 1000, or half of the images where they are fewer than 2000", at_least=2
+    )
+    prdc_neighbours: int = _setting(
+        5,
+        "nearest neighbours up to which the ball around an image reaches, in precision, recall, density and coverage",
+        at_least=1,
+    )
     kde_samples: int = _setting(10_000, "samples around which the Parzen window is laid", at_least=1)
     ais_images: int = _setting(50, "images whose likelihood annealed importance sampling estimates", at_least=1)
     ais_chains: int = _setting(4, "its chains per image", at_least=1)

@@ -9,13 +9,15 @@ from flow_gan.evaluation.inpainting import Inpainting, inpaint
 from flow_gan.evaluation.input_complexity import input_complexity, png_bits
 from flow_gan.evaluation.interpolation import PATHS, interpolate, latent_path
 from flow_gan.evaluation.jacobian import JacobianSpectrum, jacobian_spectrum
+from flow_gan.evaluation.kid import KID, evaluate_kid
 from flow_gan.evaluation.memorisation import Closeness, closeness
 from flow_gan.evaluation.mixture import IsotropicMixture
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
 from flow_gan.evaluation.nll_terms import TERMS, NLLTerms, evaluate_nll_terms
 from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstructions, temperatures
+from flow_gan.evaluation.prdc import PRDC, evaluate_prdc
 from flow_gan.evaluation.sampling import Sampler
-from flow_gan.evaluation.scores import SampleScores, make_reference, score_samples
+from flow_gan.evaluation.scores import SampleScores, make_reference, score_predictions, score_samples
 from flow_gan.evaluation.statistics import mean_and_error, resampled
 from flow_gan.evaluation.text import with_error
 from flow_gan.progress import progress
@@ -23,8 +25,10 @@ from flow_gan.progress import progress
 __all__ = [
     "AIS",
     "AUROC",
+    "KID",
     "NLL",
     "PATHS",
+    "PRDC",
     "TEMPERATURES",
     "TERMS",
     "AISSettings",
@@ -44,8 +48,10 @@ __all__ = [
     "dequantized_images",
     "evaluate_ais",
     "evaluate_auroc",
+    "evaluate_kid",
     "evaluate_nll",
     "evaluate_nll_terms",
+    "evaluate_prdc",
     "inpaint",
     "input_complexity",
     "interpolate",
@@ -60,6 +66,7 @@ __all__ = [
     "reconstructions",
     "resampled",
     "score_images",
+    "score_predictions",
     "score_samples",
     "search_bandwidth",
     "temperatures",

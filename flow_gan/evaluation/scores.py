@@ -9,6 +9,7 @@ from scipy.special import rel_entr
 from flow_gan.data import Split
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.classifier import Classifier, label_counts
+from flow_gan.evaluation.features import check_features
 from flow_gan.evaluation.text import with_error
 
 
@@ -81,14 +82,7 @@ def fid(features: np.ndarray, reference_features: np.ndarray) -> float:
     Raises:
       UserError: the shapes do not match, or a value is not finite.
     """
-    for name, values in (("features", features), ("reference_features", reference_features)):
-        if np.ndim(values) != 2 or len(values) < 2 or np.shape(values)[1] != np.shape(features)[1]:
-            raise UserError(
-                f"{name} are {list(np.shape(values))}, features {list(np.shape(features))}; expected [n, F] of one F "
-                "and n of 2 or more"
-            )
-        if not np.isfinite(values).all():
-            raise NotFiniteError(f"{name} hold values that are not finite; expected finite ones")
+    features, reference_features = check_features(features, reference_features)
     mean1, factor1 = _gaussian(features)
     mean2, factor2 = _gaussian(reference_features)
     # tr (C1 C2)^(1/2) is the sum of the singular values of L1^T L2 with C = L L^T. Unlike a matrix square root this
@@ -100,7 +94,6 @@ def fid(features: np.ndarray, reference_features: np.ndarray) -> float:
 
 def _gaussian(features):
     """Return the mean, [F], and a factor L, [F, F], of the covariance L L^T (divisor n - 1)."""
-    features = np.asarray(features, np.float64)
     eigenvalues, vectors = np.linalg.eigh(np.atleast_2d(np.cov(features, rowvar=False)))
     return features.mean(0), vectors * np.sqrt(np.maximum(eigenvalues, 0))
 
@@ -228,7 +221,22 @@ def score_samples(classifier: Classifier, samples: np.ndarray, reference: Refere
     samples = np.asarray(samples)
     if not 1 <= splits <= len(samples):
         raise UserError(f"splits={splits} of {len(samples)} samples; expected 1 to the number of samples")
-    probabilities, features = classifier.predict(samples)
+    return score_predictions(classifier, *classifier.predict(samples), reference, splits)
+
+
+def score_predictions(
+    classifier: Classifier, probabilities: np.ndarray, features: np.ndarray, reference: Reference, splits: int = 10
+) -> SampleScores:
+    """Return the `SampleScores` of samples that the classifier has classified.
+
+    Args:
+      probabilities, features: what `Classifier.predict` returns.
+      reference: by the same classifier.
+      splits: see `inception_score`.
+
+    Raises:
+      UserError: there are fewer samples than `splits` or than 2.
+    """
     inception, inception_std = inception_score(probabilities, splits)
     mode, mode_std = mode_score(probabilities, reference.label_distribution, splits)
     return SampleScores(
@@ -237,7 +245,7 @@ def score_samples(classifier: Classifier, samples: np.ndarray, reference: Refere
         mode_score=mode,
         mode_score_std=mode_std,
         fid=fid(features, reference.features),
-        num_samples=len(samples),
+        num_samples=len(features),
         num_reference=len(reference.features),
         splits=splits,
         classifier=classifier.name,

@@ -9,6 +9,7 @@ import numpy as np
 
 from flow_gan.config import Config
 from flow_gan.data import Dataset
+from flow_gan.measurement.classified import Classified
 from flow_gan.measurement.needs import Need
 from flow_gan.report.model_tables import Column
 
@@ -52,7 +53,7 @@ class Metric(Generic[Found]):
       remarks: function from {name of a run: stored result} to the sentences below the table of its first column.
       overlay: function from ({name of a run: stored result}, {name: its `FinishedRun`}, the data, a folder) to the
         paths of the figures of several runs that it draws there; None for none.
-      score_in_training: function from (configuration, data) to the function from samples, float [n, H, W, C], to the
+      score_in_training: function from what is `Classified` to the function from samples, float [n, H, W, C], to the
         {name: figure} that `--score_every` records; None for none.
       tags: {name: TensorBoard's tag} of these figures.
     """
@@ -69,7 +70,7 @@ class Metric(Generic[Found]):
     noun: str = "result"
     remarks: Callable[[dict[str, dict]], list[str]] | None = None
     overlay: Callable[[dict, dict[str, "FinishedRun"], Dataset, pathlib.Path], list[pathlib.Path]] | None = None
-    score_in_training: Callable[[Config, Dataset], Callable[[np.ndarray], dict[str, float]]] | None = None
+    score_in_training: Callable[[Classified], Callable[[np.ndarray], dict[str, float]]] | None = None
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def why_not(self, asked: str, config: Config) -> str | None:

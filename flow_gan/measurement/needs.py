@@ -49,6 +49,32 @@ def _labels(asked, config, dataset):
     )
 
 
+def _num_compared(config, dataset):
+    """Return the size of the smallest of the sets whose features are compared, and what decides it, in words."""
+    sizes = config.score_samples, len(dataset.train), len(dataset.test)
+    words = f"--score_samples={sizes[0]}, and {sizes[1]} training and {sizes[2]} test images"
+    return min(sizes), words
+
+
+def _subsets(asked, config, dataset):
+    size = config.kid_subset_size
+    count, words = _num_compared(config, dataset)
+    if (size or 2) <= count:
+        return None
+    given = "" if size is None else f"--kid_subset_size={size} with "
+    expected = "2 images or more of each" if count < 2 else f"2 to {count}"
+    return f"{given}{asked}, which has {words}; expected {expected}"
+
+
+def _neighbours(asked, config, dataset):
+    neighbours = config.prdc_neighbours
+    count, words = _num_compared(config, dataset)
+    if neighbours < count:
+        return None
+    expected = "2 images or more of each" if count < 2 else f"1 to {count - 1}, less than any of them"
+    return f"--prdc_neighbours={neighbours} with {asked}, which has {words}; expected {expected}"
+
+
 def _test_split(asked, config, dataset):
     if config.split == "test":
         return None
@@ -64,5 +90,8 @@ MOVING_AVERAGES = Need(_moving_averages)
 PRIOR_WITHOUT_EDGE = Need(_prior_without_edge)
 # Of the images, to train and to test the classifier that judges samples.
 LABELS = Need(_labels, is_of_run=False)
+# For a subset, or for a neighbourhood.
+SUBSETS = Need(_subsets, is_of_run=False)
+NEIGHBOURS = Need(_neighbours, is_of_run=False)
 # What chooses on validation images can be measured on test images alone.
 TEST_SPLIT = Need(_test_split, is_of_run=False)

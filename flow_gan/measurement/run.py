@@ -1,6 +1,7 @@
 """A finished run: what it recorded, what is stored of it, and, once its model is loaded, what is measured."""
 
 import dataclasses
+import functools
 import json
 import math
 import pathlib
@@ -14,6 +15,7 @@ from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
 from flow_gan.measurement import registry
+from flow_gan.measurement.classified import Classified
 from flow_gan.model import FlowGAN
 from flow_gan.report import image_figures
 from flow_gan.training.run_config import run_config
@@ -165,6 +167,7 @@ class LoadedRun(FinishedRun):
 
     dataset: data.Dataset = _ReadWhenAskedFor()  # type: ignore[assignment]
     model: FlowGAN
+    _classified: dict[Config, Classified] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         step = f"checkpoint {self.config.checkpoint} (step {self.model.num_steps})"
@@ -192,7 +195,15 @@ class LoadedRun(FinishedRun):
 
     def samples(self, count: int) -> np.ndarray:
         """Return `count` samples, float [count, H, W, C]."""
-        return evaluation.Sampler(self.generator, self.config.batch_size).draw(count, self.config.seed)
+        return _draw(self.generator, self.config, count)
+
+    @property
+    def classified(self) -> Classified:
+        """Its samples, and real images, as the classifier sees them, kept for all metrics with the same settings."""
+        if self.config not in self._classified:
+            draw = functools.partial(_draw, self.generator, self.config)
+            self._classified[self.config] = Classified(self.config, self.dataset, draw)
+        return self._classified[self.config]
 
     def path(self, name: str, suffix: str) -> pathlib.Path:
         """Return the path of a result's file."""
@@ -218,6 +229,10 @@ class LoadedRun(FinishedRun):
         whose = f"{self.name}, {self.config.checkpoint} weights"
         image_figures.labelled_rows(path, rows, f"{whose}\n{title}", row_labels, column_labels)
         return path
+
+
+def _draw(generator, config, count):
+    return evaluation.Sampler(generator, config.batch_size).draw(count, config.seed)
 
 
 def _converted(nats, unit):

@@ -8,6 +8,7 @@ from flow_gan.data import Dataset
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
 from flow_gan.measurement import registry
+from flow_gan.measurement.classified import Classified
 from flow_gan.report import paper
 
 
@@ -37,7 +38,9 @@ class Scorer:
             why = metric.why_not_of_data(f"--score_every={config.score_every}", config, dataset)
             if why:
                 raise UserError(why)
-        self._judges = [metric.score_in_training(config, dataset) for metric in metrics if metric.score_in_training]
+        # One for all, so that neither the training images nor samples are classified twice.
+        images = Classified(config, dataset)
+        self._judges = [metric.score_in_training(images) for metric in metrics if metric.score_in_training]
         self.tags = {name: tag for metric in metrics for name, tag in metric.tags.items()}
         self._sampler = functools.cache(
             lambda generator: evaluation.Sampler(generator, config.batch_size, random.Stream.SELECTION)

@@ -7,6 +7,8 @@ import numpy as np
 
 from flow_gan import data, evaluation
 from flow_gan.config import Config
+from flow_gan.measurement import classified
+from flow_gan.measurement.classified import Classified
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import LABELS
 from flow_gan.measurement.run import LoadedRun
@@ -15,7 +17,7 @@ from flow_gan.report.model_tables import OBJECTIVES, Column
 from flow_gan.report.values import over_splits
 
 # What a score depends on.
-SETTINGS = ("classifier", "score_samples", "score_splits", "seed")
+SETTINGS = (*classified.SETTINGS, "score_splits")
 # What is recorded of a score during training, and of real images, with TensorBoard's tags.
 TAGS = {
     "inception_score": "scores/Inception score",
@@ -61,27 +63,29 @@ def make_judge(config: Config, dataset: data.Dataset) -> Judge:
 
     The classifier is trained, or taken from `--classifier_dir`, at once.
     """
-    classifier = evaluation.load_classifier(config.classifier, dataset, config.classifier_dir, config.inception_weights)
-    count = min(config.score_samples, len(dataset.train))
-    reference = evaluation.make_reference(classifier, dataset.train, count)
-    return lambda samples: evaluation.score_samples(classifier, samples, reference, config.score_splits)
+    images = Classified(config, dataset)
+    return lambda samples: _score(images, images.of(samples))
+
+
+def _score(images, predictions):
+    probabilities, features = predictions
+    return evaluation.score_predictions(
+        images.classifier, probabilities, features, images.reference, images.config.score_splits
+    )
 
 
 def measure(run: LoadedRun) -> ScoresBesideTestImages:
     """Return the scores of the run's samples beside those of test images."""
-    judge = make_judge(run.config, run.dataset)
-    samples = judge(run.samples(run.config.score_samples))
-    count = min(run.config.score_samples, len(run.dataset.test))
-    test_images = judge(data.fixed_sample(run.dataset.test.images, count)[np.arange(count)])
+    images = run.classified
+    samples, test_images = (_score(images, part) for part in (images.samples, images.test))
     return ScoresBesideTestImages(
         samples, test_images, name=paper.score_name(run.dataset), label=paper.score_label(run.dataset)
     )
 
 
-def score_in_training(config: Config, dataset: data.Dataset) -> Callable[[np.ndarray], dict[str, float]]:
+def score_in_training(images: Classified) -> Callable[[np.ndarray], dict[str, float]]:
     """Return the function from samples to what is recorded of them during training."""
-    judge = make_judge(config, dataset)
-    return lambda samples: _recorded(judge(samples))
+    return lambda samples: _recorded(_score(images, images.of(samples)))
 
 
 def _recorded(scores):

@@ -9,7 +9,7 @@ from flow_gan import training
 from flow_gan.config import Config, refuse_unused
 from flow_gan.data import Dataset
 from flow_gan.errors import UserError
-from flow_gan.measurement import FinishedRun, cannot_have, check_metrics, measure, open_run, registry
+from flow_gan.measurement import FinishedRun, LoadedRun, cannot_have, check_metrics, measure, open_run, registry
 from flow_gan.report import figures, paper
 from flow_gan.report.model_tables import (
     ESTIMATORS,
@@ -17,6 +17,7 @@ from flow_gan.report.model_tables import (
     OBJECTIVES,
     Alternatives,
     Row,
+    about_real_images,
     columns_of,
     model_table,
     real_images,
@@ -105,8 +106,11 @@ def _measure(runs, metrics, dataset):
     to_measure = [(run, metric) for run, metric in wanted if run.result(metric) is None]
     for run, _ in to_measure:
         check_writable(run.folder)
+    loaded: LoadedRun | None = None
     for run, metric in to_measure:
-        loaded = run.loaded(dataset, metric)
+        # What several metrics need, such as the features of samples, is kept with the loaded run.
+        if loaded is None or (loaded.name, loaded.config.checkpoint) != (run.name, run.checkpoint(metric)):
+            loaded = run.loaded(dataset, metric)
         print(f"{run.name}: {metric}, checkpoint {loaded.config.checkpoint}")
         print(measure(loaded, metric))
 
@@ -165,7 +169,7 @@ class _Comparison:
             )
             for run in self._runs
         ]
-        rows += real_images(["real test images", NOTHING, NOTHING], columns, self._stored)
+        rows += real_images(["real images", NOTHING, NOTHING], columns, self._stored)
         number = paper.objectives_number(self._dataset)
         measured = ", ".join(next(iter(part.values())).heading for part in columns)
         return model_table(
@@ -175,7 +179,7 @@ class _Comparison:
             lead=["Run", "Objective", "Steps"],
             columns=columns,
             rows=rows,
-            notes=self._notes(OBJECTIVES, columns),
+            notes=[*about_real_images(columns), *self._notes(OBJECTIVES, columns)],
             has_weights=True,
         )
 

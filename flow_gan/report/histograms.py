@@ -24,8 +24,8 @@ class Panel:
       title: str, what they come to.
     """
 
-    own: Sequence[float | None] | np.ndarray
-    other: Sequence[float | None] | np.ndarray
+    own: Sequence[float | None] | np.ndarray = dataclasses.field(repr=False)
+    other: Sequence[float | None] | np.ndarray = dataclasses.field(repr=False)
     title: str
 
 

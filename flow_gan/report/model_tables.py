@@ -9,6 +9,8 @@ from flow_gan.report.values import Value
 # Tables 1 (grey images) and 2 (colour): sample score and likelihood. Table 3: estimates of the likelihood.
 OBJECTIVES = "objectives"
 ESTIMATORS = "estimators"
+# The part of a result that is of training images, as good as samples can be where test images are the measure.
+TRAINING_IMAGES = "training_images"
 # In place of words that are missing.
 NOTHING = "-"
 
@@ -23,7 +25,7 @@ class Column:
         is stored of it.
       number, error: names of the number and of its error in a stored result; no error if None.
       part: name of the part of the result, a dict, that has them; None for the result itself.
-      real_images: name of the part of the result that has the same numbers of real test images; None if it has none.
+      real_images: name of the part of the result that has the same numbers of real images; None if it has none.
       digits: int, decimals.
       place: int, among the columns from the left. Those of the paper come first.
       paper: {objective: number} of the paper. Such a column stands in the table whether there are results or not.
@@ -141,7 +143,7 @@ def model_table(
 
 
 def real_images(about: list[str], columns: list[Alternatives], stored: Callable[[str], list[dict]]) -> list[Row]:
-    """Return the row of real test images by the same classifier, as good as samples can be; none if nothing is stored.
+    """Return the row of real images by the same classifier, as good as samples can be; none if nothing is stored.
 
     Args:
       about: see `Row`.
@@ -158,6 +160,14 @@ def real_images(about: list[str], columns: list[Alternatives], stored: Callable[
         return Cell(), NOTHING
 
     return [Row(about=about, cells=cells)] if any(cells(part) != (Cell(), NOTHING) for part in columns) else []
+
+
+def about_real_images(columns: list[Alternatives]) -> list[str]:
+    """Return which images the row of real ones is of where they are not test images, as a list of sentences."""
+    headings = [_first(part).heading for part in columns if _first(part).real_images == TRAINING_IMAGES]
+    if not headings:
+        return []
+    return [f"Real images are test images; of {', '.join(headings)}, which are against test images, training images."]
 
 
 def _first(part):

@@ -48,8 +48,8 @@ _STEP_SECONDS = {
 _START_SECONDS = {"digits": 6, "mnist": 15, "cifar10": 30}
 _METRIC_SECONDS = {
     "digits": {"ais": 30, "jacobian": 5, "gmm": 6, "memorisation": 4},
-    "mnist": {"ais": 300, "jacobian": 60, "gmm": 90, "memorisation": 35},
-    "cifar10": {"ais": 300, "jacobian": 60, "gmm": 200, "memorisation": 90},
+    "mnist": {"ais": 300, "jacobian": 60, "gmm": 90, "memorisation": 35, "kid": 4, "prdc": 2},
+    "cifar10": {"ais": 300, "jacobian": 60, "gmm": 200, "memorisation": 90, "kid": 6, "prdc": 4},
 }
 _OTHER_METRIC_SECONDS = {"digits": 2, "mnist": 10, "cifar10": 30}
 

@@ -187,7 +187,7 @@ SCALES = {
             of_metric=_FEW,
         ),
         "small": Scale(
-            steps=_steps(mle=6000, adv=4000, hybrid=1500, dcgan_wgan=500, dcgan_ce=500, sweep=300, ablation=1000),
+            steps=_steps(mle=6000, adv=4000, hybrid=1500, dcgan_wgan=320, dcgan_ce=320, sweep=300, ablation=1000),
             num_seeds=1,
             eval_every=75,
             score_every=1,
@@ -225,7 +225,7 @@ SCALES = {
             implicit=_SMALL_DCGAN,
         ),
         "small": Scale(
-            steps=_steps(mle=3000, adv=1800, hybrid=1000, dcgan_wgan=600, dcgan_ce=600, sweep=150, ablation=300),
+            steps=_steps(mle=3000, adv=1800, hybrid=1000, dcgan_wgan=400, dcgan_ce=400, sweep=150, ablation=275),
             num_seeds=1,
             eval_every=50,
             score_every=1,

@@ -64,7 +64,7 @@ METRIC = Metric(
     columns=lambda dataset, split: (Column(table=OBJECTIVES, heading="Brightness", number="mean", digits=4),),
     noun="brightness",
     remarks=lambda results: [f"(!) {name}: {result['warnings'][0]}" for name, result in results.items()],
-    score_in_training=lambda config, dataset: lambda samples: {"brightness": float(samples.mean())},
+    score_in_training=lambda images: lambda samples: {"brightness": float(samples.mean())},
     tags={"brightness": "scores/brightness"},
 )
 '''

@@ -9,6 +9,8 @@ SETTINGS = {
     "nll_reestimated": {"num_examples", "noise_draws", "batch_size"},
     "nll_terms": {"num_examples"},
     "scores": SCORING,
+    "kid": {"classifier", "score_samples", "kid_subsets", "kid_subset_size", "seed"},
+    "prdc": {"classifier", "score_samples", "prdc_neighbours", "seed"},
     "gmm": {"num_examples"} | SCORING,
     "kde": MIXTURE,
     "ais": MIXTURE | {"ais_images", "ais_chains", "ais_temperatures", "ais_leapfrog"},

@@ -20,7 +20,7 @@ def test_numbers_and_orders_of_grey_images(tmp_path):
     score = {"value": 5.5, "error": pytest.approx(0.1 * (10 / 9) ** 0.5), "warned": False}
     assert table["ADV"]["Best MODE score"] == score
     ceiling = {"value": 9.9, "error": 0.1, "warned": False}
-    assert table["Real test images"]["Best MODE score"] == ceiling
+    assert table["Real images"]["Best MODE score"] == ceiling
     for role, (score, nll) in paper.TABLE_1.items():
         name = {"mle": "MLE", "adv": "ADV", "hybrid": "Hybrid (λ = 0.1)"}[role]
         assert (table[name]["Paper: MODE score"]["value"], table[name]["Paper: test NLL"]["value"]) == (score, nll)

@@ -82,7 +82,9 @@ def test_plan(dataset, scale):
     # What is the same training is made once, and every measure can be had.
     assert len({training.folder for training in plan.trainings}) == len(plan.trainings)
     metrics = {m.metric for stage in plan.stages for m in stage.measurements}
-    assert metrics == {"nll", "nll_reestimated", "scores", "gmm", "ais", "jacobian", "pictures", "memorisation"}
+    assert metrics == {
+        *("nll", "nll_reestimated", "scores", "kid", "prdc", "gmm", "ais", "jacobian", "pictures", "memorisation")
+    }
     assert len({stage.key for stage in plan.stages}) == len(plan.stages)
 
 
@@ -333,12 +335,12 @@ def test_changed_settings_redo_what_depends_on_them(tmp_path, stand_ins):
     longer = again(dataclasses.replace(ABSURD, steps=ABSURD.steps | {"dcgan_ce": 4}))
     assert longer == [
         ("train", "dcgan_ce"),
-        *((metric, "dcgan_ce", "best_score") for metric in ("scores", "jacobian", "pictures")),
+        *((metric, "dcgan_ce", "best_score") for metric in ("kid", "prdc", "scores", "jacobian", "pictures")),
     ]
     # A second seed is trained and scored; what is of the first seed alone is not made again.
     added = again(ABSURD, num_seeds=2)
     assert sum(entry[0] == "train" for entry in added) == 13
-    assert {entry[0] for entry in added} == {"train", "nll", "scores", "nll_reestimated"}
+    assert {entry[0] for entry in added} == {"train", "nll", "kid", "prdc", "scores", "nll_reestimated"}
     assert again(ABSURD) == []
 
 
@@ -392,7 +394,8 @@ def test_the_last_good_weights_of_a_failed_training_are_measured(tmp_path, stand
     stand_ins.fail, stand_ins.fail_late = {"adv_no_norm": NotFiniteError("step 3: nll is nan")}, ("adv_no_norm",)
     run(tmp_path / "r")
     measured = [entry for entry in stand_ins.done if entry[1:2] == ("adv_no_norm",)]
-    assert measured == [("train", "adv_no_norm"), *((name, "adv_no_norm", "latest") for name in ("nll", "scores"))]
+    metrics = "kid", "nll", "prdc", "scores"
+    assert measured == [("train", "adv_no_norm"), *((name, "adv_no_norm", "latest") for name in metrics)]
     stand_ins.done.clear()
     run(tmp_path / "r")
     assert stand_ins.done == [("report",)]

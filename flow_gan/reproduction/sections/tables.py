@@ -6,7 +6,16 @@ from flow_gan.measurement import cannot_have, registry
 from flow_gan.metrics import ais
 from flow_gan.report import claims, paper
 from flow_gan.report.claims import ascending
-from flow_gan.report.model_tables import ESTIMATORS, NOTHING, OBJECTIVES, Row, columns_of, model_table, real_images
+from flow_gan.report.model_tables import (
+    ESTIMATORS,
+    NOTHING,
+    OBJECTIVES,
+    Row,
+    about_real_images,
+    columns_of,
+    model_table,
+    real_images,
+)
 from flow_gan.report.page import Section
 from flow_gan.report.tables import Cell
 from flow_gan.reproduction.plan import FLOWS, IMPLICIT
@@ -87,13 +96,14 @@ def _objectives_table(context, key, name):
         title=f"{name}: best score and test NLL, {context.dataset.name}",
         lead=["Objective"],
         columns=columns,
-        rows=rows + real_images(["Real test images"], columns, stored),
+        rows=rows + real_images(["Real images"], columns, stored),
         notes=[
             "Score at the weights of the highest score in training, NLL at those of the lowest validation NLL, as in "
             "the paper.",
             f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}."
             if len(seeds) > 1
             else "± of a score: standard deviation over its splits; of an NLL: standard error over test images.",
+            *about_real_images(columns),
         ],
     )
     # All scores of this table are of the weights that the score has chosen.
