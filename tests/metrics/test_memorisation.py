@@ -131,7 +131,7 @@ def test_evaluate_and_compare(folder, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     header, own, real = (
         [cell.strip() for cell in next(line for line in lines if line.startswith(f"| {name} ")).split("|")]
-        for name in ("Run", "one", "real test images")
+        for name in ("Run", "one", "real images")
     )
     for space in ("pixels", "features"):
         place = header.index(f"Authenticity, {space}")
