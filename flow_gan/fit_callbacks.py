@@ -1,5 +1,6 @@
 """What Keras's own callbacks need to know of a model with two optimizers and an NLL."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -8,14 +9,20 @@ import tensorflow as tf
 from flow_gan.errors import UserError
 
 # What of the logs is the better the lower it is. The losses of two networks against each other are not.
-_LOWER_IS_BETTER = {"nll", "val_nll"}
+_LOWER_IS_BETTER = {"nll", "val_nll", "train_nll", "validation_nll"}
+
+
+def set_modes(callbacks: Iterable[keras.callbacks.Callback]) -> None:
+    """Let those that monitor an NLL and have no `mode` take the lowest for the best."""
+    for callback in callbacks:
+        if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in _LOWER_IS_BETTER:
+            callback.mode = "min"
 
 
 def prepare(callbacks: Any, model: Any) -> keras.callbacks.CallbackList | list:
     """Return the callbacks of a `fit`, those given and one more, which then act as on any Keras model.
 
-    One that monitors the NLL and has no `mode` takes the lowest for the best. Where one sets the learning rate, the
-    critic's follows, see `FollowLearningRate`.
+    See `set_modes`. Where one sets the learning rate, the critic's follows, see `FollowLearningRate`.
 
     Args:
       callbacks: a callback, a list of them, a `keras.callbacks.CallbackList`, or None.
@@ -23,9 +30,7 @@ def prepare(callbacks: Any, model: Any) -> keras.callbacks.CallbackList | list:
     """
     is_list_of_keras = isinstance(callbacks, keras.callbacks.CallbackList)
     given = callbacks.callbacks if is_list_of_keras else keras.tree.flatten(callbacks or [])
-    for callback in given:
-        if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in _LOWER_IS_BETTER:
-            callback.mode = "min"
+    set_modes(given)
     if model.critic_optimizer is None:
         return callbacks if is_list_of_keras else given
     follow = FollowLearningRate(model)

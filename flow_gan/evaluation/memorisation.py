@@ -2,17 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from flow_gan import data
 from flow_gan.errors import NotFiniteError, UserError
+from flow_gan.evaluation.features import row_blocks
 from flow_gan.progress import progress
-
-# Of a block of points in float64.
-_BLOCK_BYTES = 2**26
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +99,7 @@ def nearest_neighbours(points: np.ndarray, references: data.Images, count: int) 
         raise UserError(f"count={count} of {len(references)} references; expected 1 to their number")
     distances = np.full((len(points), count), np.inf)
     indices = np.full((len(points), count), -1)
-    for block in progress(list(_blocks(references)), "nearest neighbours"):
+    for block in progress(_blocks(references), "nearest neighbours"):
         search = NearestNeighbors(algorithm="brute").fit(_rows("references", references, block))
         for rows in _blocks(points):
             found, which = search.kneighbors(_rows("points", points, rows), min(count, len(block)))
@@ -134,11 +131,10 @@ def closeness(points: np.ndarray, references: data.Images, count: int = 1) -> Cl
     return Closeness(distances, indices, own[place, 1])
 
 
-def _blocks(values: data.Images) -> Iterator[np.ndarray]:
-    """Yield the numbers of the rows of each block."""
-    size = max(_BLOCK_BYTES // (8 * math.prod(values.shape[1:])), 1)
-    for start in range(0, len(values), size):
-        yield np.arange(start, min(start + size, len(values)))
+def _blocks(values: data.Images) -> list[np.ndarray]:
+    """Return the numbers of the rows of each block."""
+    numbers = np.arange(len(values))
+    return [numbers[rows] for rows in row_blocks(len(values), math.prod(values.shape[1:]))]
 
 
 def _rows(name, values, rows):

@@ -108,18 +108,17 @@ def measure(run: LoadedRun) -> AgainstMixture:
 
 def _scored(run, found):
     """Return it with the scores of the run and of the mixture at each bandwidth."""
-    judge, count = scores.make_judge(run.config, run.dataset), run.config.score_samples
+    images, count = run.classified, run.config.score_samples
 
-    def score(samples):
-        judged = judge(samples)
+    def score(predictions):
+        judged = scores.score(images, predictions)
         return getattr(judged, found.score), getattr(judged, f"{found.score}_std")
 
-    of_run = score(run.samples(count))
     of_mixture = [
-        score(found.mixture.sample(count, bandwidth, run.config.seed).numpy())
+        score(images.of(found.mixture.sample(count, bandwidth, run.config.seed).numpy()))
         for bandwidth in evaluation.progress(found.search.bandwidths, "scores of the mixture")
     ]
-    return dataclasses.replace(found, run_score=of_run, scores=of_mixture)
+    return dataclasses.replace(found, run_score=score(images.samples), scores=of_mixture)
 
 
 def draw(run: LoadedRun, found: AgainstMixture) -> list[pathlib.Path]:

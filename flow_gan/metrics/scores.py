@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 
 from flow_gan import data, evaluation
-from flow_gan.config import Config
 from flow_gan.measurement import classified
 from flow_gan.measurement.classified import Classified
 from flow_gan.measurement.metric import Metric
@@ -26,8 +25,6 @@ TAGS = {
     "mode_score_std": "scores/MODE score std",
     "fid": "scores/FID",
 }
-
-Judge = Callable[[np.ndarray], evaluation.SampleScores]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,16 +55,8 @@ class ScoresBesideTestImages:
         return self.samples.to_dict() | {"test_images": of_test}
 
 
-def make_judge(config: Config, dataset: data.Dataset) -> Judge:
-    """Return the function from samples, float [n, H, W, C], to their `evaluation.SampleScores`.
-
-    The classifier is trained, or taken from `--classifier_dir`, at once.
-    """
-    images = Classified(config, dataset)
-    return lambda samples: _score(images, images.of(samples))
-
-
-def _score(images, predictions):
+def score(images: Classified, predictions: classified.Predictions) -> evaluation.SampleScores:
+    """Return the scores of what the classifier says of samples, such as `images.samples` or `images.of(samples)`."""
     probabilities, features = predictions
     return evaluation.score_predictions(
         images.classifier, probabilities, features, images.reference, images.config.score_splits
@@ -77,7 +66,7 @@ def _score(images, predictions):
 def measure(run: LoadedRun) -> ScoresBesideTestImages:
     """Return the scores of the run's samples beside those of test images."""
     images = run.classified
-    samples, test_images = (_score(images, part) for part in (images.samples, images.test))
+    samples, test_images = (score(images, part) for part in (images.samples, images.test))
     return ScoresBesideTestImages(
         samples, test_images, name=paper.score_name(run.dataset), label=paper.score_label(run.dataset)
     )
@@ -85,7 +74,7 @@ def measure(run: LoadedRun) -> ScoresBesideTestImages:
 
 def score_in_training(images: Classified) -> Callable[[np.ndarray], dict[str, float]]:
     """Return the function from samples to what is recorded of them during training."""
-    return lambda samples: _recorded(_score(images, images.of(samples)))
+    return lambda samples: _recorded(score(images, images.of(samples)))
 
 
 def _recorded(scores):

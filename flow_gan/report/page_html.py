@@ -151,10 +151,7 @@ def _of_verdicts(section):
 def _summary(main, page):
     """All verdicts, in a group for each figure or table."""
     verdicts = [verdict for section in page.sections for verdict in section.verdicts]
-    key, title = _SUMMARY
-    summary = _add(main, "section", id=key)
-    kept = _kept(summary)
-    _add(kept, "h2", title)
+    summary, kept = _titled(main, *_SUMMARY)
     if verdicts:
         _add(
             kept,
@@ -181,21 +178,23 @@ def _verdict(place, verdict):
     _add(line, "span", f"{_typeset(verdict.detail)}.", **{"class": "detail"})
 
 
-def _differences(main, lines):
-    key, title = _DIFFERS
+def _titled(main, key, title):
+    """Add a section with a heading; return the section, and what stands with its heading."""
     place = _add(main, "section", id=key)
     kept = _kept(place)
     _add(kept, "h2", title)
+    return place, kept
+
+
+def _differences(main, lines):
+    _, kept = _titled(main, *_DIFFERS)
     items = _add(kept, "ul")
     for line in lines:
         _add(items, "li", line)
 
 
 def _words(main, terms):
-    key, title = _WORDS
-    place = _add(main, "section", id=key)
-    kept = _kept(place)
-    _add(kept, "h2", title)
+    _, kept = _titled(main, *_WORDS)
     words = _add(kept, "dl")
     for term, meaning in terms:
         _add(words, "dt", term)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from flow_gan.errors import UserError
+from flow_gan.fit_callbacks import set_modes
 from flow_gan.training.steps import Steps
 
 
@@ -40,6 +41,7 @@ class UserCallbacks:
 
     def begin(self, model: keras.Model) -> None:
         """The training begins."""
+        set_modes(self._callbacks)
         params = {"verbose": 0, "epochs": math.ceil(self._steps.last / self._steps.eval_every)}
         for callback in self._callbacks:
             callback.set_model(model)

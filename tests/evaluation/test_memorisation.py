@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 
 from flow_gan import UserError, data
 from flow_gan.errors import NotFiniteError
-from flow_gan.evaluation import IsotropicMixture, closeness, memorisation
+from flow_gan.evaluation import IsotropicMixture, closeness, features
 from flow_gan.evaluation.memorisation import nearest_neighbours, share_error
 
 RNG = np.random.default_rng(0)
@@ -28,7 +28,7 @@ def test_nearest_neighbours_are_those_of_all_distances():
 def test_images_are_read_in_blocks_that_change_nothing(rows, monkeypatch):
     images = RNG.integers(0, 256, (50, 4, 4, 1), dtype=np.uint8)
     whole = nearest_neighbours(images[:20], images, 3)
-    monkeypatch.setattr(memorisation, "_BLOCK_BYTES", rows * 16 * 8)
+    monkeypatch.setattr(features, "_BLOCK_NUMBERS", rows * 16)
     read = []
 
     class Images:

@@ -17,7 +17,8 @@ import flow_gan
 from flow_gan import evaluation, random, training
 from flow_gan.main import main
 from flow_gan.measurement import LoadedRun, measure, open_run
-from flow_gan.metrics.scores import make_judge
+from flow_gan.measurement.classified import Classified
+from flow_gan.metrics import scores as scores_metric
 from flow_gan.training import saved_step
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import RunFolder
@@ -29,6 +30,12 @@ from tests.helpers.same_run import lines_of
 pytestmark = pytest.mark.usefixtures("reused_models")
 
 SCORES = ["--score_samples=60", "--score_splits=3"]
+
+
+def scored(config, dataset, samples):
+    """Return the `SampleScores` of samples."""
+    classified = Classified(config, dataset)
+    return scores_metric.score(classified, classified.of(samples))
 
 
 @pytest.fixture(autouse=True)
@@ -72,12 +79,12 @@ def test_scores_during_training(runs):
     # Measured on fresh samples, at the end of training too: those that chose are of a stream of their own.
     config, dataset, model = model_of(runs, "mle", checkpoint="best_score", score_samples=60, score_splits=3)
     chosen = evaluation.Sampler(model.generator, stream=random.Stream.SELECTION).draw(60, config.seed)
-    np.testing.assert_allclose(make_judge(config, dataset)(chosen).mode_score, scores[best], rtol=1e-5)
+    np.testing.assert_allclose(scored(config, dataset, chosen).mode_score, scores[best], rtol=1e-5)
     fresh = evaluation.Sampler(model.generator).draw(60, config.seed)
-    np.testing.assert_allclose(make_judge(config, dataset)(fresh).mode_score, again["mode_score"], rtol=1e-5)
+    np.testing.assert_allclose(scored(config, dataset, fresh).mode_score, again["mode_score"], rtol=1e-5)
     assert abs(again["mode_score"] - scores[best]) > 1e-4
     # The ceiling: as many real test images by the same classifier.
-    real = make_judge(config, dataset)(flow_gan.data.fixed_sample(dataset.test.images, 60)[np.arange(60)])
+    real = scored(config, dataset, flow_gan.data.fixed_sample(dataset.test.images, 60)[np.arange(60)])
     assert again["test_images"]["num_images"] == 60
     np.testing.assert_allclose(again["test_images"]["mode_score"], real.mode_score, rtol=1e-5)
     np.testing.assert_allclose(again["test_images"]["fid"], real.fid, rtol=1e-3)
@@ -121,7 +128,7 @@ def test_evaluate(runs, capsys):
     images = evaluation.dequantized_images(model, dataset, "validation", 40)
     for i in (0, 10):
         samples = mixture.sample(60, gmm["bandwidths"][i], config.seed).numpy()
-        scores = make_judge(config, dataset)(samples)
+        scores = scored(config, dataset, samples)
         np.testing.assert_allclose([gmm["scores"][i], gmm["scores_std"][i]], [scores.mode_score, scores.mode_score_std])
         differences = own + mixture.log_prob(images, [gmm["bandwidths"][i]])[0]
         expected = differences.mean(), differences.std() / math.sqrt(39)

@@ -118,7 +118,7 @@ def test_early_stopping_ends_a_run(tmp_path, monkeypatch):
     nlls = iter([5.0, 5.0, 6.0, 6.0, 7.0, 7.0])
     evaluate = flow_gan.FlowGAN.evaluate
     monkeypatch.setattr(flow_gan.FlowGAN, "evaluate", lambda *a, **k: evaluate(*a, **k) | {"nll": next(nlls)})
-    stopping = keras.callbacks.EarlyStopping("val_nll", patience=2, mode="min", restore_best_weights=True)
+    stopping = keras.callbacks.EarlyStopping("val_nll", patience=2, restore_best_weights=True)
     outcome = training.train(settings(tmp_path / "run", max_steps=100, **MLE), callbacks=[stopping])
     assert (outcome.last_step, outcome.best_step, outcome.best_nll) == (12, 4, 5.0)
     assert outcome.model.num_steps == 4 and [line["step"] for line in lines_of(tmp_path / "run")] == list(range(1, 13))
