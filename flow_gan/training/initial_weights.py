@@ -96,7 +96,7 @@ def _settings(text, path):
     try:
         return dict(json.loads(text))
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is no configuration of a run: {error}") from error
+        raise UserError(f"{path} is not the configuration of a run: {error}") from error
 
 
 def _assign(variables, prefix, flag):

@@ -469,6 +469,8 @@ def test_bad_comparisons(runs, tmp_path, capsys):
     assert_refused(
         ["--mode=compare", f"--run_dirs={one},{other}"], "are of different data, --dataset digits, mnist", capsys
     )
-    assert_refused(["--mode=compare", f"--run_dirs={one}", "--seed=1"], "--seed=1 has no use in --mode=compare", capsys)
+    assert_refused(
+        ["--mode=compare", f"--run_dirs={one}", "--seed=1"], "--seed=1 has no effect in --mode=compare", capsys
+    )
     kept = ["--mode=compare", f"--run_dirs={one}", f"--run_dir={other}"]
     assert_refused(kept, "exists already and is left as it is", capsys)

@@ -460,7 +460,7 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
         (["--seed=2147483647", "--num_seeds=2"], "--seed=2147483647 with 2 seeds comes to 2147483648"),
         (
             ["--max_steps=5"],
-            "--max_steps=5 has no use in --mode=reproduce; leave it out. --scale sets all but --run_dir",
+            "--max_steps=5 has no effect in --mode=reproduce; leave it out. --scale sets everything except --run_dir",
         ),
         (["--resume"], "--resume goes with --mode=train, not with --mode=reproduce"),
         (["--dataset=mnist", f"--data_dir={tmp_path / 'none'}"], "mnist"),
