@@ -159,7 +159,7 @@ class FlowGAN(ImageModel):
         """
         for name, value in others.items():
             raise UserError(
-                f"compile({name}={value!r}) has no use: the losses follow from divergence, like_reg and n_critic of "
+                f"compile({name}={value!r}) has no effect: the losses follow from divergence, like_reg and n_critic of "
                 "FlowGAN, the metrics are theirs and the NLL; expected optimizer and critic_optimizer"
             )
         if self.critic is not None and critic_optimizer is None:

@@ -60,7 +60,7 @@ WRONG = {
     "a list": (lambda: list(IMAGES), r"list; expected images uint8"),
     "a generator": (lambda: (image for image in IMAGES), r"generator; expected images uint8"),
     "nothing": (lambda: None, r"NoneType; expected images uint8"),
-    "pairs": (lambda: batches(IMAGES, np.arange(23)), r"2 things per batch; expected images alone, without labels"),
+    "pairs": (lambda: batches(IMAGES, np.arange(23)), r"2 parts per batch; expected only images, without labels"),
     "another dict": (lambda: batches({"pixels": IMAGES}), r"a dict of pixels; expected images, or a dict with 'image'"),
     "ragged": (lambda: batches(tf.ragged.constant([[1], [2, 3]])), r"a data set of RaggedTensorSpec; expected images"),
 }
@@ -109,7 +109,7 @@ def test_three_channels_want_three():
 )
 def test_arguments_without_effect_are_refused(model, method, arguments):
     (name,) = arguments
-    with pytest.raises(flow_gan.UserError, match=rf"{method}\({name}=\.\.\.\) has no use.*expected {name}=None"):
+    with pytest.raises(flow_gan.UserError, match=rf"{method}\({name}=\.\.\.\) has no effect.*expected {name}=None"):
         getattr(model, method)(IMAGES, **arguments)
 
 
@@ -248,7 +248,7 @@ def test_a_generator_takes_dequantised_images_alone(model):
 
 @pytest.mark.parametrize("name", ["loss", "metrics", "loss_weights", "weighted_metrics", "auto_scale_loss"])
 def test_compile_refuses_what_has_no_effect(name):
-    with pytest.raises(flow_gan.UserError, match=rf"compile\({name}='mse'\) has no use: the losses follow from"):
+    with pytest.raises(flow_gan.UserError, match=rf"compile\({name}='mse'\) has no effect: the losses follow from"):
         make_model().compile("adam", **{name: "mse"})
 
 

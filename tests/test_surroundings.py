@@ -190,7 +190,7 @@ def test_memory_that_does_not_suffice(tmp_path, monkeypatch, capsys, error):
     monkeypatch.setattr(flow_gan.FlowGAN, "train_step", fail)
     assert main([f"--run_dir={tmp_path / 'run'}", *FLAGS]) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith("error: the memory does not suffice (") and "expected a smaller --batch_size" in said
+    assert said.startswith("error: out of memory (") and "expected a smaller --batch_size" in said
 
 
 @pytest.mark.parametrize(

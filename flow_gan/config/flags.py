@@ -17,14 +17,14 @@ Train, evaluate and sample Flow-GANs (Grover, Dhar, Ermon, AAAI 2018).
   python -m flow_gan.main                                    hybrid NICE on scikit-learn's digits
   python -m flow_gan.main --preset=NAME                      a preset, see the end; flags after it override it
   python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a run; more by --metrics
-  python -m flow_gan.main --mode=compare --run_dirs=A,B,C    several runs in the paper's tables and figures
+  python -m flow_gan.main --mode=compare --run_dirs=A,B,C    compare runs in the paper's tables and figures
   python -m flow_gan.main --mode=reproduce --dataset=digits  the whole paper: models, tables, figures
   python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples; with --output as many files as you like
   python -m flow_gan.main --mode=score --run_dir=FOLDER --images=FOLDER       log p of each of your images
   python -m flow_gan.main --mode=interpolate --run_dir=FOLDER --images=A,B    pictures between two images
   python -m flow_gan.main --mode=inpaint --run_dir=FOLDER --images=A --mask=M what the model puts where M is white
   python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow
-  python -m flow_gan.main --mode=status                      how far the runs are, and how long they still take"""
+  python -m flow_gan.main --mode=status                      progress of all runs, and the time that they still need"""
 
 
 class _Flags(flags.FlagValues):

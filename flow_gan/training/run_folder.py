@@ -169,7 +169,7 @@ def read_config(run_dir: str | os.PathLike) -> tuple[str, pathlib.Path]:
     try:
         return path.read_text(encoding="utf-8"), path
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error})") from error
+        raise UserError(f"--run_dir={run_dir} is not a run: it has no readable config.json ({error})") from error
 
 
 def read_data(run_dir: str | os.PathLike) -> dict[str, str | None]:

@@ -427,7 +427,7 @@ def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
         (["--score_samples=5", "--score_splits=6"], "--score_splits=6; expected at most --score_samples=5"),
         (["--checkpoint=best_score", "--run_dir={}/dcgan"], "no samples were scored in training, see --score_every"),
         (["--run_dir={}/dcgan", "--checkpoint=latest"], "--metrics=nll needs a likelihood"),
-        (["--run_dir={}/none"], "is no run"),
+        (["--run_dir={}/none"], "is not a run"),
     ],
 )
 def test_bad_evaluations(runs, capsys, flags, message):
@@ -459,9 +459,9 @@ def test_scores_need_labels(tmp_path, capsys):
 def test_bad_comparisons(runs, tmp_path, capsys):
     one = runs / "mle"
     assert_refused(["--mode=compare"], "--mode=compare needs --run_dirs=", capsys)
-    assert_refused(["--mode=compare", f"--run_dirs={one},{tmp_path}/none"], "is no run", capsys)
+    assert_refused(["--mode=compare", f"--run_dirs={one},{tmp_path}/none"], "is not a run", capsys)
     assert_refused(["--mode=compare", f"--run_dirs={tmp_path}/x*"], "--run_dirs=.*/x. matches no run", capsys)
-    assert_refused(["--mode=compare", f"--run_dirs={one},{one}"], "names two runs alike", capsys)
+    assert_refused(["--mode=compare", f"--run_dirs={one},{one}"], "has two runs of the same name", capsys)
     other = tmp_path / "other"
     shutil.copytree(one, other)
     config = json.loads((other / "config.json").read_text()) | {"dataset": "mnist"}

@@ -87,7 +87,7 @@ def test_what_is_refused(sources, tmp_path, capsys):
         assert_refused(argv, f"--init_from_run={source}.*{message}", capsys)
         assert not run.exists()
 
-    refuse("is no run", source=tmp_path)
+    refuse("is not a run", source=tmp_path)
     refuse(r"another generator; expected this run to have its --hidden_layers=8 \(not 9\)", "--hidden_layers=9")
     refuse(r"--prior=logistic \(not gaussian\)", "--prior=gaussian")
     refuse("has no checkpoint 'best_score'; pass another --checkpoint", "--checkpoint=best_score")

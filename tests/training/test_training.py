@@ -304,7 +304,7 @@ def test_checkpoint_of_another_architecture(tmp_path, changes):
 
 def test_resume_from_nothing(tmp_path):
     (tmp_path / "run").mkdir()
-    with pytest.raises(flow_gan.UserError, match=r"is no run: it has no readable config\.json"):
+    with pytest.raises(flow_gan.UserError, match=r"is not a run: it has no readable config\.json"):
         training.train(settings(tmp_path / "run", resume=True))
     assert not any((tmp_path / "run").iterdir())
 
