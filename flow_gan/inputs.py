@@ -116,8 +116,8 @@ class ImageCheck:
             return x
         if isinstance(x, tf.distribute.DistributedDataset):
             raise UserError(
-                f"{what}: a distributed data set, which does not tell the place of an image in the whole set, and so its "
-                "noise; expected a tf.data.Dataset, or a distributed data.evaluation_batches"
+                f"{what}: a distributed data set, which does not tell the place of an image in the whole set, and so "
+                "its noise; expected a tf.data.Dataset, or a distributed data.evaluation_batches"
             )
         if isinstance(x, tf.data.Dataset):
             return number_batches(self.batches(what, x, found))

@@ -140,7 +140,7 @@ BAD_SETTINGS = [
     ({"levels": 1}, r"--levels=1; expected 2 or more"),
     ({"levels": 300}, r"--levels=300; expected 2 or more and at most 256"),
     ({"model_type": "real_nvp", "batch_norm_adaptive": 2}, r"--batch_norm_adaptive=2; expected 0 or 1"),
-    ({"model_type": "real_nvp", "batch_norm": False, "batch_norm_adaptive": 0}, r"=0 chooses a kind of batch norm, and"),
+    ({"model_type": "real_nvp", "batch_norm": False, "batch_norm_adaptive": 0}, r"=0 chooses a kind of batch norm"),
     ({"model_type": "dcgan", "like_reg": 0.0, "batch_norm": False}, r"--batch_norm=False is for --model_type=nice or"),
     ({"mode": "reproduce", "dataset": "x.npy"}, r"--dataset=x\.npy with --mode=reproduce; expected one of: digits"),
     ({"mode": "reproduce", "strategy": "multi_worker"}, r"--strategy=multi_worker with --mode=reproduce"),
