@@ -179,7 +179,7 @@ def test_the_terms_of_no_per_image_likelihood_say_so(tmp_path):
     dataset = training.load_data(config)
     model = training.build_model(training.resolve(config, dataset.image_shape), dataset.levels)
     run = LoadedRun(config=config, folder=RunFolder(tmp_path / "run", config), dataset=dataset, model=model)
-    assert measure(run, "nll_terms").count("no per-image likelihood") == 1
+    assert measure(run, "nll_terms").count("not a per-image likelihood") == 1
     (file,) = (tmp_path / "run" / "evaluation").iterdir()
     terms = stored(tmp_path / "run", file.stem)
     assert len(terms["warnings"]) == 1 and terms["per_pixel"] is None and terms["regions"] == {}

@@ -466,7 +466,7 @@ def test_real_nvp_resumes(tmp_path):
 def test_batch_statistics_are_no_likelihood_and_say_so():
     config_ = config.Config(**(SMALL | REAL_NVP | {"batch_norm_adaptive": 0, "n_critic": 0}))
     nll = evaluate_nll(model_of(config_), training.load_data(config_), "test", 50)
-    assert not nll.is_per_image and "no per-image likelihood" in str(nll) and nll.to_dict()["warnings"]
+    assert not nll.is_per_image and "not a per-image likelihood" in str(nll) and nll.to_dict()["warnings"]
 
 
 @pytest.mark.parametrize("changes", [REAL_NVP, {"hidden_layers": 4}], ids=["real_nvp", "nice"])
