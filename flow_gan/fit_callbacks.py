@@ -39,15 +39,15 @@ def prepare(callbacks: Any, model: Any) -> keras.callbacks.CallbackList | list:
 class FollowLearningRate(keras.callbacks.Callback):
     """Keeps the critic's learning rate in proportion to the generator's when another callback sets the latter.
 
-        So `LearningRateScheduler`, `ReduceLROnPlateau` and callbacks of users act on both optimizers. It compares the rates
-        at the beginning and at the end of each epoch, after the other callbacks. If one of these sets both rates, it does
+    So `LearningRateScheduler`, `ReduceLROnPlateau` and callbacks of users act on both optimizers. It compares the rates
+    at the beginning and at the end of each epoch, after the other callbacks. If one of these sets both rates, it does
     nothing.
 
-        Args:
-          model: compiled `FlowGAN` with a critic.
+    Args:
+      model: compiled `FlowGAN` with a critic.
 
-        Raises:
-          UserError: in an epoch in which the generator's rate was set and the critic's cannot follow.
+    Raises:
+      UserError: in an epoch in which the generator's rate was set and the critic's cannot follow.
     """
 
     def __init__(self, model: Any):
