@@ -214,7 +214,7 @@ def check_free(flag: str, path: str | os.PathLike, may_be_empty: bool = True) ->
     if os.path.lexists(path) and not (may_be_empty and _is_empty_folder(path)):
         raise UserError(
             f"--{flag}={path} exists already and is left as it is; pass another one"
-            + (", or --resume to go on with that run" if flag == "run_dir" else "")
+            + (", or --resume to continue that run" if flag == "run_dir" else "")
         )
 
 

@@ -178,7 +178,9 @@ def test_a_run_from_before_there_were_digests(place, capsys):
     assert "run: nll, checkpoint" in capsys.readouterr().out
     resume = ["--resume", f"--run_dir={place / 'run'}", "--max_steps=4"]
     shutil.copytree(place / "set", place / "copy")
-    assert_refused([*resume, "--dataset=copy"], "--dataset=copy, but the run .* has set: that would be another", capsys)
+    assert_refused(
+        [*resume, "--dataset=copy"], "--dataset=copy, but the run .* has set, which cannot be changed", capsys
+    )
     assert main([*resume, f"--dataset={place / 'set'}"]) == 0
     assert recorded(place / "run")["digest"] == data.load("set").digest
 

@@ -313,7 +313,7 @@ def test_resume_a_finished_run(finished):
     _, folder = finished
     outcome = training.train(settings(folder, resume=True))
     assert (outcome.first_step, outcome.last_step) == (10, 10)
-    with pytest.raises(flow_gan.UserError, match="is at step 10 already"):
+    with pytest.raises(flow_gan.UserError, match="is already at step 10"):
         training.train(settings(folder, resume=True, max_steps=5))
 
 
