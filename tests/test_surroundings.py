@@ -273,7 +273,7 @@ def test_a_start_that_fails_leaves_no_lock(finished, tmp_path):
     assert {path.name for path in run.iterdir()} == {"config.json", "metrics.jsonl"}
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "reproduction.json").write_text("{")
-    with pytest.raises(flow_gan.UserError, match="cannot be read as what a reproduction writes"):
+    with pytest.raises(flow_gan.UserError, match="is not the file that a reproduction writes"):
         Journal(tmp_path / "r")
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["reproduction.json"]
 

@@ -1,4 +1,4 @@
-"""One image file: its header and its pixels. What would change a pixel's value is an error."""
+"""One image file: its header and its pixels. A file whose pixels could only be read with other values is an error."""
 
 import contextlib
 import typing

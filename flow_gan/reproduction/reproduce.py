@@ -34,7 +34,7 @@ class ReproductionStopped(training.Stopped):
     """
 
     def __init__(self, received: signal.Signals, command: str):
-        KeyboardInterrupt.__init__(self, f"{received.name}: stopped; it goes on from there with\n  {command}")
+        KeyboardInterrupt.__init__(self, f"{received.name}: stopped; to continue, run\n  {command}")
         self.signal = received
 
 

@@ -122,7 +122,7 @@ def test_evaluating_changed_data_says_so(place, capsys):
     before = nll_of(place / "run")
     replace(place)
     assert main(["--mode=evaluate", f"--run_dir={place / 'run'}"]) == 0
-    said = "the data are not those that the run was trained on: this is of the data as they are now"
+    said = "the data have changed since the run was trained: this result is for the data as they are now"
     after = nll_of(place / "run")
     assert f"warning: {said}" in capsys.readouterr().out and after["warnings"] == [said]
     assert after["data_digest"] == data.load("set").digest != before["data_digest"]

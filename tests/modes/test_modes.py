@@ -421,7 +421,7 @@ def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
         (["--num_examples=251"], "--num_examples=251, but there are 250 test images"),
         (["--metrics=ais", "--ais_images=300"], "--ais_images=300, but there are 250 test images"),
         (["--num_examples=0"], "--num_examples=0; expected 1 or more"),
-        (["--metrics=gmm", "--split=validation"], "--split=validation with --metrics=gmm, which chooses on validation"),
+        (["--metrics=gmm", "--split=validation"], "--split=validation with --metrics=gmm, which uses training images"),
         (["--metrics=kde", "--num_examples=251", "--split=test"], "--num_examples=251, but there are 250"),
         (["--score_samples=1"], "--score_samples=1; expected 2 or more"),
         (["--score_samples=5", "--score_splits=6"], "--score_splits=6; expected at most --score_samples=5"),

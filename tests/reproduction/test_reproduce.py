@@ -435,7 +435,7 @@ def test_signals_stop_it_and_it_says_how_to_go_on(tmp_path, stand_ins, capsys):
         patch.setattr(MODULE, "measure", interrupted)
         assert main(["--mode=reproduce", "--num_seeds=1", f"--run_dir={folder}"]) == 130
     said = capsys.readouterr().err
-    assert "SIGINT: stopped; it goes on from there with" in said and "--num_seeds=1" in said
+    assert "SIGINT: stopped; to continue, run" in said and "--num_seeds=1" in said
     # The lock is free again.
     run(folder)
 
@@ -470,9 +470,9 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
     assert_refused(["--num_seeds=2"], "--num_seeds=2 goes with --mode=reproduce", capsys)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("mine")
-    assert_refused(["--mode=reproduce", "--run_dir=file"], "--run_dir=file is no folder", capsys)
+    assert_refused(["--mode=reproduce", "--run_dir=file"], "--run_dir=file is not a folder", capsys)
     assert_refused(
-        ["--mode=reproduce", "--run_dir=."], "exists already, is no reproduction and is left as it is", capsys
+        ["--mode=reproduce", "--run_dir=."], "exists already and is not a reproduction; it is left as it is", capsys
     )
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     (tmp_path / "r").mkdir()
