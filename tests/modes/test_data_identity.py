@@ -148,7 +148,7 @@ def test_compare_measures_changed_data_anew(place, capsys):
     assert "a: nll, checkpoint best\n" in printed and "b: nll, checkpoint best\n" in printed
     true = nll_of(place / "a")["nats"]
     assert true != stale and f"{true:.2f} +- " in printed and f"| {stale:.2f} +- " not in printed
-    assert "(!) a: the data are not those that the run was trained on" in printed
+    assert "(!) a: the data have changed since the run was trained" in printed
 
 
 def test_compare_takes_data_that_moved(place, capsys):
