@@ -52,7 +52,7 @@ WRONG = {
         lambda: np.repeat(IMAGES, 3, -1),
         r"uint8 \[23, 4, 4, 3\].*; expected images uint8 \[N, 4, 4, 1\]",
     ),
-    "unbatched": (lambda: batches(IMAGES).unbatch(), r"uint8 \[4, 4, 1\]; expected .*\.batch\(100\) makes batches"),
+    "unbatched": (lambda: batches(IMAGES).unbatch(), r"uint8 \[4, 4, 1\]; expected .*use \.batch\(100\)"),
     "one image": (lambda: IMAGES[0], r"uint8 \[4, 4, 1\].*; expected .*images\[None\]"),
     "of unknown shape": (lambda: of_unknown_shape(IMAGES[0]), r"uint8 \[4, 4, 1\]; expected images uint8"),
     "none": (lambda: IMAGES[:0], r"uint8 \[0, 4, 4, 1\]; expected images"),
