@@ -12,14 +12,14 @@ from flow_gan.errors import UserError
 from flow_gan.start_up import make_tensorflow_quiet
 
 make_tensorflow_quiet()
-# TensorFlow takes oneDNN's kernels by itself on CPUs with AVX-512 VNNI only. With AVX2 too they are faster: a Real-NVP
+# By default TensorFlow uses oneDNN's kernels only on CPUs with AVX-512 VNNI. They are also faster with AVX2: a Real-NVP
 # hybrid step takes 2.4 s instead of 6.0, most of it in the gradients of the critic's strided convolutions, a NICE
-# hybrid step 0.83 s instead of 1.25 (2 cores, AMD EPYC). It must be said before TensorFlow is first imported.
+# hybrid step 0.83 s instead of 1.25 (2 cores, AMD EPYC). The variable must be set before TensorFlow is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # Keras takes its backend from here when it is first imported, or from its own file where this is not set.
 if "keras" not in sys.modules:
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        warnings.warn(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}; flow_gan takes tensorflow instead", stacklevel=2)
+        warnings.warn(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}; flow_gan uses tensorflow instead", stacklevel=2)
     os.environ["KERAS_BACKEND"] = "tensorflow"
 elif (_backend := sys.modules["keras"].config.backend()) != "tensorflow":
     raise UserError(
@@ -57,7 +57,7 @@ __all__ = [
     "training",
 ]
 
-# Imported when they are first asked for: TensorFlow takes seconds, which `--help` need not wait for.
+# Imported on first use: TensorFlow takes seconds to import, and `--help` does not need it.
 _MODULES = {
     "DCGAN": "flow_gan.generators",
     "Divergence": "flow_gan.objectives",

@@ -1,4 +1,4 @@
-"""What every command line does with errors: one line that says what is wrong, and the exit status."""
+"""How every command line reports errors: one line that says what is wrong, and the exit status."""
 
 import contextlib
 import os
@@ -11,11 +11,11 @@ from flow_gan.signals import Stopped
 
 
 def run(work: Callable[[], object], interrupted: str) -> int:
-    """Run `work()`; return the exit status: 0, 2 for an error, or 128 and the number of the signal that ended it.
+    """Run `work()`; return the exit status: 0, 2 for an error, or 128 plus the number of the signal that ended it.
 
     Args:
       work: what the command line does; its result is not used.
-      interrupted: what is said after Ctrl-C, where `work` itself says nothing.
+      interrupted: message after Ctrl-C, unless `work` has one of its own.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -25,12 +25,12 @@ def run(work: Callable[[], object], interrupted: str) -> int:
     try:
         status = _run(work, interrupted)
         if sys.stdout is not None:
-            # Here, since a failure of Python's own flush at exit would have another status and message.
+            # Flushed here, since a failure of Python's own flush at exit would have another status and message.
             sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # `head` and the like close the pipe when they have read enough. The status is that of a process which the
-        # signal ended.
+        # `head` and the like close the pipe when they have read enough. The status is that of a process that
+        # SIGPIPE has ended.
         _discard_output()
         return 128 + signal.SIGPIPE
     except OSError as error:
@@ -57,15 +57,15 @@ def _run(work, interrupted):
         if not _is_out_of_memory(error):
             raise
         _complain(
-            f"error: the memory does not suffice ({brief(error)}); expected a smaller --batch_size, smaller or fewer "
-            "images, or a smaller model"
+            f"error: out of memory ({brief(error)}); expected a smaller --batch_size, smaller or fewer images, or a "
+            "smaller model"
         )
         return 2
     return 0
 
 
 def _is_out_of_memory(error):
-    # Without TensorFlow, if it was not needed.
+    # TensorFlow is not imported just for this.
     tensorflow = sys.modules.get("tensorflow")
     return isinstance(error, MemoryError) or (
         tensorflow is not None and isinstance(error, tensorflow.errors.ResourceExhaustedError)
@@ -79,6 +79,6 @@ def _complain(what):
 
 
 def _discard_output():
-    """Let what is still to be written to standard output go nowhere."""
+    """Discard what is still to be written to standard output."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""How a Keras model's steps run over the replicas of a tf.distribute strategy, in one process or several."""
+"""Runs a Keras model's steps over the replicas of a tf.distribute strategy, in one process or several."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +9,9 @@ from flow_gan.errors import UserError
 
 
 def step_function(strategy: tf.distribute.Strategy, step: Callable, jit_compile: bool) -> Callable:
-    """Return what `fit` and `evaluate` call with the iterator of batches, for replicas in several processes.
+    """Return the function that `fit` and `evaluate` call with the iterator of batches, for several processes.
 
-    Keras's own function cannot average scalars over processes. Nor need it: a step's results are equal on all replicas.
+    Keras's own function cannot average scalars over processes. No average is needed: all replicas have equal results.
 
     Args:
       strategy: tf.distribute strategy.
@@ -28,11 +28,11 @@ def step_function(strategy: tf.distribute.Strategy, step: Callable, jit_compile:
 
 
 def check_equal_parts(what: str, images: Any, batch_size: int | None, replicas: int) -> None:
-    """Raise `UserError` where replicas would get parts of a batch of different sizes: the means would be wrong.
+    """Raise `UserError` if replicas would get parts of a batch of different sizes, which would make the means wrong.
 
     Args:
       what: str, the first words of the error.
-      images: array, or tf.data.Dataset of batches; of a distributed data set it is not known.
+      images: array, or tf.data.Dataset of batches; a distributed data set is not checked.
       batch_size: int or None, as in `keras.Model.fit`.
       replicas: int.
     """

@@ -1,4 +1,4 @@
-"""The random draws about a model, and the images that follow from them: of its training steps and of its evaluation."""
+"""The random draws of training steps and of evaluation, and the images that are made with them."""
 
 import tensorflow as tf
 
@@ -11,7 +11,7 @@ class Draws:
     """What a model draws at random: latents, flips, the noise of dequantisation and the penalty's coefficients.
 
     Args:
-      generator: `Generator` whose latents and images they are.
+      generator: the `Generator`.
       seed: int.
       levels: int, grey levels of the images.
       n_critic: int, critic updates of a training step.
@@ -40,7 +40,7 @@ class Draws:
 
         Args:
           batch: from `data.evaluation_batches`.
-          draw: int, which of several noises.
+          draw: int, number of the noise draw.
           seed: int (tensor); the model's if None.
 
         Returns:
@@ -48,7 +48,7 @@ class Draws:
         """
         seed = self.seed if seed is None else seed
         key = random.key(seed, random.Stream.EVALUATION, tf.reduce_max(batch["split"]), *([draw] if draw else []))
-        # The first, also of no images at all, which a replica may get.
+        # The first index; a replica may also get an empty batch.
         first = tf.reduce_min(batch["index"])
         return self.dequantize(key, first, tf.shape(batch["images"])[0], batch["images"])
 

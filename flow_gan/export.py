@@ -21,13 +21,13 @@ from flow_gan.training.run_folder import check_free
 
 # Batch sizes with which an export is checked.
 BATCH_SIZES = (1, 3, 8)
-# Largest allowed difference between an export and its model, by the precision of its networks, relative to the largest
-# value of a result, or to 1 if that is more, or to the number of terms where a result is a sum whose terms may cancel.
-# In float32 rounding was 5e-7 at most, measured with NICE for MNIST and Real-NVP for CIFAR-10 in full size. Values in
-# bfloat16 have 8 bits, and an export fuses other operations, without rounding between them, than the model.
+# {precision of the networks: largest allowed difference between an export and its model}. It is relative to the largest
+# value of the result, to 1 if that is more, or to the number of terms if the result is a sum whose terms may cancel.
+# In float32 rounding was at most 5e-7, measured with full-size NICE for MNIST and Real-NVP for CIFAR-10. Values in
+# bfloat16 have 8 bits, and an export fuses other operations than the model, without rounding between them.
 BOUNDS = {"float32": 1e-5, "bfloat16": 1e-2}
 
-# Calls all signatures in a process without flow_gan and without the libraries that it is built on.
+# Program that calls all signatures in a process without flow_gan and the libraries that it is built on.
 _FRESH_PROCESS = """
 import sys
 for name in ("flow_gan", "keras", "tf_keras", "tensorflow_probability"):
@@ -59,10 +59,10 @@ class Signature:
     """One entry of a SavedModel.
 
     Attributes:
-      function: the model's, from keyword arguments to a tensor.
+      function: the model's function, from keyword arguments to a tensor.
       inputs: by name; a batch has any size.
       output: name of the result.
-      terms: number of terms of order 1 whose sum each value of the result is.
+      terms: number of terms of order 1 that each value of the result is the sum of.
     """
 
     function: Callable[..., tf.Tensor]
@@ -112,8 +112,8 @@ class Difference:
 def export(model: FlowGAN, path: str | os.PathLike) -> dict[str, Difference]:
     """Write a model in evaluation mode as a SavedModel, and check it in a process that has only TensorFlow.
 
-    It has the `signatures` of the model. The folder appears only when it is complete and checked; otherwise nothing is
-    left behind.
+    It has the `signatures` of the model. The folder appears only when it is complete and checked; after an error
+    nothing remains.
 
     Args:
       path: folder to create.
@@ -238,7 +238,7 @@ def verify(model: FlowGAN, path: str | os.PathLike) -> dict[str, Difference]:
 def _example(model, signature, count):
     """Return arguments of a signature for a batch of `count`."""
     generator = model.generator
-    # Half are images of the model, half are noise. None is white: its logit depends on the last bit of float32.
+    # Half are samples of the model, half are noise. No pixel is white: its logit would depend on float32's last bit.
     grey_levels = np.nan_to_num(generator.sample(count, seed=count).numpy()) * model.levels
     grey_levels[1::2] = np.random.default_rng(count).uniform(0, model.levels, grey_levels[1::2].shape)
     grey_levels = np.clip(grey_levels, 0, max(model.levels - 2, 0)).astype(np.uint8)

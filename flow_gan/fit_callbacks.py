@@ -1,4 +1,4 @@
-"""What Keras's own callbacks need to know of a model with two optimizers and an NLL."""
+"""Lets Keras's own callbacks work with a model that has two optimizers and an NLL."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,21 +8,21 @@ import tensorflow as tf
 
 from flow_gan.errors import UserError
 
-# What of the logs is the better the lower it is. The losses of two networks against each other are not.
+# The logs that are better when lower. The losses of two networks that are trained against each other are not.
 _LOWER_IS_BETTER = {"nll", "val_nll", "train_nll", "validation_nll"}
 
 
 def set_modes(callbacks: Iterable[keras.callbacks.Callback]) -> None:
-    """Let those that monitor an NLL and have no `mode` take the lowest for the best."""
+    """For callbacks that monitor an NLL and have no `mode`, make the lowest the best."""
     for callback in callbacks:
         if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in _LOWER_IS_BETTER:
             callback.mode = "min"
 
 
 def prepare(callbacks: Any, model: Any) -> keras.callbacks.CallbackList | list:
-    """Return the callbacks of a `fit`, those given and one more, which then act as on any Keras model.
+    """Return the callbacks of a `fit`, so that they act as on any Keras model: those given, and one more.
 
-    See `set_modes`. Where one sets the learning rate, the critic's follows, see `FollowLearningRate`.
+    See `set_modes`. If a callback sets the learning rate, the critic's follows, see `FollowLearningRate`.
 
     Args:
       callbacks: a callback, a list of them, a `keras.callbacks.CallbackList`, or None.
@@ -36,23 +36,24 @@ def prepare(callbacks: Any, model: Any) -> keras.callbacks.CallbackList | list:
     follow = FollowLearningRate(model)
     if not is_list_of_keras:
         return [*given, follow]
-    # Without the one of an earlier `fit`.
+    # Without the `FollowLearningRate` of an earlier `fit`.
     others = [callback for callback in given if not isinstance(callback, FollowLearningRate)]
     callbacks.callbacks = [*others, follow]
     return callbacks
 
 
 class FollowLearningRate(keras.callbacks.Callback):
-    """Keeps the critic's learning rate in proportion to the generator's, where a callback sets the latter.
+    """Keeps the critic's learning rate in proportion to the generator's when another callback sets the latter.
 
-    So `LearningRateScheduler`, `ReduceLROnPlateau` and those that users write act on both optimizers. It looks at the
-    beginning and at the end of each epoch, after the callbacks before it. One that sets both rates is left alone.
+    So `LearningRateScheduler`, `ReduceLROnPlateau` and callbacks of users act on both optimizers. It compares the rates
+    at the beginning and at the end of each epoch, after the other callbacks. If one of these sets both rates, it does
+    nothing.
 
     Args:
       model: compiled `FlowGAN` with a critic.
 
     Raises:
-      UserError: by an epoch in which the generator's rate was set and the critic's cannot follow.
+      UserError: in an epoch in which the generator's rate was set and the critic's cannot follow.
     """
 
     def __init__(self, model: Any):
@@ -61,13 +62,13 @@ class FollowLearningRate(keras.callbacks.Callback):
         self._rates = self._read()
 
     def _read(self):
-        """Return the rates of both optimizers, None for one that follows a schedule of its own."""
+        """Return the learning rates of both optimizers; None for an optimizer with a schedule."""
         rates = (optimizer.learning_rate for optimizer in (self._optimizer, self._critic_optimizer))
         # A rate may be a variable of several replicas, which `float` does not take.
         return tuple(float(tf.convert_to_tensor(rate)) if isinstance(rate, keras.Variable) else None for rate in rates)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Keep the proportion that the rates have now, before a callback's first epoch."""
+        """Note the proportion of the rates before a callback changes them."""
         rate, critic_rate = self._rates
         self._proportion = critic_rate / rate if rate and critic_rate is not None else None
 

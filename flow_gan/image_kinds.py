@@ -1,4 +1,4 @@
-"""What is usual for grey images and for colour images, which the paper's MNIST and CIFAR-10 stand for."""
+"""The paper's conventions for grey images, from MNIST, and for colour images, from CIFAR-10."""
 
 import math
 
@@ -9,7 +9,7 @@ def is_grey(shape: tuple[int, ...]) -> bool:
 
 
 def nll_unit(shape: tuple[int, ...]) -> str:
-    """Return the unit in which the field gives an NLL: nats for grey images, bits/dim for colour (the paper's)."""
+    """Return the unit of an NLL, as in the paper: nats for grey images, bits/dim for colour."""
     return "nats" if is_grey(shape) else "bits/dim"
 
 

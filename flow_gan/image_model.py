@@ -1,4 +1,4 @@
-"""What a Keras model of images takes: `fit`, `evaluate` and `predict` over grey levels, on one replica or several."""
+"""A Keras model whose `fit`, `evaluate` and `predict` take grey levels, on one replica or several."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,9 @@ from flow_gan.networks.replicas import has_several_processes
 
 
 class ImageModel(BuiltModel, keras.Model):
-    """A Keras model that is trained and evaluated on grey levels, around a generator; `FlowGAN` says in what forms.
+    """A Keras model with a generator that is trained and evaluated on grey levels; `FlowGAN` lists the accepted forms.
 
-    Images are checked and, to be evaluated, numbered, since the noise is keyed by their place in the whole set. A
+    Images are checked. In evaluation they are also numbered, since their place in the whole set keys the noise. A
     subclass defines `make_step`, `test_step` and `predict_step`.
 
     Args:
@@ -31,7 +31,7 @@ class ImageModel(BuiltModel, keras.Model):
     train_function: Callable | None
     test_function: Callable | None
 
-    # Of a model with a critic.
+    # Only in a model with a critic.
     critic_optimizer: Any = None
 
     def __init__(self, generator: Generator, levels: int, images_per_example: tuple = (), **kwargs: Any):
@@ -65,14 +65,14 @@ class ImageModel(BuiltModel, keras.Model):
 
         Args:
           x: images as the class describes them; with critic_batches="fresh" batches [batch, n_critic, H, W, C]; after
-            `keep_on_device` their numbers. Grey levels are checked, but for those of a distributed data set.
-          y, class_weight, sample_weight: None. There is nothing to weigh, and nothing but images.
+            `keep_on_device` their numbers. Grey levels are checked, except for those of a distributed data set.
+          y, class_weight, sample_weight: None, since there are only images.
           batch_size, epochs: int.
           callbacks: of Keras. One that sets the learning rate acts on both optimizers: the critic's keeps its
             proportion to the generator's. The monitors "nll" and "val_nll" need no `mode`.
-          validation_split: float, the part of an array, its end, that validates.
+          validation_split: float, share of an array, at its end, that is used for validation.
           validation_data: images for `evaluate` after each epoch.
-          **kwargs: the others.
+          **kwargs: all other arguments of `keras.Model.fit`.
 
         Raises:
           UserError: what is wrong with the images or an argument.
@@ -114,7 +114,7 @@ class ImageModel(BuiltModel, keras.Model):
         Args:
           x: images as the class describes them, or batches from `data.evaluation_batches`.
           y, sample_weight: None.
-          batch_size, verbose, steps, callbacks, return_dict, **kwargs: the others.
+          batch_size, verbose, steps, callbacks, return_dict, **kwargs: as in `keras.Model.evaluate`.
 
         Raises:
           UserError: what is wrong with the images or an argument, or the generator has no likelihood.
@@ -122,7 +122,7 @@ class ImageModel(BuiltModel, keras.Model):
         inputs.refuse("evaluate", y=y, sample_weight=sample_weight)
         self.generator.require_likelihood("NLL")
         found: list[UserError] = []
-        # Those of a `fit` are numbered already, and come back as they are.
+        # The validation data of a `fit` are numbered already, and returned unchanged.
         x = self._images.to_evaluate("evaluate(x)", x, found)
         with inputs.raising(found):
             return super().evaluate(
@@ -171,7 +171,7 @@ class ImageModel(BuiltModel, keras.Model):
             self._images_on_device = tf.Variable(images, trainable=False)
 
     def _is_told_by_the_step(self, x):
-        """Whether what is wrong with images to train on can be told only when the step is traced."""
+        """Whether images to train on can be checked only when the step is traced."""
         return isinstance(x, tf.distribute.DistributedDataset) or self._images_on_device is not None
 
     def images_of(self, data: Any) -> tf.Tensor:
@@ -181,13 +181,13 @@ class ImageModel(BuiltModel, keras.Model):
             return data
         if not tf.as_dtype(data.dtype).is_integer or data.dtype == tf.uint8:
             raise UserError(
-                f"a batch to train on: {tf.as_dtype(data.dtype).name}; expected int32, numbers of the images that "
-                "keep_on_device has"
+                f"a batch to train on: {tf.as_dtype(data.dtype).name}; expected int32, numbers of the images given to "
+                "keep_on_device"
             )
         return tf.gather(self._images_on_device, data)
 
     def numbered(self, data: Any) -> dict[str, tf.Tensor]:
-        """Return a batch to evaluate, of images alone or numbered, as `data.evaluation_batches` has it."""
+        """Return a batch to evaluate, numbered or not, in the form of `data.evaluation_batches`."""
         if isinstance(data, tuple) and len(data) == 1:
             data = data[0]
         if not inputs.is_numbered(data):
@@ -196,22 +196,22 @@ class ImageModel(BuiltModel, keras.Model):
         return data
 
     def numbered_set(self, images: Any) -> dict[str, tf.Tensor]:
-        """Return images that a call of the model takes for the whole set, numbered; `UserError` if they are none."""
+        """Return images numbered as the whole set, for a call of the model; `UserError` if they are not images."""
         if tf.executing_eagerly():
             images = self._images.array("FlowGAN", images)
         self._images.kind("FlowGAN", images.dtype, images.shape)
         return inputs.number(images)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Make a step on what `fit` takes batches of; see `make_step`."""
+        """Make a training step on a batch that `fit` takes; see `make_step`."""
         images = self.images_of(data)
         self._images.kind("a batch to train on", images.dtype, images.shape, self._images_per_example)
         return (self._traced_step or self.make_step)(images)
 
     def trace_step(self, batch_size: int) -> None:
-        """Trace the training step ahead of `fit`, whose own function then holds a call of it.
+        """Trace the training step before `fit`, whose own function then calls the traced one.
 
-        For one replica: several synchronise, which tf.distribute forbids inside a nested function.
+        Only for one replica: several synchronise, which tf.distribute forbids inside a nested function.
         """
         shape = (batch_size, *self._images_per_example, *self.generator.image_shape)
         self._traced_step = tf.function(self.make_step, autograph=False)

@@ -1,4 +1,4 @@
-"""What `FlowGAN` is given to train on, evaluate and predict: checked, and numbered where the noise is keyed by it."""
+"""Checks of the images that `FlowGAN` takes, and the image numbers that key the noise of evaluation."""
 
 import contextlib
 import warnings
@@ -34,33 +34,33 @@ class ImageCheck:
 
         Args:
           what: str, the first words of the error.
-          dtype: of numpy or TensorFlow.
+          dtype: a dtype of numpy or TensorFlow.
           shape: anything that `tf.TensorShape` takes.
           per_example: () or (n,), for n images per example: [batch, n, H, W, C].
-          more: str, what else is known of the batch.
+          more: str, added to the description of the batch in the error.
         """
         dtype, shape = tf.as_dtype(dtype), tf.TensorShape(shape)
         if dtype == tf.uint8 and shape.is_compatible_with([None, *per_example, *self._image_shape]):
             return
         hint = ""
         if dtype != tf.uint8:
-            hint = ". Of dequantised images, in [0, 1], generator.log_prob tells log p(x)" if dtype.is_floating else ""
+            hint = ". For dequantised images, in [0, 1], use generator.log_prob" if dtype.is_floating else ""
         elif shape.is_compatible_with([*per_example, *self._image_shape]):
-            hint = ". This is one image alone: .batch(100) makes batches of a data set's, images[None] one of an array"
+            hint = ". This is a single image: use .batch(100) for a data set, images[None] for an array"
         elif self._image_shape[-1] == 1 and shape.is_compatible_with([None, *per_example, *self._image_shape[:-1]]):
             hint = ". images[..., None] adds the channel"
         raise UserError(f"{what}: {dtype.name} {_show(shape)}{more}{self._expected(per_example)}{hint}")
 
     def array(self, what: str, images: Any, per_example: tuple = ()) -> np.ndarray:
-        """Return `images`, an array or what numpy takes for one, as a numpy array; raise `UserError` as `kind` does.
+        """Return `images`, an array or anything numpy can convert, as a numpy array; raise `UserError` as `kind` does.
 
-        So it does where a grey level is too large, and it warns once where the largest is less than half of `levels`.
+        A grey level that is too large is an error, too. If the largest is less than half of `levels`, it warns once.
         """
         images = only_images(what, images)
         if isinstance(images, list) or not hasattr(images, "__array__"):
             raise UserError(
                 f"{what}: {type(images).__name__}{self._expected(per_example)}, as an array or a tf.data.Dataset of "
-                "batches (which data.training_batches makes of data too large for memory)"
+                "batches (data.training_batches makes one of data too large for memory)"
             )
         images = np.asarray(images)
         if images.dtype.kind not in "fiub" or not images.size:
@@ -76,7 +76,7 @@ class ImageCheck:
         Args:
           what: str, the first words of an error.
           dataset: its elements are batches of images, or dicts of them under "image" as tensorflow_datasets has.
-          found: list, which takes the `UserError` of a batch; TensorFlow's that follows is for `raising`.
+          found: list to which the `UserError` of a bad batch is appended; see `raising`.
           per_example: as in `kind`.
         """
         spec = only_images(what, dataset.element_spec)
@@ -108,16 +108,16 @@ class ImageCheck:
         return self.array(what, x, per_example)
 
     def to_evaluate(self, what: str, x: Any, found: list) -> Any:
-        """Return images `x`, an array or a tf.data.Dataset, numbered as `data.evaluation_batches` does.
+        """Return images `x`, an array or a tf.data.Dataset, numbered as by `data.evaluation_batches`.
 
-        What is numbered already comes back as it is.
+        Images that are numbered already are returned unchanged.
         """
         if is_numbered(getattr(x, "element_spec", x)):
             return x
         if isinstance(x, tf.distribute.DistributedDataset):
             raise UserError(
-                f"{what}: a distributed data set, which does not tell an image's place in the whole set, by which the "
-                "noise is keyed; expected a tf.data.Dataset, or data.evaluation_batches distributed"
+                f"{what}: a distributed data set, which does not tell the place of an image in the whole set, and so "
+                "its noise; expected a tf.data.Dataset, or a distributed data.evaluation_batches"
             )
         if isinstance(x, tf.data.Dataset):
             return number_batches(self.batches(what, x, found))
@@ -137,15 +137,15 @@ class ImageCheck:
         if warns and 2 * largest < self._levels:
             warnings.warn(
                 f"{what}: the largest grey level is {largest}, with levels={self._levels}. If the images have fewer "
-                "levels, pass their number to FlowGAN as levels: the model would spend its density on levels that "
-                "never come, and bits/dim would be wrong",
+                "levels, pass their number to FlowGAN as levels. Otherwise the model gives density to levels that "
+                "never occur, and bits/dim is wrong",
                 stacklevel=5,
             )
 
 
 @contextlib.contextmanager
 def raising(found: list) -> Iterator[None]:
-    """Where batches are taken: raise the first of the errors `found` in place of TensorFlow's, which it caused."""
+    """Context in which batches are read; it raises the first of the errors `found` in place of TensorFlow's."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -155,17 +155,17 @@ def raising(found: list) -> Iterator[None]:
 
 
 def only_images(what: str, data: Any) -> Any:
-    """Return the images, or their spec, of what a data set yields: these alone, or a dict with "image".
+    """Return the images, or their spec, of an element of a data set, which is the images or a dict with "image".
 
     Raises:
-      UserError: there is more (labels or weights, which would have no effect), or no image.
+      UserError: the element has other parts (labels or weights, which would have no effect), or no image.
     """
     if isinstance(data, tuple) and all(part is None for part in data[1:]):
         data = data[0]
     if isinstance(data, tuple):
         raise UserError(
-            f"{what}: {len(data)} things per batch; expected images alone, without labels or weights: from a data set "
-            "of pairs .map(lambda image, label: image) takes them"
+            f"{what}: {len(data)} parts per batch; expected only images, without labels or weights: for a data set of "
+            "pairs use .map(lambda image, label: image)"
         )
     if isinstance(data, dict):
         if "image" not in data:
@@ -175,31 +175,31 @@ def only_images(what: str, data: Any) -> Any:
 
 
 def refuse(what: str, **given: object) -> None:
-    """Raise `UserError` where an argument of Keras's `what` is given that has no use for images alone."""
+    """Raise `UserError` if an argument of Keras's method `what` is given that has no effect on images alone."""
     for name, value in given.items():
         if value is not None:
-            raise UserError(f"{what}({name}=...) has no use: FlowGAN takes images alone; expected {name}=None")
+            raise UserError(f"{what}({name}=...) has no effect: FlowGAN takes only images; expected {name}=None")
 
 
 def is_numbered(data: Any) -> bool:
-    """Whether this is (the spec of) a dict as `data.evaluation_batches` yields."""
+    """Whether this is a dict, or the spec of a dict, as yielded by `data.evaluation_batches`."""
     return isinstance(data, dict) and data.keys() >= _NUMBERED
 
 
 def number(images: tf.Tensor | np.ndarray, first: int | tf.Tensor = 0) -> dict[str, tf.Tensor]:
-    """Return images [n, H, W, C] in order as `data.evaluation_batches` does, numbered from `first` on."""
+    """Return images [n, H, W, C] as a batch of `data.evaluation_batches`, numbered from `first` on."""
     index = first + tf.range(tf.shape(images)[0])
     return {"images": images, "index": index, "split": tf.zeros_like(index), "weight": tf.ones_like(index)}
 
 
 def number_batches(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Return the batches of a tf.data.Dataset in order as `data.evaluation_batches` does."""
+    """Return the batches of a tf.data.Dataset as those of `data.evaluation_batches`, numbered in their order."""
 
     def step(first, images):
         return first + tf.shape(images)[0], number(images, first)
 
     options = tf.data.Options()
-    # Several processes share the batches out once they are numbered, not the files before.
+    # Several processes divide the numbered batches among them, not the files from which they are read.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.scan(tf.constant(0), step).with_options(options)
 

@@ -1,8 +1,8 @@
-"""What the package takes of Keras that is not public.
+"""All uses of parts of Keras that are not public.
 
-Written for Keras 3.15, to which pyproject.toml holds it. Each entry has a test of its name in
-tests/test_keras_internals.py, which tells what to change where another version differs. Keras is imported by whoever
-calls this, so that errors and settings need no TensorFlow.
+Written for Keras 3.15, which pyproject.toml requires. Each entry has a test of the same name in
+tests/test_keras_internals.py, whose failure says what to change for another version. This module does not import Keras
+itself, so that errors and settings need no TensorFlow.
 """
 
 import os
@@ -13,7 +13,7 @@ VERSION = "3.15"
 
 
 class WithoutCallInfo:
-    """An exception whose message stays as it is where a layer's call raises it.
+    """An exception whose message stays unchanged if a layer's call raises it.
 
     Keras adds the arguments of the call, on lines of their own, to exceptions that lack this mark.
     """
@@ -22,10 +22,10 @@ class WithoutCallInfo:
 
 
 class BuiltModel:
-    """Put before `keras.Model`: a model whose weights are all there before `fit`.
+    """Base class, before `keras.Model`, of a model whose weights all exist before `fit`.
 
-    Under a tf.distribute strategy Keras would otherwise take the mean of a batch over the replicas to build the model
-    with, which cannot be had of uint8 images in several processes.
+    Under a tf.distribute strategy Keras would otherwise build the model with the mean of a batch over the replicas,
+    which is impossible for uint8 images in several processes.
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -33,9 +33,9 @@ class BuiltModel:
 
 
 def show_shapes(layer: Any, input_shape: tuple) -> None:
-    """Let `summary` tell the shape that a layer's `compute_output_shape` returns.
+    """Let `summary` show the shape that a layer's `compute_output_shape` returns.
 
-    Keras does for layers whose `build` it has called, after which it takes no more weights from a subclass.
+    Keras shows it only for layers whose `build` it has called, after which a subclass can add no more weights.
 
     Args:
       layer: `keras.layers.Layer`.
@@ -45,13 +45,13 @@ def show_shapes(layer: Any, input_shape: tuple) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return what is wrong, without the arguments of the call that Keras lists after it; "" if it lists none."""
-    # Keras sets it in bold.
+    """Return the message of an error without the arguments of the call that Keras appends; "" if it appended none."""
+    # Keras prints the message in bold.
     return str(error).rpartition("\x1b[1m")[2].partition("\x1b[0m")[0]
 
 
 def take_averaged_gradients(optimizer: Any) -> None:
-    """Let an optimizer take gradients that are averaged over the replicas; Keras would sum them over these once more.
+    """Let an optimizer take gradients that are already averaged over the replicas, which Keras would sum once more.
 
     Args:
       optimizer: `keras.optimizers.Optimizer`.
@@ -60,10 +60,10 @@ def take_averaged_gradients(optimizer: Any) -> None:
 
 
 def finalize_own_variables(optimizer: Any, variables: list) -> None:
-    """Let an optimizer with averages of weights (`use_ema`) be one of several of a model.
+    """Let an optimizer with averages of weights (`use_ema`) be one of several optimizers of a model.
 
-    At the end of `fit` Keras hands it the weights of the whole model, of which it has a part, and it would put its
-    averages into the first of them.
+    At the end of `fit` Keras passes it the weights of the whole model, of which it optimises only a part, and it would
+    write its averages into the first of them.
 
     Args:
       optimizer: `keras.optimizers.Optimizer`, built.
@@ -75,14 +75,14 @@ def finalize_own_variables(optimizer: Any, variables: list) -> None:
 
 
 class UpdatesTogether:
-    """Put before a Keras optimizer: what the updates of all variables in a step share is computed once.
+    """Base class, before a Keras optimizer's: values that all variables' updates in a step share are computed once.
 
-    By Keras's `update_step(gradient, variable, learning_rate)` alone, which computes it for each, tracing and the first
-    step take twice as long. A subclass defines the two methods below.
+    With Keras's own `update_step(gradient, variable, learning_rate)`, which computes them for each variable, tracing
+    and the first step take twice as long. A subclass defines the two methods below.
     """
 
     def shared_values(self, dtype: Any) -> Any:
-        """Return what the updates of a step share, for variables of this dtype."""
+        """Return the values that the updates of a step share, for variables of this dtype."""
         raise NotImplementedError
 
     def update_variable(self, variable: Any, gradient: Any, learning_rate: Any, shared: Any) -> None:
@@ -112,7 +112,7 @@ def adam_state(optimizer: Any, variable: Any) -> tuple[int, Any, Any]:
 
 def cached_inception_weights() -> pathlib.Path:
     """Return where `keras.applications` keeps the weights of InceptionV3 once they are downloaded."""
-    # Where there is no home directory, or none to write into, Keras's cache is below /tmp.
+    # Without a home directory that can be written to, Keras's cache is below /tmp.
     home = os.path.expanduser("~")
     folder = os.environ.get("KERAS_HOME", os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras"))
     return pathlib.Path(folder) / "models" / "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"

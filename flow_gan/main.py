@@ -5,7 +5,7 @@ import sys
 
 from flow_gan import command_line, config
 
-_INTERRUPTED = "interrupted; --resume with --run_dir goes on from the latest checkpoint of a run that was training"
+_INTERRUPTED = "interrupted; to continue a training run from its latest checkpoint, pass --resume and --run_dir"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def _main(argv):
         print(config.help_text())
         return
     mode = config.Config(**given).mode
-    # TensorFlow takes seconds to import, for which a bad value need not wait.
+    # TensorFlow takes seconds to import, and is not needed to report a bad value.
     importlib.import_module(f"flow_gan.modes.{mode}").run(given)
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 class MeanAndStandardError(keras.metrics.Metric):
     """Mean of values and its standard error, sd / sqrt(n), accumulated in float64 over all replicas.
 
-    The error of a single value is not known, NaN.
+    The error of a single value is unknown, NaN.
     """
 
     def __init__(self, name: str):
@@ -20,7 +20,7 @@ class MeanAndStandardError(keras.metrics.Metric):
     def update_state(self, values: tf.Tensor, sample_weight: tf.Tensor) -> None:
         """Add `values` [batch] with weights 0 or 1."""
         weight = tf.cast(sample_weight, tf.float64)
-        # Not by multiplication: padding must not spread its NaN or infinity.
+        # Not by multiplication, since padding may hold NaN or infinity.
         values = tf.where(weight > 0, tf.cast(values, tf.float64), tf.zeros_like(weight))
         self.count.assign_add(tf.reduce_sum(weight))
         self.total.assign_add(tf.reduce_sum(values))

@@ -31,12 +31,11 @@ class FlowGAN(ImageModel):
         ADV     n_critic > 0, like_reg = 0    minimise V(G, D)
         hybrid  n_critic > 0, like_reg > 0    minimise V(G, D) / like_reg + NLL
 
-    A generator without a likelihood, such as `DCGAN`, can be trained by ADV alone.
+    A generator without a likelihood, such as `DCGAN`, can only be trained by ADV.
 
     `fit`, `evaluate`, `predict` and a call take uint8 images [N, H, W, C] of grey levels 0 to `levels` - 1, as an array
-    or a tf.data.Dataset of batches (or of dicts with "image", as tensorflow_datasets has them; nothing else in them is
-    used). Anything else is a `UserError`. Dequantised images, floats in [0, 1], are the generator's: see its
-    `log_prob`.
+    or a tf.data.Dataset of batches (or of dicts with "image", as in tensorflow_datasets; nothing else in them is
+    used). Anything else is a `UserError`. For dequantised images, floats in [0, 1], see the generator's `log_prob`.
 
     A training step dequantises its batch, makes `n_critic` critic updates and one generator update. All of its random
     draws derive from `seed`, the step, the critic run and the example's place in the global batch. Outside of training
@@ -45,23 +44,23 @@ class FlowGAN(ImageModel):
     Args:
       generator: a `Generator`.
       critic: Keras model from images to logits [batch, 1], built or not; None for MLE.
-      divergence: one of `objectives.DIVERGENCES`, or an own one: a pair of functions of logits (critic's loss,
+      divergence: one of `objectives.DIVERGENCES`, or a custom one: a pair of functions of logits (critic's loss,
         generator's loss), or an object with these, see `objectives.Divergence`.
       like_reg: float >= 0, lambda.
       n_critic: int >= 0, critic updates per generator update.
-      gradient_penalty: float >= 0, weight of the penalty, of a divergence that has one: "wgan".
-      gradient_penalty_norm: "image", or "column" as the release; see `objectives.gradient_penalty`.
-      batch_norm_updates: what moves the generator's moving averages in a training step. "objective": every
+      gradient_penalty: float >= 0, weight of the penalty, if the divergence has one ("wgan").
+      gradient_penalty_norm: "image", or "column" as in the release; see `objectives.gradient_penalty`.
+      batch_norm_updates: which passes update the generator's moving averages in a training step. "objective": every
         pass that the objective needs, once (MLE the data pass, ADV the sampling pass, hybrid both).
-        "released": the sampling pass once per critic run and once for the generator, in MLE too, and the
-        data pass where the likelihood is in the objective.
+        "released": the sampling pass once per critic update and once for the generator, in MLE too, and the
+        data pass if the likelihood is in the objective.
       critic_batches: "shared" uses one batch and one z for all updates of a step, as the release does, so
         that G(z) is computed once. "fresh" draws new ones for each (Gulrajani et al. 2017): `fit` then takes
         batches [batch, n_critic, H, W, C], and the likelihood uses the last of them.
       levels: int from 2 to 256, grey levels of the images.
       horizontal_flip: bool, flip each training image left to right with probability 1/2, anew for each update.
-      nll_interval: int >= 1. In ADV, where the NLL is no part of the objective, the steps whose number (from 1) it
-        divides compute it to be watched; it is a tenth of a step's time.
+      nll_interval: int >= 1. In ADV, where the NLL is not a part of the objective, it is computed only every
+        `nll_interval` steps, to be monitored, since it takes a tenth of a step's time.
       seed: int.
       **kwargs: of `keras.Model`.
 
@@ -154,19 +153,19 @@ class FlowGAN(ImageModel):
 
         Args:
           optimizer: Keras optimizer of the generator, its name, or its configuration.
-          critic_optimizer: likewise of the critic; it makes `n_critic` updates per step. None for MLE.
+          critic_optimizer: likewise for the critic; it makes `n_critic` updates per step. None for MLE.
           run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`. Other arguments are a `UserError`.
         """
         for name, value in others.items():
             raise UserError(
-                f"compile({name}={value!r}) has no use: the losses follow from divergence, like_reg and n_critic of "
+                f"compile({name}={value!r}) has no effect: the losses follow from divergence, like_reg and n_critic of "
                 "FlowGAN, the metrics are theirs and the NLL; expected optimizer and critic_optimizer"
             )
         if self.critic is not None and critic_optimizer is None:
             raise UserError("critic_optimizer=None; a model with a critic needs an optimizer for it")
         if self.critic is not None and critic_optimizer is optimizer and not isinstance(optimizer, (str, dict)):
             raise UserError(
-                "critic_optimizer is the optimizer of the generator; expected another one, with its own state"
+                "critic_optimizer is the same object as optimizer; expected another one, with its own state"
             )
         with self.distribute_strategy.scope():
             optimizer = _optimizer("optimizer", optimizer)
@@ -181,13 +180,13 @@ class FlowGAN(ImageModel):
         self.critic_optimizer: Any = critic_optimizer if self.critic is not None else None
         self._traced_step = None
         with self.distribute_strategy.scope():
-            # Slots made here rather than inside the first step save a second trace of it.
+            # Creating the slots here, not inside the first step, saves a second trace of the step.
             _prepare(self.optimizer, self.generator.trainable_variables)
             if self.critic is not None:
                 _prepare(self.critic_optimizer, self.critic.trainable_variables)
 
     def call(self, images: Any, training: bool = False) -> tf.Tensor:
-        """Return log p(x), [N], of uint8 images [N, H, W, C], dequantised as `predict` does the whole set `images`."""
+        """Return log p(x), [N], of uint8 images [N, H, W, C], dequantised as by `predict` of the whole set `images`."""
         self.generator.require_likelihood("log p(x)")
         return self._log_prob(self.numbered_set(images), training)
 
@@ -198,10 +197,9 @@ class FlowGAN(ImageModel):
           images: uint8 [batch, H, W, C], or [batch, n_critic, H, W, C] with critic_batches="fresh".
 
         Returns:
-          Scalars of this step, averaged over replicas, from before each update: `nll` (nats per image; in ADV
-          that of the evaluation mode, since it is no part of the objective, and NaN between the steps of
-          `nll_interval`; none without a likelihood), the losses, the norms of the whole gradients, and the learning
-          rate.
+          Scalars of this step, averaged over replicas, each from before its update: `nll` (nats per image; in ADV in
+          evaluation mode, since it is not a part of the objective, and NaN at steps without one, see `nll_interval`;
+          missing without a likelihood), the losses, the global norms of the gradients, and the learning rate.
         """
         objective, n_critic = self.objective, self.objective.n_critic
         fresh = bool(self._images_per_example)
@@ -218,7 +216,7 @@ class FlowGAN(ImageModel):
             tape.watch([variable.value for variable in self.generator.trainable_variables])
             adversarial = nll = None
             if n_critic:
-                # One G(z) for all updates of a step; the critic's see it as a constant.
+                # One G(z) for all updates of a step; it is a constant in the critic's updates.
                 updates = 1 + n_critic if released and not fresh else 1
                 fake = self._generate(draws.latent(n_critic if fresh else 0), updates)
                 if not fresh:
@@ -245,7 +243,7 @@ class FlowGAN(ImageModel):
         logs["learning_rate"] = self.optimizer.learning_rate
         logs["generator_gradient_norm"] = _apply(self.optimizer, gradients, self.generator.trainable_variables)
         with tf.control_dependencies([images]):
-            # Not where the batch could not be had.
+            # Not if the batch could not be read.
             self.step.assign_add(1)
         names = sorted(logs)
         values = mean_over_replicas(tf.stack([tf.cast(logs[name], self.compute_dtype) for name in names]))
@@ -256,7 +254,7 @@ class FlowGAN(ImageModel):
             return self.generator.decode(z, training=True)
 
     def _logits(self, images, updates=1):
-        # Those of Keras's own layers, which nothing here uses, move with every pass.
+        # Moving averages of Keras's own layers, which this package does not use, are updated in every pass.
         with moving_average_updates(updates):
             return tf.cast(self.critic(images, training=True), self.compute_dtype)
 
@@ -265,12 +263,12 @@ class FlowGAN(ImageModel):
 
         Args:
           images: float [batch, H, W, C] in [0, 1), dequantised.
-          training: bool, as in `Generator.decode`. False where it is watched only, in ADV.
+          training: bool, as in `Generator.decode`; False in ADV, where the NLL is only monitored.
         """
         return -tf.reduce_mean(self.generator.log_prob(images, training))
 
     def compute_generator_loss(self, fake: tf.Tensor) -> tf.Tensor:
-        """Return the adversarial part of the generator's objective, a scalar; a subclass may put another in its place.
+        """Return the adversarial part of the generator's objective, a scalar; a subclass may replace it.
 
         Args:
           fake: float [batch, H, W, C], generated images.
@@ -278,11 +276,11 @@ class FlowGAN(ImageModel):
         return objectives.generator_loss(self.objective.divergence, self._logits(fake, updates=0))
 
     def _critic_updater(self):
-        """Return the function that makes one critic update, for all critic runs of a step."""
+        """Return the function that makes one critic update; all critic updates of a step share it."""
         if num_replicas() > 1:
-            # The updates synchronise, which tf.distribute forbids inside a nested function.
+            # Updates synchronise replicas, which tf.distribute forbids inside a nested function.
             return self.critic_update
-        # One trace for all runs starts training seconds sooner.
+        # One trace for all critic updates starts training seconds sooner.
         return tf.function(self.critic_update, autograph=False)
 
     def critic_update(
@@ -293,11 +291,11 @@ class FlowGAN(ImageModel):
         real = draws.critic_images(images, run)
         fake = tf.stop_gradient(fake)
         with tf.GradientTape() as tape:
-            # Not as one batch: that saves 1 to 6 % of the update, but the gradients of the last bias would cancel but
-            # for their rounding, which Adam would take for a direction.
+            # Not as one batch: that saves 1 to 6 % of the update, but the two gradients of the last bias would cancel
+            # to rounding errors, which Adam would scale up to full steps.
             losses = objectives.critic_loss(objective.divergence, self._logits(real), self._logits(fake))
             loss = functools.reduce(operator.add, losses)
-            # Of an own divergence there may be the sum alone.
+            # A custom divergence may return only the sum.
             names = ("critic_loss_real", "critic_loss_fake") if len(losses) == 2 else ()
             logs = dict(zip(names, losses, strict=False))
             if objective.has_penalty:
@@ -332,15 +330,15 @@ class FlowGAN(ImageModel):
         return self.generator.log_prob(self.draws.evaluation_images(batch), training)
 
     def save(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
-        """Save the whole model as `keras.Model.save` does; `UserError` if it consists of what cannot be saved."""
-        self.get_config()  # Keras would have emptied an earlier file by then.
+        """Save the whole model as `keras.Model.save` does; `UserError` if a part of it cannot be saved."""
+        self.get_config()  # First, since Keras empties an earlier file before it finds the error.
         super().save(filepath, *args, **kwargs)
 
     def get_config(self) -> dict:
         """Return the constructor's arguments.
 
         Raises:
-          UserError: the divergence is of functions that Keras does not know, so that it could not be loaded.
+          UserError: the divergence has functions that are not registered with Keras, so that it could not be loaded.
         """
         config = super().get_config()
         del config["dtype"]  # The generator's.
@@ -394,7 +392,7 @@ class FlowGAN(ImageModel):
 
 def _optimizer(name, value):
     try:
-        # Of one that is made here the learning rate is float32.
+        # The learning rate of an optimizer that is made here is float32.
         with default_keras_settings():
             return keras.optimizers.get(value)
     except (TypeError, ValueError) as error:
@@ -411,7 +409,7 @@ def _prepare(optimizer, variables):
 
 
 def _apply(optimizer, gradients, variables):
-    """Average gradients over replicas, apply them, return their global norm."""
+    """Average gradients over replicas and apply them; return their global norm."""
     gradients = mean_over_replicas(gradients)
     optimizer.apply(gradients, variables)
     return tf.linalg.global_norm(gradients)

@@ -1,6 +1,6 @@
 """Divergences, the gradient penalty and the hybrid objective: pure functions of tensors.
 
-r are the critic's logits on real images, k those on generated ones, [batch, 1]; each loss is a mean over the batch.
+r are the critic's logits on real images, k those on generated images, [batch, 1]; each loss is a mean over the batch.
 
 | divergence | critic, real   | critic, fake  | generator     |
 |------------|----------------|---------------|---------------|
@@ -13,8 +13,8 @@ r are the critic's logits on real images, k those on generated ones, [batch, 1];
 | hellinger  | exp(-r)        | exp(k) - 2    | exp(-k)       |
 
 wgan is Eq. 5 of the paper with a gradient penalty (Gulrajani et al. 2017), ce is Eq. 3 with the non-saturating
-generator loss, the others are the release's f-divergences (Nowozin et al. 2016) and least squares. Others are made as a
-`Divergence`.
+generator loss, the others are the release's f-divergences (Nowozin et al. 2016) and least squares. A `Divergence` can
+define others.
 """
 
 import dataclasses
@@ -52,10 +52,10 @@ class Divergence:
     Any object with these attributes can take its place.
 
     Attributes:
-      critic_loss: function of (logits on real images, logits on generated images) to the critic's loss: one tensor, or
-        a pair, real and fake, whose sum it is and which are logged apart.
+      critic_loss: function from (logits on real images, logits on generated images) to the critic's loss: one tensor,
+        or a pair (real, fake) whose sum is the loss and whose parts are logged separately.
       generator_loss: function of the logits on generated images.
-      has_penalty: bool, whether the critic's gradient is penalised, see `gradient_penalty`.
+      has_penalty: bool, whether the critic's loss includes the gradient penalty, see `gradient_penalty`.
 
     Example:
       >>> hinge = Divergence(
@@ -84,7 +84,7 @@ class Divergence:
 
 
 def find_divergence(divergence: Any) -> Any:
-    """Return a `Divergence` by its name, as it is, or of a pair of functions (critic's loss, generator's loss).
+    """Return the `Divergence` of a name, of a pair of functions (critic's loss, generator's loss), or itself.
 
     Raises:
       UserError: it is none of these.
@@ -107,8 +107,8 @@ def find_divergence(divergence: Any) -> Any:
 def critic_loss(divergence: Any, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Return the critic's loss on real and on generated images, two scalars whose sum is minimised.
 
-    Of an own divergence, see `find_divergence`, that does not tell them apart, their sum alone. The penalty of "wgan"
-    is not in it, see `gradient_penalty`.
+    A custom divergence, see `find_divergence`, may return only their sum. The penalty of "wgan" is not included, see
+    `gradient_penalty`.
 
     Example:
       >>> real, fake = critic_loss("wgan", tf.constant([[2.0]]), tf.constant([[0.5]]))
@@ -120,7 +120,7 @@ def critic_loss(divergence: Any, real_logits: tf.Tensor, fake_logits: tf.Tensor)
 
 
 def generator_loss(divergence: Any, fake_logits: tf.Tensor) -> tf.Tensor:
-    """Return the generator's adversarial loss, a scalar: V(G, D) of Eq. 7 as far as it depends on G."""
+    """Return the generator's adversarial loss, a scalar: the part of V(G, D) in Eq. 7 that depends on G."""
     return tf.reduce_mean(find_divergence(divergence).generator_loss(fake_logits))
 
 
@@ -154,7 +154,7 @@ def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor
         total = tf.reduce_sum(critic(images))
     gradient = tape.gradient(total, images)
     squared = tf.reduce_sum(tf.square(gradient), [1, 2, 3] if norm == "image" else [1])
-    # The root's derivative is infinite at 0, and a dead column's gradient is exactly 0: its slope is 0, flat.
+    # The square root's derivative is infinite at 0, where the gradient of a dead column is: it is set to 0 there.
     is_zero = tf.equal(squared, 0)
     slopes = tf.sqrt(tf.where(is_zero, tf.ones_like(squared), squared))
     slopes = tf.where(is_zero, tf.zeros_like(squared), slopes)
@@ -162,7 +162,7 @@ def gradient_penalty(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor
 
 
 def generator_objective(adversarial: tf.Tensor | None, nll: tf.Tensor | None, like_reg: float) -> tf.Tensor:
-    """Return what the generator minimises (Eq. 7 divided by lambda, as the release has it).
+    """Return what the generator minimises (Eq. 7 divided by lambda, as in the release).
 
         adversarial is None:  NLL                           MLE, Eq. 1
         nll is None:          adversarial                   ADV, like_reg = 0
@@ -182,7 +182,7 @@ def generator_objective(adversarial: tf.Tensor | None, nll: tf.Tensor | None, li
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """Which objective it is, and how its parts are weighed.
+    """The objective, and the weights of its parts.
 
         MLE     n_critic = 0                  minimise NLL
         ADV     n_critic > 0, like_reg = 0    minimise V(G, D)
@@ -192,7 +192,7 @@ class Objective:
       divergence: what `find_divergence` takes.
       like_reg: float >= 0, lambda.
       n_critic: int >= 0, critic updates per generator update.
-      gradient_penalty: float >= 0, weight of the penalty, of a divergence that has one: "wgan".
+      gradient_penalty: float >= 0, weight of the penalty, if the divergence has one ("wgan").
       gradient_penalty_norm: see `gradient_penalty`.
 
     Raises:
@@ -219,5 +219,5 @@ class Objective:
 
     @property
     def has_penalty(self) -> bool:
-        """Whether the critic's gradient is penalised."""
+        """Whether the critic's loss includes the gradient penalty."""
         return getattr(find_divergence(self.divergence), "has_penalty", False)

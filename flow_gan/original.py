@@ -18,9 +18,9 @@ from flow_gan.model import FlowGAN
 from flow_gan.networks.critics import Critic
 from flow_gan.networks.normalization import BatchNorm, LayerNorm
 
-# The release's scopes, and whose variables they hold.
+# The release's variable scopes, and what they hold.
 _SCOPES = {"model": "variables of the generator", "discriminator": "variables of the critic"}
-# What a program that uses the release's model may have saved with it.
+# Variables that a program using the release's model may have saved with it.
 _OPTIMIZER_STATE = {
     r"/Adam(_\d+)?$": "Adam's moments",
     r"(^|/)beta[12]_power(_\d+)?$": "Adam's powers of beta",
@@ -32,10 +32,10 @@ _SHOWN = 5
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A variable of the release: a Keras variable, or one part of it where ours are stacked.
+    """A variable of the release: a Keras variable, or one part of it if ours is stacked.
 
     Attributes:
-      index: along the first axis; None for the whole.
+      index: along the first axis; None for the whole variable.
     """
 
     variable: keras.Variable
@@ -52,7 +52,7 @@ class Entry:
         return self.variable.trainable
 
     def of(self, value: np.ndarray) -> np.ndarray:
-        """Return the part of `value`, an array of the whole variable's shape such as its gradient."""
+        """Return the part of `value`, an array such as a gradient with the shape of the whole Keras variable."""
         return value if self.index is None else value[self.index]
 
     def numpy(self) -> np.ndarray:
@@ -77,7 +77,7 @@ def assign_variables(part: Generator | Critic | FlowGAN, variables: Mapping[str,
         `.../step` of the release's batch norms, which nothing reads, may be present and are ignored.
 
     Raises:
-      UserError: a name is missing or unknown, or an array has another shape than the variable.
+      UserError: a name is missing or unknown, or an array does not have the variable's shape.
     """
     expected = variable_names(part)
     counters = _counters(expected)

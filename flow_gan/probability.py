@@ -1,7 +1,7 @@
-"""What the package takes from TensorFlow Probability, which is barely maintained: these names and no others.
+"""The names of TensorFlow Probability that the package uses; no other module imports it.
 
-Nothing else imports it, so that a replacement begins and ends here; docs/tensorflow_probability.md says what would take
-the place of each. It is imported when one of them is first asked for.
+It is barely maintained, and can be replaced here; docs/tensorflow_probability.md says what would replace each name. It
+is imported when a name is first used.
 """
 
 import importlib
@@ -16,7 +16,7 @@ NAMES = {
 
 
 class _Part:
-    """The names of one of its modules."""
+    """The names of one module of TensorFlow Probability."""
 
     def __init__(self, module: str):
         self._module = module

@@ -39,7 +39,7 @@ def key(seed: int | tf.Tensor, stream: Stream, *indices: int | tf.Tensor) -> tf.
     """Return the key, int32 [2], of a stream at integer `indices` such as the step and the critic run."""
     result = tf.stack([tf.cast(seed, tf.int32), tf.constant(int(stream), tf.int32)])
     for index in indices:
-        # The algorithm is named, since XLA would choose another.
+        # The algorithm is given, since XLA would choose another one.
         result = tf.random.experimental.stateless_fold_in(result, tf.cast(index, tf.int32), alg="philox")
     return result
 
@@ -68,7 +68,7 @@ def uniform(
     counters = -(-size * word.size // (4 * _WORDS_PER_COUNTER))
     drawn = counters * 4 * _WORDS_PER_COUNTER // word.size
     start = tf.cast(first, tf.uint64) * tf.constant(counters, tf.uint64)
-    # The bare words, since TensorFlow's own way to floats gives others under XLA.
+    # Random words rather than TensorFlow's random floats, which differ under XLA.
     words = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=tf.stack([count, drawn]),
         key=tf.bitcast(key, tf.uint64)[tf.newaxis],

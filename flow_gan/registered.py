@@ -1,7 +1,7 @@
 """The classes that saved models consist of, which Keras finds by their names in any process that has imported flow_gan.
 
 Each is registered by `keras.saving.register_keras_serializable("flow_gan")` where it is defined. `import flow_gan` does
-not import them, nor Keras; what stands here leads Keras to their modules when it loads a model.
+not import them, nor Keras; this table leads Keras to their modules when it loads a model.
 """
 
 import importlib
@@ -9,7 +9,7 @@ from typing import Any
 
 import wrapt
 
-# By class. A test holds that they are all that the package registers.
+# {class: its module}. A test checks that these are all classes that the package registers.
 MODULES = {
     "Adam": "flow_gan.training.optimizers",
     "BatchNorm": "flow_gan.networks.normalization",
@@ -32,7 +32,7 @@ MODULES = {
 
 
 class _Later:
-    """Stands for a class until its module is imported, which registers the class itself."""
+    """Placeholder for a class until its module is imported, which registers the class itself."""
 
     def __init__(self, name):
         self._name = name
@@ -43,7 +43,7 @@ class _Later:
 
 
 def register() -> None:
-    """Let Keras find the classes: now, if it is imported already, otherwise as soon as it is."""
+    """Let Keras find the classes: now if it is imported already, otherwise as soon as it is imported."""
     wrapt.register_post_import_hook(_register, "keras")
 
 

@@ -1,4 +1,4 @@
-"""The files of a run that tell how far it is, and what they tell. Nothing in here imports TensorFlow."""
+"""The progress of a run, read from its files. Nothing in here imports TensorFlow."""
 
 import dataclasses
 import fcntl
@@ -22,16 +22,16 @@ RUNNING, STOPPED, FINISHED, UNREADABLE = "running", "stopped", "finished", "unre
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunStatus:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-      state: `RUNNING` while a process has the run's lock, which ends with the process by any death; else `FINISHED`
-        after the last step, `STOPPED` before it, or `UNREADABLE`.
-      step: the last one recorded.
-      last_step: at which it ends; None where it is not known.
-      nll: the lowest validation NLL in the unit of such images, as text; None if there is none.
+      state: `RUNNING` while a process holds the run's lock, which is released however the process ends; otherwise
+        `FINISHED` after the last step, `STOPPED` before it, or `UNREADABLE`.
+      step: the last recorded step.
+      last_step: the step at which it ends; None if unknown.
+      nll: the lowest validation NLL, as text with its unit; None if there is none.
       score: the highest score of samples in training, None if there is none.
-      seconds_left: of a run that is running, by its steps since it was started; None where it cannot be told.
+      seconds_left: estimated from the steps since it was started, if it is running; None if unknown.
       age: seconds since the last record; None without one.
       problem: why it is unreadable.
     """
@@ -73,7 +73,7 @@ def find_runs(folder: str) -> list[pathlib.Path]:
 
 
 def read_status(run_dir: pathlib.Path) -> RunStatus:
-    """Return how far a run is, from its files alone; a run that is being trained is not disturbed."""
+    """Return the progress of a run, from its files alone; a run that is being trained is not disturbed."""
     try:
         config = from_json((run_dir / CONFIG).read_text(encoding="utf-8"), run_dir / CONFIG)
         begun = _read_progress(run_dir)
@@ -106,10 +106,10 @@ def read_status(run_dir: pathlib.Path) -> RunStatus:
 
 
 def is_locked(run_dir: pathlib.Path) -> bool:
-    """Whether a process trains in a run's folder."""
+    """Whether a process is training in a run's folder."""
     try:
         with open(run_dir / LOCK, "rb") as file:
-            # Shared: what waits for the lock, or takes it, has an exclusive one.
+            # A shared lock, which fails only while a training process holds its exclusive one.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -131,7 +131,7 @@ _TYPES: dict[str, Any] = {"started": float, "first_step": int, "last_step": int,
 
 
 def _read_metrics(path, config):
-    """Return (last step, lowest validation NLL, highest score) of metrics.jsonl; None for what is not there."""
+    """Return (last step, lowest validation NLL, highest score) of metrics.jsonl; None for missing ones."""
     score = image_kinds.score_name((config.c_dim or 1,))
     marks = {"validation_nll": b'"validation_nll":', score: f'"{score}":'.encode()}
     found: dict[str, list[float]] = {name: [] for name in marks}
@@ -142,7 +142,7 @@ def _read_metrics(path, config):
                 if not line.endswith(b"\n"):
                     break  # It is being written.
                 last = line
-                # A long run has few lines with them, and reading all as JSON would take seconds.
+                # Few lines of a long run have these, and parsing all lines as JSON would take seconds.
                 if any(mark in line for mark in marks.values()):
                     record = json.loads(line)
                     for name, values in found.items():

@@ -1,4 +1,4 @@
-"""How a user's own parts are written into a saved model."""
+"""Serialisation of a user's own parts in a saved model."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ def serialize(name: str, value: Any) -> Any:
     """Return a part of a model as Keras saves it: a string as it is, a registered object or function by its name.
 
     Args:
-      name: the argument that the part was.
+      name: the constructor's argument that the part was given as.
       value: the part, or a tuple of several.
 
     Raises:
-      UserError: it is not registered with Keras, so that a loaded model could not have it.
+      UserError: it is not registered with Keras, so that the model could not be loaded.
     """
     if isinstance(value, str):
         return value

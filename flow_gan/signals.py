@@ -26,13 +26,13 @@ class Stopped(KeyboardInterrupt):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal came while something ran that can be interrupted and repeated."""
+    """A signal came during work that can be interrupted and repeated."""
 
 
 class StopSignals:
     """Context in which SIGTERM and Ctrl-C (SIGINT) ask the run to stop, instead of ending the process.
 
-    Until `protect` is called nothing can be lost, and a signal raises `Interrupted` at once; after that it is only
+    Until `protect` is called there is nothing to lose, and a signal raises `Interrupted` at once; afterwards it is only
     noted in `received`. A second signal raises KeyboardInterrupt. Only the main thread of a process receives signals;
     in other threads the context does nothing.
 
@@ -60,7 +60,7 @@ class StopSignals:
         return Stopped(self.received, step, run_dir)
 
     def protect(self) -> None:
-        """Only note signals from now on: there is something to save."""
+        """From now on only note signals, since there is something to save."""
         self._may_interrupt = False
 
     @contextlib.contextmanager

@@ -1,6 +1,6 @@
-"""TensorFlow's import without what it tells at every start: that oneDNN is on, and that there is no GPU.
+"""TensorFlow's import without the messages of every start: that oneDNN is on, and that there is no GPU.
 
-It logs this before it looks at TF_CPP_MIN_LOG_LEVEL, so that it can only be taken out of what reaches standard error.
+TensorFlow logs these before it reads TF_CPP_MIN_LOG_LEVEL, so that they can only be filtered from standard error.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-# 303 is what calling CUDA gives where its library is missing; other failures are told, since there is a GPU then.
+# 303 is CUDA's error when its library is missing. Other failures are shown, since there is a GPU then.
 _NO_CUDA = b"Could not find cuda drivers"
 _TOLD_AT_EVERY_START = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog|"
@@ -23,10 +23,10 @@ _TOLD_AT_EVERY_START = re.compile(
 
 
 def make_tensorflow_quiet() -> None:
-    """Let TensorFlow, when it is first imported, say only what went wrong, unless the user has set how much it says."""
+    """Let TensorFlow log only errors from its first import on, unless the user has set its log level."""
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
-    # Errors alone: warnings are such as one for each float64 operation that oneDNN leaves to others.
+    # Errors only: among the warnings is one for each float64 operation that oneDNN does not support.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     sys.meta_path.insert(0, _Finder())
 
@@ -55,22 +55,22 @@ def _run_quietly(run, tensorflow):
             logger.setLevel(logging.ERROR)
         told.seek(0)
         if _NO_CUDA in told.read():
-            # It says so once more when it first looks for devices; there is none that might be hidden from it yet.
+            # TensorFlow repeats this when it first lists the devices. Nothing has restricted the visible devices yet.
             tensorflow.config.list_physical_devices()
 
 
 @contextlib.contextmanager
 def _filtered_standard_error() -> Iterator[Any]:
-    """Context that holds back what is written to standard error, also by C, and at its end lets the rest through."""
+    """Context that holds back standard error, also of C code, and at its end writes what is not filtered out."""
     with tempfile.TemporaryFile() as told, contextlib.ExitStack() as stack:
         try:
             stream = stack.enter_context(os.fdopen(os.dup(2), "wb", buffering=0))
         except OSError:
-            # There is none to hold back.
+            # There is no standard error.
             yield told
             return
         if not faulthandler.is_enabled():
-            # If the process dies within, it says where.
+            # If the process crashes in this context, its traceback is still shown.
             faulthandler.enable(stream)
             stack.callback(faulthandler.disable)
         os.dup2(told.fileno(), 2)

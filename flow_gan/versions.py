@@ -6,5 +6,5 @@ PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy", "scikit-le
 
 
 def installed(*more: str) -> dict[str, str]:
-    """Return {package: version} of `PACKAGES`, and of `more`, as they are installed."""
+    """Return the installed versions, {package: version}, of `PACKAGES` and of `more`."""
     return {package: importlib.metadata.version(package) for package in (*PACKAGES, *more)}

@@ -60,7 +60,7 @@ def test_flagfiles_of_other_programs(tmp_path):
     two.write_text("--runs_dir=\xe9\n", encoding="utf-8")
     assert config.parse(["--flagfile", str(one)])[0] == {"batch_size": 50, "runs_dir": "\xe9"}
     two.write_text(f"--flagfile={one}\n", encoding="utf-8")
-    with pytest.raises(flow_gan.UserError, match=r"--flagfile=.*one\.flags names itself"):
+    with pytest.raises(flow_gan.UserError, match=r"--flagfile=.*one\.flags includes itself"):
         config.parse([f"--flagfile={one}"])
     two.write_text("--batch_size=50\n", encoding="utf-16")
     with pytest.raises(flow_gan.UserError, match=r"--flagfile=.*two\.flags cannot be read as UTF-8 text"):
@@ -79,7 +79,7 @@ def test_flagfiles_of_other_programs(tmp_path):
         ),
         (["--preset=mnist"], "--preset='mnist' is unknown; expected one of: cifar10_dcgan_ce, "),
         (["--preset"], "--preset='' is unknown"),
-        (["train"], "argument 'train' is no flag"),
+        (["train"], "argument 'train' is not a flag"),
         (["--epoch"], "epoch"),
     ],
 )
@@ -140,7 +140,7 @@ BAD_SETTINGS = [
     ({"levels": 1}, r"--levels=1; expected 2 or more"),
     ({"levels": 300}, r"--levels=300; expected 2 or more and at most 256"),
     ({"model_type": "real_nvp", "batch_norm_adaptive": 2}, r"--batch_norm_adaptive=2; expected 0 or 1"),
-    ({"model_type": "real_nvp", "batch_norm": False, "batch_norm_adaptive": 0}, r"=0 is a kind of batch norm, which"),
+    ({"model_type": "real_nvp", "batch_norm": False, "batch_norm_adaptive": 0}, r"=0 chooses a kind of batch norm"),
     ({"model_type": "dcgan", "like_reg": 0.0, "batch_norm": False}, r"--batch_norm=False is for --model_type=nice or"),
     ({"mode": "reproduce", "dataset": "x.npy"}, r"--dataset=x\.npy with --mode=reproduce; expected one of: digits"),
     ({"mode": "reproduce", "strategy": "multi_worker"}, r"--strategy=multi_worker with --mode=reproduce"),
@@ -246,7 +246,7 @@ def test_json_round_trip():
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"batch_size": 0}', '{"batch_size": "many"}'])
 def test_bad_json(text):
-    with pytest.raises(flow_gan.UserError, match=r"config\.json is no configuration of a run"):
+    with pytest.raises(flow_gan.UserError, match=r"config\.json is not the configuration of a run"):
         config.from_json(text, "config.json")
 
 

@@ -137,7 +137,7 @@ def test_bad_commands(nice, tmp_path, capsys):
     run, _ = nice
     to = f"--export_dir={tmp_path}/a/b"
     assert_refused(["--mode=export", to], "--mode=export needs --run_dir", capsys)
-    assert_refused(["--mode=export", f"--run_dir={tmp_path}/none", to], "is no run", capsys)
+    assert_refused(["--mode=export", f"--run_dir={tmp_path}/none", to], "is not a run", capsys)
     missing = ["--mode=export", f"--run_dir={run}", "--checkpoint=best_score", to]
     assert_refused(missing, "best_score holds no checkpoint", capsys)
     assert_refused(["--mode=sample", f"--run_dir={run}", to], "--export_dir=.* goes with --mode=export", capsys)

@@ -195,7 +195,7 @@ def test_what_starts_from_a_failed_training_is_left_out(tmp_path, monkeypatch, c
         (["--out=file"], "--out=file cannot be made"),
         (["--runs_dir=a*"], "--runs_dir=a*"),
         (["--learning_rate=1"], "learning_rate"),
-        (["digits"], "argument 'digits' is no flag"),
+        (["digits"], "argument 'digits' is not a flag"),
         (["--dataset=mnist", "--data_dir=nowhere"], "nowhere"),
     ],
 )

@@ -52,7 +52,7 @@ WRONG = {
         lambda: np.repeat(IMAGES, 3, -1),
         r"uint8 \[23, 4, 4, 3\].*; expected images uint8 \[N, 4, 4, 1\]",
     ),
-    "unbatched": (lambda: batches(IMAGES).unbatch(), r"uint8 \[4, 4, 1\]; expected .*\.batch\(100\) makes batches"),
+    "unbatched": (lambda: batches(IMAGES).unbatch(), r"uint8 \[4, 4, 1\]; expected .*use \.batch\(100\)"),
     "one image": (lambda: IMAGES[0], r"uint8 \[4, 4, 1\].*; expected .*images\[None\]"),
     "of unknown shape": (lambda: of_unknown_shape(IMAGES[0]), r"uint8 \[4, 4, 1\]; expected images uint8"),
     "none": (lambda: IMAGES[:0], r"uint8 \[0, 4, 4, 1\]; expected images"),
@@ -60,7 +60,7 @@ WRONG = {
     "a list": (lambda: list(IMAGES), r"list; expected images uint8"),
     "a generator": (lambda: (image for image in IMAGES), r"generator; expected images uint8"),
     "nothing": (lambda: None, r"NoneType; expected images uint8"),
-    "pairs": (lambda: batches(IMAGES, np.arange(23)), r"2 things per batch; expected images alone, without labels"),
+    "pairs": (lambda: batches(IMAGES, np.arange(23)), r"2 parts per batch; expected only images, without labels"),
     "another dict": (lambda: batches({"pixels": IMAGES}), r"a dict of pixels; expected images, or a dict with 'image'"),
     "ragged": (lambda: batches(tf.ragged.constant([[1], [2, 3]])), r"a data set of RaggedTensorSpec; expected images"),
 }
@@ -109,7 +109,7 @@ def test_three_channels_want_three():
 )
 def test_arguments_without_effect_are_refused(model, method, arguments):
     (name,) = arguments
-    with pytest.raises(flow_gan.UserError, match=rf"{method}\({name}=\.\.\.\) has no use.*expected {name}=None"):
+    with pytest.raises(flow_gan.UserError, match=rf"{method}\({name}=\.\.\.\) has no effect.*expected {name}=None"):
         getattr(model, method)(IMAGES, **arguments)
 
 
@@ -231,7 +231,7 @@ def test_images_on_the_device_are_checked_and_taken_by_number():
     with pytest.raises(flow_gan.UserError, match=r"keep_on_device\(images\): a grey level of 200; expected 0 to 16"):
         model.keep_on_device(IMAGES + 184)
     model.keep_on_device(IMAGES)
-    with pytest.raises(flow_gan.UserError, match="uint8; expected int32, numbers of the images that keep_on"):
+    with pytest.raises(flow_gan.UserError, match="uint8; expected int32, numbers of the images given to keep_on"):
         model.fit(batches(IMAGES), verbose=0)
     assert np.isfinite(model.fit(batches(np.arange(23, dtype=np.int32)), verbose=0).history["nll"][0])
 
@@ -248,7 +248,7 @@ def test_a_generator_takes_dequantised_images_alone(model):
 
 @pytest.mark.parametrize("name", ["loss", "metrics", "loss_weights", "weighted_metrics", "auto_scale_loss"])
 def test_compile_refuses_what_has_no_effect(name):
-    with pytest.raises(flow_gan.UserError, match=rf"compile\({name}='mse'\) has no use: the losses follow from"):
+    with pytest.raises(flow_gan.UserError, match=rf"compile\({name}='mse'\) has no effect: the losses follow from"):
         make_model().compile("adam", **{name: "mse"})
 
 
@@ -281,7 +281,7 @@ def test_what_is_no_optimizer(bad):
 
 def test_one_optimizer_for_both_is_refused():
     adam = keras.optimizers.Adam()
-    with pytest.raises(flow_gan.UserError, match="critic_optimizer is the optimizer of the generator"):
+    with pytest.raises(flow_gan.UserError, match="critic_optimizer is the same object as optimizer"):
         make_hybrid().compile(adam, adam)
 
 

@@ -148,7 +148,7 @@ def test_the_backend_is_tensorflow_whatever_the_environment_says(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"backend": "torch", "floatx": "float64"}))
     done = run_python("import flow_gan, keras; print(keras.config.backend())", tmp_path, KERAS_BACKEND="jax")
     assert done.stdout == "tensorflow\n", done.stderr
-    assert "KERAS_BACKEND=jax; flow_gan takes tensorflow instead" in done.stderr
+    assert "KERAS_BACKEND=jax; flow_gan uses tensorflow instead" in done.stderr
 
 
 def test_another_backend_that_is_at_work_is_refused(tmp_path):

@@ -187,5 +187,5 @@ def test_bad_folders(finished, tmp_path, capsys):
     assert_refused([f"--run_dir={tmp_path}/file/run"], "--run_dir=.*/file/run cannot be written", capsys)
     assert_refused([f"--runs_dir={tmp_path}/file"], "--runs_dir=.*/file cannot be written", capsys)
     for mode in ("--mode=evaluate", "--mode=sample", "--resume"):
-        assert_refused([mode, f"--run_dir={tmp_path}/none"], "is no run: it has no readable config.json", capsys)
+        assert_refused([mode, f"--run_dir={tmp_path}/none"], "is not a run: it has no readable config.json", capsys)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

@@ -112,9 +112,9 @@ def test_bad_requests_for_a_status(tmp_path, capsys):
     assert_refused(
         ["--mode=status", f"--runs_dir={tmp_path}/none"], "--runs_dir=.*none: there is no such folder", capsys
     )
-    assert_refused(["--mode=status", f"--runs_dir={tmp_path}"], "there is no run in it", capsys)
-    assert_refused(["--mode=status", f"--run_dir={tmp_path}"], "is no run: it has no config.json", capsys)
-    assert_refused(["--mode=status", "--seed=1"], "--seed=1 has no use in --mode=status", capsys)
+    assert_refused(["--mode=status", f"--runs_dir={tmp_path}"], "contains no run", capsys)
+    assert_refused(["--mode=status", f"--run_dir={tmp_path}"], "is not a run: it has no config.json", capsys)
+    assert_refused(["--mode=status", "--seed=1"], "--seed=1 has no effect in --mode=status", capsys)
 
 
 def test_a_status_does_not_wait_for_tensorflow_or_a_long_record(tmp_path):

@@ -146,7 +146,7 @@ def test_no_home_directory(tmp_path, monkeypatch):
         data.load("mnist")
     monkeypatch.setattr("flow_gan.data.public.check_network", lambda: (_ for _ in ()).throw(OSError("no network")))
     if not os.path.exists("/tmp/.keras/models/inception_v3_weights_tf_dim_ordering_tf_kernels.h5"):
-        with pytest.raises(flow_gan.UserError, match=r"neither in /tmp/\.keras/models/inception_v3.* nor is there"):
+        with pytest.raises(flow_gan.UserError, match=r"not in /tmp/\.keras/models/inception_v3.* and cannot be"):
             make_inception((8, 8, 3))
     with pytest.raises(flow_gan.UserError, match="--run_dir=~/x: the home directory is not known"):
         config.Config(run_dir="~/x")
@@ -193,7 +193,7 @@ def test_memory_that_does_not_suffice(tmp_path, monkeypatch, capsys, error):
     monkeypatch.setattr(flow_gan.FlowGAN, "train_step", fail)
     assert main([f"--run_dir={tmp_path / 'run'}", *FLAGS]) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith("error: the memory does not suffice (") and "expected a smaller --batch_size" in said
+    assert said.startswith("error: out of memory (") and "expected a smaller --batch_size" in said
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_start_that_fails_leaves_no_lock(finished, tmp_path):
     assert {path.name for path in run.iterdir()} == {"config.json", "metrics.jsonl"}
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "reproduction.json").write_text("{")
-    with pytest.raises(flow_gan.UserError, match="cannot be read as what a reproduction writes"):
+    with pytest.raises(flow_gan.UserError, match="is not the file that a reproduction writes"):
         Journal(tmp_path / "r")
     assert [path.name for path in (tmp_path / "r").iterdir()] == ["reproduction.json"]
 

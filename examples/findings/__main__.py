@@ -89,7 +89,7 @@ def _parse(argv):
     except flags.Error as error:
         raise UserError(" ".join(str(error).split())) from error
     if rest:
-        raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")
+        raise UserError(f"argument {rest[0]!r} is not a flag; flags start with --, see --help")
     return values.flag_values_dict()
 
 

@@ -13,7 +13,7 @@ from flow_gan import probability as tfp
 from flow_gan.bijectors.identity import ByIdentity
 
 _NOT_FINITE = "layer {} is not finite"
-# {layer: (largest |input|, largest |result|)} of the passes that are watched, None where none is.
+# {layer: (largest |input|, largest |result|)} of the passes in a `watched_layers` context; None outside of one.
 _watched: dict[str, tuple[float, float]] | None = None
 
 
@@ -29,11 +29,11 @@ def watched_layers() -> Iterator[dict[str, tuple[float, float]]]:
 
 
 def layer_not_finite(error: Exception) -> str | None:
-    """Return in words which layer's result or gradient a TensorFlow error says is not finite, or None."""
+    """Return a sentence naming the layer whose result or gradient is not finite by a TensorFlow error, or None."""
     found = re.search(_NOT_FINITE.format(r"(\w+)"), str(error))
     if not found:
         return None
-    # The gradient's check says the same, with a word of its own before it.
+    # The message of the gradient's check contains the same text, after a prefix.
     what = "gradient" if "detected in gradient" in str(error) else "result"
     return f"the {what} of layer {found[1]} is not finite"
 
@@ -138,8 +138,8 @@ class AffineCoupling(ByIdentity, tfp.bijectors.Bijector):
         super().__init__(forward_min_event_ndims=3, validate_args=validate_args, parameters=parameters, name=name)
 
     def _shift_and_log_scale(self, value):
-        # tfp asks for the transformation and for its log-determinant apart, with the same x or y. Either gives the
-        # conditioner the same input.
+        # tfp asks for the transformation and for its log-determinant separately, with x or with y. Both have the same
+        # conditioning part, so that one call of the conditioner serves both.
         if not any(value is known() for known in self._latest[0]):
             mask = tf.cast(self._mask, value.dtype)
             shift, log_scale = self._conditioner(mask * value)
@@ -148,7 +148,7 @@ class AffineCoupling(ByIdentity, tfp.bijectors.Bijector):
 
     def _finish(self, value, result):
         result = _check(value, result, self)
-        # Weak, or tfp's cache, which holds the bijector for as long as these tensors live, would never let go.
+        # A weak reference: tfp's cache keeps the bijector alive as long as these tensors, which would never be freed.
         self._latest = ((weakref.ref(value), weakref.ref(result)), self._latest[1])
         return result
 

@@ -12,15 +12,15 @@ class StableSigmoid(tfp.bijectors.Sigmoid):
     """`tfp.bijectors.Sigmoid` with a derivative that is finite everywhere.
 
         forward  x = low + (high - low) sigmoid(y)
-        dx/dy = (high - low) sigmoid(y) (1 - sigmoid(y)), 0 where that is less than the dtype holds
+        dx/dy = (high - low) sigmoid(y) (1 - sigmoid(y)), 0 where this underflows
 
-    The library's own value is right, but takes exp(y) where it is not used, too: above y = 88.7 in float32 (709 in
-    float64) that is infinite, and its derivative times 0 is NaN.
+    The library's own value is right, but it also computes exp(y) in the branch that is not used: above y = 88.7 in
+    float32 (709 in float64) this is infinite, and its derivative times 0 is NaN.
     """
 
     def _forward(self, x):
         is_negative = x < 0
-        # e^-|x|, at most 1. Not of tf.abs, whose derivative at 0 is 0.
+        # e^-|x|, at most 1. Without tf.abs, whose derivative at 0 is 0.
         exponential = tf.exp(tf.where(is_negative, x, -x))
         # sigmoid(-|x|), the distance to the nearer end.
         tail = (self.high - self.low) * (exponential / (1 + exponential))

@@ -1,4 +1,4 @@
-"""Bijectors that are equal to themselves alone."""
+"""Bijectors that are compared by identity."""
 
 from flow_gan import probability as tfp
 
@@ -6,9 +6,9 @@ from flow_gan import probability as tfp
 class ByIdentity:
     """Makes a bijector hash and compare by identity.
 
-    tfp compares bijectors by their parameters, to share what it caches. It hashes them twice at every level of a
-    nest, so that a flow of three scales spends most of its start-up on it; and a generator's bijectors, made for one
-    pass, have nothing to share.
+    tfp compares bijectors by their parameters, so that equal ones share a cache. It hashes them twice at every level of
+    nesting, which takes most of the start-up of a flow of three scales. A generator's bijectors are made for one pass,
+    and have nothing to share.
     """
 
     __hash__ = object.__hash__

@@ -31,7 +31,7 @@ def squeeze(image_shape: tuple[int, int, int]) -> tfp.bijectors.Bijector:
 
 
 def factor_out(bijector: tfp.bijectors.Bijector, name: str = "factor_out") -> tfp.bijectors.Bijector:
-    """Return the bijector of [H, W, C] that applies `bijector` to the second half of the channels alone.
+    """Return the bijector of [H, W, C] that applies `bijector` only to the second half of the channels.
 
         forward  y = [x1, g(x2)],  x = [x1, x2] along the channels
         log |det dy/dx| = log |det dg/dx2|
@@ -39,6 +39,6 @@ def factor_out(bijector: tfp.bijectors.Bijector, name: str = "factor_out") -> tf
     The first half leaves the flow here. `bijector` g keeps the shape [H, W, C/2].
     """
     halves = tfb.Split(2, axis=-1)
-    # The identity of an image; tfp's own one is elementwise, and a joint map wants events of one rank.
+    # The identity map of an image. tfp's own is elementwise, but a JointMap needs events of the same rank.
     keep = tfb.Transpose(perm=[0, 1, 2])
     return Chain([tfb.Invert(halves), tfb.JointMap([keep, bijector]), halves], name=name)

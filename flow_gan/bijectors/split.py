@@ -1,4 +1,4 @@
-"""From an image to the vector whose halves a coupling layer tells apart."""
+"""The split of an image's pixel values into the two halves of NICE's coupling layers."""
 
 import math
 

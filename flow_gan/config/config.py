@@ -60,7 +60,7 @@ class Config(
         self._check_reproduction()
         self._check_images()
         if self.lr_schedule == "cosine" and self.max_steps is None and self.mode != "reproduce":
-            raise UserError("--lr_schedule=cosine needs --max_steps, the step at which the rate has come to --min_lr")
+            raise UserError("--lr_schedule=cosine needs --max_steps, the step at which the rate reaches --min_lr")
 
     def _check_model(self):
         """Raise `UserError` if a setting is given that this kind of generator does not have."""
@@ -86,7 +86,7 @@ class Config(
             )
 
     def _check_reproduction(self):
-        """Raise `UserError` if --mode=reproduce cannot be of this data set or strategy."""
+        """Raise `UserError` if --mode=reproduce does not support this data set or strategy."""
         if self.mode != "reproduce":
             return
         if self.dataset not in REPRODUCED_DATASETS:
@@ -94,14 +94,16 @@ class Config(
                 f"--dataset={self.dataset} with --mode=reproduce; expected one of: {', '.join(REPRODUCED_DATASETS)}"
             )
         if (self.dataset, self.scale) == ("digits", "overnight"):
-            raise UserError("--scale=overnight with --dataset=digits, which needs no night; expected small or full")
+            raise UserError(
+                "--scale=overnight with --dataset=digits, which has no such scale; expected tiny, small or full"
+            )
         if self.strategy == "multi_worker":
             raise UserError(
-                "--strategy=multi_worker with --mode=reproduce, which is of one process; expected another one"
+                "--strategy=multi_worker with --mode=reproduce, which runs in one process; expected another strategy"
             )
 
     def _check_images(self):
-        """Raise `UserError` if a setting of `ImageSettings` is given in another mode, or lacks where it is needed."""
+        """Raise `UserError` if a setting of `ImageSettings` is given in another mode, or missing where it is needed."""
         for field in dataclasses.fields(ImageSettings):
             value, modes = getattr(self, field.name), about(field).changes_in
             if value != field.default and self.mode not in modes:
@@ -115,7 +117,7 @@ class Config(
 
     @property
     def hparams(self) -> dict:
-        """What makes runs differ, {name: value}: the settings that this kind of generator and objective has."""
+        """The settings that tell this run from others, {name: value}: those that its generator and objective have."""
         sections = [GeneratorSettings, *([] if self.objective == "mle" else [ObjectiveSettings]), TrainingSettings]
         fields = [field for section in sections for field in dataclasses.fields(section)]
         names = [field.name for field in fields if "train" not in about(field).changes_in and self._has(field)]
@@ -138,11 +140,11 @@ def from_json(text: str, path: str | os.PathLike) -> Config:
         values = json.loads(text)
         return Config(**{name: value for name, value in values.items() if name in known})
     except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no configuration of a run: {error}") from error
+        raise UserError(f"{path} is not the configuration of a run: {error}") from error
 
 
 def changeable(mode: str) -> list[str]:
-    """Return the settings that may be given with `--mode`; of "train" those that may be with `--resume`."""
+    """Return the settings that may be given with `--mode`; for "train", those that may be given with `--resume`."""
     return [field.name for field in dataclasses.fields(Config) if mode in about(field).changes_in]
 
 
@@ -150,10 +152,10 @@ def refuse_unused(given: dict, mode: str) -> None:
     """Raise `UserError` for the first of {setting: value} given that may not be given with `--mode`."""
     unused = sorted(given.keys() - set(changeable(mode)))
     if unused:
-        raise UserError(f"--{unused[0]}={given[unused[0]]} has no use in --mode={mode}; leave the flag out")
+        raise UserError(f"--{unused[0]}={given[unused[0]]} has no effect in --mode={mode}; leave the flag out")
 
 
 def identity(config: Config) -> dict:
-    """Return what makes a training another one, {setting: value} in alphabetical order."""
+    """Return the settings by which two trainings differ, {setting: value} in alphabetical order."""
     names = sorted(field.name for field in dataclasses.fields(config) if about(field).identifies)
     return {name: getattr(config, name) for name in names}

@@ -29,28 +29,28 @@ class DataSettings(Section):
     )
     validation_split: str = setting(
         "released",
-        "which training images of the named public data sets validate: for cifar10 those of the release, the first 500 "
-        "of each class (svhn_cropped likewise), for mnist and fashion_mnist the last 10,000; or as many at random, "
-        "always the same ones",
+        "which training images of the named public data sets become the validation images. released: for cifar10 those "
+        "of the release, the first 500 of each class (svhn_cropped likewise), for mnist and fashion_mnist the last "
+        "10,000; random: as many, drawn at random, the same ones in every run",
         choices=VALIDATION_SPLITS,
     )
     horizontal_flip: bool | None = setting(
         None,
-        "flip training images left to right at random (--nohorizontal_flip: never); if not given, those of cifar10 "
-        "alone, as released",
+        "flip training images left to right at random (--nohorizontal_flip: never); if not given, only those of "
+        "cifar10 are flipped, as released",
     )
     levels: int | None = setting(
         None, "grey levels of a folder's or a file's images; 256 if not given", at_least=2, at_most=256
     )
     input_height: int | None = setting(
         None,
-        "image height in pixels: public data sets and folders of images are resized to it, other data must have it; "
-        "the data's if not given",
+        "image height in pixels: public data sets and folders of images are resized to it, other data must have it "
+        "already; if not given, that of the data",
         at_least=1,
     )
     input_width: int | None = setting(
-        None, "image width in pixels, likewise; the same as a given height if not given", at_least=1
+        None, "image width in pixels, likewise; if not given, the same as --input_height", at_least=1
     )
     c_dim: int | None = setting(
-        None, "channels per image, checked against the data; the data's if not given", at_least=1
+        None, "channels per image, checked against the data; if not given, those of the data", at_least=1
     )

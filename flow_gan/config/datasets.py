@@ -10,8 +10,8 @@ class PublicSet:
     """What is known of a data set of tensorflow_datasets.
 
     Attributes:
-      held_out: int, number of training images that validate.
-      per_class: bool, whether these are the first of each class, or the last of all.
+      held_out: int, number of training images that become validation images.
+      per_class: bool, True for the first images of each class, False for the last of all.
       horizontal_flip: bool, whether training images are flipped by default.
     """
 
@@ -20,8 +20,8 @@ class PublicSet:
     horizontal_flip: bool = False
 
 
-# Sizes after the split, in the order of the list: 50,000 / 10,000 / 10,000 (paper, Appendix A), likewise,
-# 45,000 / 5,000 / 10,000 (paper, Appendix A) and 68,257 / 5,000 / 26,032.
+# Numbers of training, validation and test images: mnist and fashion_mnist 50,000 / 10,000 / 10,000 and cifar10
+# 45,000 / 5,000 / 10,000 (paper, Appendix A), svhn_cropped 68,257 / 5,000 / 26,032.
 PUBLIC_DATASETS = {
     "mnist": PublicSet(held_out=10_000, per_class=False),
     "fashion_mnist": PublicSet(held_out=10_000, per_class=False),
@@ -30,17 +30,17 @@ PUBLIC_DATASETS = {
 }
 NAMED_DATASETS = ("digits", *PUBLIC_DATASETS)
 SPLITS = ("train", "validation", "test")
-# Which training images of these validate.
+# Ways to choose the validation images from the training images of these.
 VALIDATION_SPLITS = ("released", "random")
 # Names of the original release.
 _ALIASES = {"cifar": "cifar10"}
 
 
 def canonical_name(dataset: str | os.PathLike) -> str:
-    """Return a data set as it is stored: of `NAMED_DATASETS` the name, of others what is given, as a str.
+    """Return the name under which a data set is stored: one of `NAMED_DATASETS`, or else what is given, as a str.
 
     The case of these names does not matter, as with tensorflow_datasets: MNIST and FashionMNIST are mnist and
-    fashion_mnist; cifar is cifar10. A folder of such a name in another case is that folder.
+    fashion_mnist; cifar is cifar10. If there is a folder of the name that is given, such as MNIST, the folder is meant.
     """
     dataset = os.fspath(dataset)
     name, *version = re.split("(?=:)", dataset, maxsplit=1)

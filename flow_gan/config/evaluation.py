@@ -8,7 +8,7 @@ import pkgutil
 from flow_gan.config.setting import EXISTING_RUN, Section, setting
 from flow_gan.errors import UserError, check_choice
 
-# The files of `flow_gan/metrics/`, of which none is imported here.
+# The names of the files in `flow_gan/metrics/`; none of them is imported here.
 _METRICS_FOLDER = pathlib.Path(__file__).parents[1] / "metrics"
 METRICS = tuple(sorted(file.name for file in pkgutil.iter_modules([str(_METRICS_FOLDER)])))
 CLASSIFIERS = ("cnn", "inception_v3")
@@ -26,16 +26,16 @@ class EvaluationSettings(Section):
         "nll", f"what --mode=evaluate measures, separated by commas: {', '.join(METRICS)}", is_list=True
     )
     num_examples: int | None = _setting(
-        None, "use the first images of the split alone; all if not given. The result says so", at_least=1
+        None, "measure only the first images of the split, this many; all if not given. The result says so", at_least=1
     )
     noise_draws: int = _setting(
         1,
-        "draws of the dequantisation noise for each image; from two on the importance-weighted bound is reported too",
+        "draws of the dequantisation noise for each image; with 2 or more also the importance-weighted bound",
         at_least=1,
     )
     classifier: str = _setting(
         "cnn",
-        "what scores samples: a small network, trained once on the data set's labels, or Keras's InceptionV3",
+        "classifier that scores samples: a small CNN, trained once on the data set's labels, or Keras's InceptionV3",
         choices=CLASSIFIERS,
         changes_in=("evaluate", "compare", "reproduce"),
         identifies=True,
@@ -52,9 +52,12 @@ class EvaluationSettings(Section):
         changes_in=(*EXISTING_RUN, "compare", "reproduce"),
         is_path=True,
     )
-    score_samples: int = _setting(10_000, "samples that are scored", at_least=2, identifies=True)
+    score_samples: int = _setting(10_000, "number of samples to score", at_least=2, identifies=True)
     score_splits: int = _setting(
-        10, "parts of them, over which a score's mean and deviation are taken", at_least=1, identifies=True
+        10,
+        "parts into which these samples are split; a score is the mean and standard deviation over the parts",
+        at_least=1,
+        identifies=True,
     )
     score_every: int = _setting(
         0,
@@ -73,11 +76,13 @@ class EvaluationSettings(Section):
         "nearest neighbours up to which the ball around an image reaches, in precision, recall, density and coverage",
         at_least=1,
     )
-    kde_samples: int = _setting(10_000, "samples around which the Parzen window is laid", at_least=1)
-    ais_images: int = _setting(50, "images whose likelihood annealed importance sampling estimates", at_least=1)
-    ais_chains: int = _setting(4, "its chains per image", at_least=1)
-    ais_temperatures: int = _setting(1000, "its steps from the prior to the posterior", at_least=1)
-    ais_leapfrog: int = _setting(5, "leapfrog steps of the Hamiltonian transition at each temperature", at_least=1)
+    kde_samples: int = _setting(10_000, "KDE: samples at which the Parzen window has its kernels", at_least=1)
+    ais_images: int = _setting(
+        50, "number of images whose likelihood is estimated by annealed importance sampling (AIS)", at_least=1
+    )
+    ais_chains: int = _setting(4, "AIS: chains per image", at_least=1)
+    ais_temperatures: int = _setting(1000, "AIS: temperatures, the steps from the prior to the posterior", at_least=1)
+    ais_leapfrog: int = _setting(5, "AIS: leapfrog steps of the Hamiltonian transition at each temperature", at_least=1)
     jacobian_draws: int = _setting(64, "samples z at which the generator's Jacobian is decomposed", at_least=1)
 
     ood_dataset: str | None = _setting(

@@ -17,21 +17,21 @@ Train, evaluate and sample Flow-GANs (Grover, Dhar, Ermon, AAAI 2018).
   python -m flow_gan.main                                    hybrid NICE on scikit-learn's digits
   python -m flow_gan.main --preset=NAME                      a preset, see the end; flags after it override it
   python -m flow_gan.main --mode=evaluate --run_dir=FOLDER   the test NLL of a run; more by --metrics
-  python -m flow_gan.main --mode=compare --run_dirs=A,B,C    several runs in the paper's tables and figures
+  python -m flow_gan.main --mode=compare --run_dirs=A,B,C    compare runs in the paper's tables and figures
   python -m flow_gan.main --mode=reproduce --dataset=digits  the whole paper: models, tables, figures
   python -m flow_gan.main --mode=sample --run_dir=FOLDER     a grid of samples; with --output as many files as you like
   python -m flow_gan.main --mode=score --run_dir=FOLDER --images=FOLDER       log p of each of your images
   python -m flow_gan.main --mode=interpolate --run_dir=FOLDER --images=A,B    pictures between two images
   python -m flow_gan.main --mode=inpaint --run_dir=FOLDER --images=A --mask=M what the model puts where M is white
   python -m flow_gan.main --mode=export --run_dir=FOLDER     a SavedModel, for plain TensorFlow
-  python -m flow_gan.main --mode=status                      how far the runs are, and how long they still take"""
+  python -m flow_gan.main --mode=status                      progress of all runs, and the time that they still need"""
 
 
 class _Flags(flags.FlagValues):
-    """absl's, but a flagfile is UTF-8 whatever the locale says, with a byte-order mark or without; and --preset."""
+    """absl's flags, with --preset, and with flagfiles in UTF-8 in every locale, with or without a byte-order mark."""
 
     def read_flags_from_files(self, argv, force_gnu=True):
-        """Return the words of a command line with those of each --flagfile and --preset in its place."""
+        """Return the words of a command line, each --flagfile and --preset replaced by the words that it contains."""
         return _with_files(argv)
 
 
@@ -46,7 +46,7 @@ def _with_files(argv, within=()):
         value = value.strip() if has_value else next(rest, "")
         path = str(preset_file(value)) if name == "preset" else home_expanded("--flagfile", value)
         if path in within:
-            raise UserError(f"--flagfile={path} names itself, by way of {' and '.join(within)}")
+            raise UserError(f"--flagfile={path} includes itself, by way of {' and '.join(within)}")
         lines = [line for line in _read(path) if line and not line.startswith(("#", "//"))]
         words += _with_files(lines, (*within, path))
     return words
@@ -97,7 +97,7 @@ def preset(name: str) -> dict:
     """Return {setting: value} of a preset.
 
     Raises:
-      UserError: there is none of that name.
+      UserError: there is no preset of that name.
     """
     return parse([f"--preset={name}"])[0]
 
@@ -118,6 +118,6 @@ def parse(argv: list[str], values: flags.FlagValues | None = None) -> tuple[dict
     except flags.Error as error:
         raise UserError(brief(error)) from error
     if rest:
-        raise UserError(f"argument {rest[0]!r} is no flag; flags start with --, see --help")
+        raise UserError(f"argument {rest[0]!r} is not a flag; flags start with --, see --help")
     given = {field.name: values[field.name].value for field in dataclasses.fields(Config) if values[field.name].present}
     return given, values["help"].value

@@ -20,7 +20,7 @@ class GeneratorSettings(Section):
 
     model_type: str = setting(
         "nice",
-        "a flow, or dcgan, which has no likelihood and is trained with --like_reg=0 alone",
+        "a flow, or dcgan, which has no likelihood and can only be trained with --like_reg=0",
         choices=MODEL_TYPES,
     )
     hidden_layers: int = setting(
@@ -38,18 +38,18 @@ class GeneratorSettings(Section):
     )
     filters: int = setting(
         64,
-        "channels in Real-NVP's coupling networks, 64 in the release; in DCGAN before the last convolution, and 2, 4, "
-        "... times as many before those",
+        "Real-NVP: channels in the coupling networks, 64 in the release; DCGAN: channels before the last convolution, "
+        "with twice as many before each earlier one",
         more_than=0,
         models=("real_nvp", "dcgan"),
     )
     scales: int = setting(
-        2, "scales of Real-NVP; each but the last halves height and width", at_least=1, models=("real_nvp",)
+        2, "scales of Real-NVP; each except the last halves height and width", at_least=1, models=("real_nvp",)
     )
     prior: str = setting("logistic", "density of z", choices=PRIORS)
     alpha: float = setting(
         1e-7,
-        "squeeze of the pixels before the logit, between 0 and 0.5",
+        "pixels x in [0, 1] become alpha + (1 - 2 alpha) x before the logit, so that it is finite; between 0 and 0.5",
         more_than=0,
         less_than=0.5,
         models=FLOWS,
@@ -63,8 +63,8 @@ class GeneratorSettings(Section):
     )
     batch_norm_adaptive: int = setting(
         1,
-        "batch norm of Real-NVP: 1 moving averages in evaluation; 0 the batch's own statistics, in evaluation too, so "
-        "that no NLL is a per-image likelihood. The others have one kind, moving averages",
+        "what Real-NVP's batch norm uses in evaluation. 1: moving averages; 0: the statistics of the batch, so that an "
+        "NLL is not a per-image likelihood. Other models always use moving averages",
         models=("real_nvp",),
     )
     batch_norm: bool = setting(
@@ -72,24 +72,24 @@ class GeneratorSettings(Section):
     )
     batch_norm_updates: str = setting(
         "objective",
-        "what moves the batch norms' averages: each pass that the objective needs, once, or as released, the "
-        "sampling pass n_critic + 1 times and the likelihood's once",
+        "which passes update batch norm's moving averages. objective: each pass that the objective needs, once; "
+        "released: as in the release, the sampling pass n_critic + 1 times and the likelihood's pass once",
         choices=BATCH_NORM_UPDATES,
         of_weights=True,
     )
     init_from_original: str | None = setting(
         None,
-        "initial weights, of the critic too, from a TensorFlow 1 checkpoint of the original release: the prefix of its "
-        "files, or their folder. A resumed run has its own",
+        "TensorFlow 1 checkpoint of the original release, whose weights are the initial weights, the critic's "
+        "included: the prefix of its files, or their folder. A resumed run does not read it again",
         models=FLOWS,
         of_weights=True,
         is_path=True,
     )
     init_from_run: str | None = setting(
         None,
-        "initial weights from another run, which this one fine-tunes: the generator's, of the same flags, and the "
-        "critic's where it is the same; --checkpoint says which of its weights. Optimizers and steps start anew. A "
-        "resumed run has its own",
+        "folder of another run, whose weights are the initial weights: the generator's, whose flags must be the same, "
+        "and the critic's if the critic is the same; --checkpoint says which checkpoint. Optimizers and steps start "
+        "anew. A resumed run does not read it again",
         of_weights=True,
         is_path=True,
     )
@@ -109,5 +109,6 @@ class GeneratorSettings(Section):
             raise UserError(f"--batch_norm_adaptive={self.batch_norm_adaptive}; expected 0 or 1")
         if not self.batch_norm and self.batch_norm_adaptive == 0:
             raise UserError(
-                "--batch_norm_adaptive=0 is a kind of batch norm, which --nobatch_norm leaves out; drop one"
+                "--batch_norm_adaptive=0 chooses a kind of batch norm, and --nobatch_norm leaves batch norm out; "
+                "expected one of the two"
             )

@@ -20,7 +20,7 @@ class ImageSettings(Section):
         None,
         "images of the run's size and colour: a folder, image files separated by commas, a .npy or a .npz file, or a "
         "data set by its name, of which --split is taken. Score: the run's own data if not given. Interpolate: two "
-        "images. With --input_height, which is the run's, images of other sizes are resized to it",
+        "images. Images of other sizes are resized if the run's own --input_height is given",
         changes_in=("score", "interpolate", "inpaint"),
         is_path=True,
         is_list=True,
@@ -33,9 +33,10 @@ class ImageSettings(Section):
     )
     output: str | None = _setting(
         None,
-        "what to make, where there is nothing yet. Sample: a .npz file of samples, arr_0, uint8 [N, H, W, 3], or a "
-        "folder of numbered PNG files; a grid if not given. Score: a .csv or a .npy file, and a picture beside it. "
-        "Interpolate, inpaint: a folder. The last three are in the run's folder if not given",
+        "new file or folder for the results; nothing is overwritten. Sample: a .npz file with the array arr_0, uint8 "
+        "[N, H, W, 3], or a folder of numbered PNG files; if not given, one picture with a grid. Score: a .csv or a "
+        ".npy file, with a picture beside it. Interpolate, inpaint: a folder. If not given, the results of score, "
+        "interpolate and inpaint go to the run's folder",
         changes_in=("sample", "score", "interpolate", "inpaint"),
         is_path=True,
     )

@@ -45,8 +45,8 @@ class ModeSettings(Section):
     )
     run_dir: str | None = _setting(
         None,
-        "folder of the run. Train: made anew, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
-        "Other modes and --resume: an existing one. Reproduce: made, or gone on with, by default "
+        "folder of the run. Train: a new folder, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
+        "Other modes and --resume: an existing run. Reproduce: a new folder, or a reproduction to continue, by default "
         "<runs_dir>/reproduce_<dataset>_<scale>",
         changes_in=MODES,
         is_path=True,
@@ -55,15 +55,15 @@ class ModeSettings(Section):
         "tiny",
         "how much --mode=reproduce computes. tiny: to see that everything works (digits: some 20 minutes on 2 cores); "
         "small: models that have learnt something (digits with 3 seeds, MNIST, CIFAR-10: two to two and a half "
-        "hours); overnight: what ten hours buy (MNIST, CIFAR-10); full: the paper's sizes and the original README's "
-        "numbers of steps, for a GPU (digits: hours on a CPU). The report states each training's steps",
+        "hours); overnight: the most that fits into ten hours (MNIST, CIFAR-10); full: the paper's sizes and the "
+        "original README's numbers of steps, for a GPU (digits: hours on a CPU). The report states all steps",
         choices=SCALES,
         changes_in=(*EXISTING_RUN, "reproduce"),
     )
     num_seeds: int | None = _setting(
         None,
-        "seeds of each training of --mode=reproduce, from --seed on; if not given 3 for digits at small and full, "
-        "else 1",
+        "number of seeds with which --mode=reproduce repeats each training; the first is --seed. If not given, 3 for "
+        "digits at small and full, otherwise 1",
         at_least=1,
         changes_in=(*EXISTING_RUN, "reproduce"),
     )
@@ -78,11 +78,12 @@ class ModeSettings(Section):
     runs_dir: str = _setting(
         "runs", "folder in which new runs are made, and whose runs --mode=status shows", changes_in=MODES, is_path=True
     )
-    resume: bool = _setting(False, "go on with the run --run_dir from its latest checkpoint")
+    resume: bool = _setting(False, "continue the run in --run_dir from its latest checkpoint")
     checkpoint: str = _setting(
         "best",
-        "which weights of an existing run to use, also by --init_from_run: those of the lowest validation NLL (for "
-        "dcgan, which has none, the latest), of the highest sample score (--score_every), or the latest",
+        "which weights of an existing run to use, also with --init_from_run. best: those of the lowest validation NLL "
+        "(for dcgan, which has no NLL, the latest); best_score: of the highest sample score (--score_every); latest: "
+        "the latest",
         choices=CHECKPOINTS,
     )
     split: str = _setting(
@@ -91,8 +92,8 @@ class ModeSettings(Section):
         choices=SPLITS,
         changes_in=(*EXISTING_RUN, "compare"),
     )
-    num_samples: int = _setting(64, "images in a sample grid, or samples that --output gets", at_least=1)
-    temperature: float = _setting(1.0, "scale of z in --mode=sample", more_than=0)
+    num_samples: int = _setting(64, "number of samples in a grid, or written to --output", at_least=1)
+    temperature: float = _setting(1.0, "factor by which --mode=sample scales z", more_than=0)
     export_dir: str | None = _setting(
         None,
         "folder that --mode=export makes; <run_dir>/export/<checkpoint> if not given",
@@ -108,7 +109,7 @@ class ModeSettings(Section):
         return self.run_dir
 
     def check(self) -> None:
-        """Raise `UserError` where the mode lacks what it needs, or a setting is of another mode."""
+        """Raise `UserError` where the mode lacks a setting that it needs, or has one of another mode."""
         if self.mode == "compare":
             if not self.run_dirs:
                 raise UserError("--mode=compare needs --run_dirs=FOLDER,FOLDER,..., existing runs")

@@ -25,16 +25,20 @@ class ObjectiveSettings(Section):
     reg: float = setting(10.0, "weight of the gradient penalty (wgan)", at_least=0)
     gradient_penalty_norm: str = setting(
         "image",
-        "norm in the penalty: of an image's whole gradient, or per column, as released",
+        "norm in the gradient penalty. image: of an image's whole gradient; column: of each column's, as released",
         choices=GRADIENT_PENALTY_NORMS,
     )
     critic: str = setting(
         "auto", "critic network; auto is mnist for one channel, dcgan for more", choices=("auto", *CRITICS)
     )
-    df_dim: int = setting(64, "filters of the critic's first full convolution", more_than=0)
+    df_dim: int = setting(
+        64,
+        "filters of the critic's first convolution (dcgan) or of its second (mnist, whose first has one per channel)",
+        more_than=0,
+    )
     critic_batches: str = setting(
         "shared",
-        "one batch and one z for all updates of a step, as released, or fresh ones for each",
+        "shared: one batch and one z for all critic updates of a step, as released; fresh: new ones for each",
         choices=CRITIC_BATCHES,
     )
 

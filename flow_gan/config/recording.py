@@ -17,7 +17,8 @@ class RecordingSettings(Section):
     eval_every: int = _setting(100, "steps between validations, each with a checkpoint and a sample grid", more_than=0)
     log_every: int = _setting(
         50,
-        "steps between writes to TensorBoard (and metrics.jsonl, at most), and between the NLLs of ADV's batches",
+        "steps between writes to TensorBoard; metrics.jsonl is written at least as often. ADV computes the NLL of a "
+        "training batch only at these steps",
         more_than=0,
     )
     checkpoint_dir: str | None = _setting(

@@ -10,7 +10,7 @@ from flow_gan.errors import UserError, check_choice, home_expanded
 _KEY = "setting"
 # TensorFlow counts steps, images and seeds in 32 bits.
 _TOO_LARGE = 2**31
-# Modes that take an existing run; of "train" it is --resume.
+# Modes that take an existing run; "train" does with --resume.
 EXISTING_RUN = ("train", "evaluate", "sample", "score", "interpolate", "inpaint", "export")
 
 
@@ -32,10 +32,10 @@ class Setting:
       choices: the values that it can have; None for any of its type.
       at_least, more_than, at_most, less_than: bounds of a number.
       models: the kinds of generator that have it; None for all.
-      changes_in: the modes in which it may be given. Of an existing run and of the scale of a reproduction all other
-        settings are fixed. "train" is for `--resume`.
-      identifies: bool, whether two trainings that differ in it are two, and not the same one done twice.
-      of_weights: bool, says how a generator's weights come about, not what the generator computes with them.
+      changes_in: the modes in which it may be given although a run exists, or although `--scale` sets a reproduction;
+        other settings are fixed there. "train" means `--resume`.
+      identifies: bool, whether trainings that differ only in this setting count as different.
+      of_weights: bool, whether it decides only how a generator gets its weights, not what it computes with them.
       is_path: bool, a path, in which ~ is the home directory.
       is_list: bool, names or paths with commas.
     """
@@ -98,15 +98,15 @@ def about(field: dataclasses.Field) -> Setting:
 
 
 def kind(field: dataclasses.Field) -> str:
-    """Return the type of a field's values but None: "str", "int", "float" or "bool"."""
+    """Return the type of a field's values other than None: "str", "int", "float" or "bool"."""
     return str(getattr(field.type, "__name__", field.type)).split(" | ")[0]
 
 
 def plain(field: dataclasses.Field, value: Any) -> Any:
-    """Return a value of a field in the field's own type: paths as text, numpy's scalars as Python's, ~ as its folder.
+    """Return a value in its field's own type: paths as str, numpy's scalars as Python's, ~ as the home directory.
 
     Raises:
-      UserError: it is of another type.
+      UserError: the value has another type.
     """
     if value is None and field.default is None:
         return None

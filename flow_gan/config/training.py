@@ -10,7 +10,7 @@ LR_SCHEDULES = ("exponential", "cosine")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "bfloat16")
 
-# Of where and how fast it is computed, which makes no other training.
+# Settings of where and how fast a training is computed; a training that differs in them is the same training.
 _COMPUTED = {"changes_in": (*EXISTING_RUN, "reproduce"), "identifies": False}
 
 
@@ -28,14 +28,14 @@ class TrainingSettings(Section):
         more_than=0,
         changes_in=("evaluate", "compare", "sample", "score"),
     )
-    learning_rate: float = setting(1e-3, "Adam's first rate, generator and critic", more_than=0)
+    learning_rate: float = setting(1e-3, "initial learning rate of Adam, for generator and critic", more_than=0)
     critic_learning_rate: float | None = setting(
-        None, "the critic's own first rate; --learning_rate if not given", more_than=0
+        None, "initial learning rate of the critic; --learning_rate if not given", more_than=0
     )
     log_scale_rate: float = setting(
         1.0,
         "factor of the learning rate for a flow's log-scales: NICE's diagonal, the two scalars of each Real-NVP "
-        "coupling. Adam moves a weight by about the rate in a step, and NICE's volume changes by the diagonal alone",
+        "coupling. Adam moves a weight by about the rate in a step, and only the diagonal changes NICE's volume",
         more_than=0,
         models=FLOWS,
     )
@@ -43,64 +43,72 @@ class TrainingSettings(Section):
     beta2: float = setting(0.9, "Adam's beta2, generator and critic", at_least=0, less_than=1)
     lr_schedule: str = setting(
         "exponential",
-        "how the rates fall: by --lr_decay after every step, as released, or along half a cosine that ends at --min_lr "
-        "after --max_steps, which must be given (a run that is resumed with other --max_steps follows their cosine)",
+        "how the learning rates fall. exponential: by the factor --lr_decay after every step, as released; cosine: "
+        "along half a cosine that reaches --min_lr after --max_steps, which must be given (a run that is resumed with "
+        "another --max_steps follows the cosine of that number)",
         choices=LR_SCHEDULES,
     )
     lr_decay: float = setting(
-        0.997, "factor of the rate after every step, with --lr_schedule=exponential", more_than=0, at_most=1
+        0.997,
+        "factor of the learning rate after every step, with --lr_schedule=exponential",
+        more_than=0,
+        at_most=1,
     )
-    min_lr: float = setting(0.0, "lowest rate", at_least=0)
-    warmup_steps: int = setting(0, "steps over which the rates grow linearly to where the schedule is", at_least=0)
+    min_lr: float = setting(0.0, "lowest learning rate", at_least=0)
+    warmup_steps: int = setting(
+        0, "steps over which the learning rates grow linearly from 0 to the schedule", at_least=0
+    )
     clip_norm: float | None = setting(
         None,
-        "largest norm of the gradient of the generator, and of the critic, over all weights: a longer one is scaled "
-        "down to it; never if not given",
+        "gradient clipping: the largest global norm of the generator's gradient, and of the critic's; a larger one is "
+        "scaled down to it. No clipping if not given",
         more_than=0,
     )
     ema_decay: float = setting(
         0.0,
-        "validate, score, sample and keep averaged weights of the generator, avg <- ema_decay avg + (1 - ema_decay) "
-        "weights after every step, with batch norm's statistics re-estimated for them; 0.999 is about the last 1,000 "
-        "steps. 0: the weights themselves",
+        "decay of an exponential moving average (EMA) of the generator's weights, "
+        "avg <- ema_decay avg + (1 - ema_decay) weights after every step; 0.999 averages about the last 1,000 steps. "
+        "Validation, scores, samples and other modes then use the averaged weights, with batch norm's statistics "
+        "re-estimated for them. 0: no averaging",
         at_least=0,
         less_than=1,
     )
     seed: int = setting(
         0,
-        "from which all randomness derives",
+        "seed of all random numbers",
         at_least=0,
         changes_in=("sample", "score", "interpolate", "inpaint", "reproduce"),
     )
     strategy: str = setting(
         "auto",
-        "one_device; mirrored over all visible GPUs; auto, the one or the other by what there is; or multi_worker, "
-        "over the machines that the environment variable TF_CONFIG lists, with a run folder that all of them see",
+        "where to compute. one_device: one GPU, or the CPU; mirrored: all visible GPUs; auto: mirrored if there are "
+        "several GPUs, otherwise one_device; multi_worker: the machines that the environment variable TF_CONFIG lists, "
+        "with a run folder that all of them see",
         choices=STRATEGIES,
         **_COMPUTED,
     )
     data_on_device: bool = setting(
         False,
-        "keep all training images in the memory of each GPU, so that a step takes only their numbers from the host",
+        "keep all training images in the memory of each GPU, so that the host sends only their indices for each step",
         **_COMPUTED,
     )
     precision: str = setting(
         "float32",
-        "of the networks' matrix products and convolutions; weights, norms, densities, log-determinants and the "
-        "penalty are float32 in any case",
+        "precision of the networks' matrix products and convolutions; weights, norms, densities, log-determinants and "
+        "the penalty are always float32",
         choices=PRECISIONS,
         changes_in=("evaluate", "sample", "score", "interpolate", "inpaint", "export", "reproduce"),
     )
     deterministic_ops: bool = setting(
         False,
-        "use deterministic operations alone, which a resumed run on GPUs needs to end bit for bit as one that was "
-        "never stopped; on CPUs it does so in any case",
+        "use only deterministic operations. On GPUs a resumed run needs this to end bit for bit as one that was never "
+        "stopped; on CPUs it always does",
         **_COMPUTED,
     )
     jit_compile: bool = setting(False, "compile the whole training step with XLA", **_COMPUTED)
     gpu_nr: int | None = setting(
         None,
-        "use this GPU alone, counted from 0; ignored on a machine without any",
+        "use only this GPU, counted from 0; ignored on a machine without GPUs",
         at_least=0,
         changes_in=(*EXISTING_RUN, "compare", "reproduce"),
         identifies=False,

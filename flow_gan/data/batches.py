@@ -37,8 +37,8 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Return the shuffled batches of the steps `first_step` to `last_step - 1`.
 
-    A step's images depend on (seed, step) only, so a run can be resumed at any step. An epoch's last images are left
-    out where they do not fill a step.
+    A step's images depend only on (seed, step), so a run can be resumed at any step. The last images of an epoch are
+    dropped if they do not fill a step.
 
     Args:
       images: uint8 [N, H, W, C].

@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the package."""
+"""The data set classes that the rest of the package uses."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ from flow_gan.image_kinds import bits_per_dim, is_grey
 # Channels that images may have: what a PNG file of samples holds.
 CHANNELS = (1, 3, 4)
 
-# Where a data set has no validation images, a tenth of its training images is held out for them, but at most so many.
+# Largest number of training images held out as validation images, of which a data set without any holds out a tenth.
 MAX_HELD_OUT = 10_000
 
 

@@ -1,4 +1,4 @@
-"""From grey levels to a density."""
+"""Dequantisation of grey levels, and its inverse."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""One image file: its header and its pixels. What would change a pixel's value is an error."""
+"""One image file: its header and its pixels. A file whose pixels could only be read with other values is an error."""
 
 import contextlib
 import typing
@@ -123,7 +123,7 @@ def _opened(path):
 
 def _check(path, image, head):
     if image.mode[0] in "IF" or max(_bits(image, head)) > 8:
-        raise UserError(f"{shown(path)} has more than 8 bits per channel; expected 8 at most")
+        raise UserError(f"{shown(path)} has more than 8 bits per channel; expected at most 8")
     if image.mode not in _KINDS:
         raise UserError(f"{shown(path)} has colours of mode {image.mode}; expected a grey, an RGB or a palette image")
     # Cameras add previews to a JPEG file, which Pillow then calls an MPO.

@@ -1,4 +1,4 @@
-"""Images that are no data set of a run: of any folder, files, arrays or data set, with what each is called."""
+"""Images to apply a run to, from a folder, files, arrays or a data set, each with a name."""
 
 import contextlib
 import dataclasses
@@ -93,10 +93,10 @@ def open_images(
 
 
 def read_mask(path: str, height: int, width: int) -> np.ndarray:
-    """Return which pixels the image `--mask` hides: those that are rather white than black, bool [H, W, 1].
+    """Return the mask, bool [H, W, 1], of the pixels that `--mask` hides: those closer to white than to black.
 
     Raises:
-      UserError: it is no image, in colour or of another size, or hides nothing.
+      UserError: it is not an image, is in colour or of another size, or hides nothing.
     """
     if not os.path.lexists(path):
         raise UserError(f"--mask={path}: there is no such file")

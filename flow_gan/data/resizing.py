@@ -1,4 +1,4 @@
-"""Images of any size to one size."""
+"""Resizing of images to one size."""
 
 import tensorflow as tf
 

@@ -8,8 +8,8 @@ A chain follows the densities p(z) p(x | z)^b from the prior (b = 0) to the post
 
 has E[w] = p(x) (Neal 2001, "Annealed importance sampling"), so that E[log w] is a lower bound of log p(x). Transitions,
 schedule and target acceptance follow Wu, Burda, Salakhutdinov, Grosse 2017, "On the quantitative analysis of
-decoder-based generative models", except that the step sizes are found by a pilot run and then fixed: if the weighted
-chains adapted theirs, no transition would leave its density invariant, and E[w] would not be p(x).
+decoder-based generative models", except that a pilot run finds the step sizes, which are then fixed: if the weighted
+chains adapted their own, no transition would leave its density invariant, and E[w] would not be p(x).
 """
 
 import dataclasses
@@ -31,19 +31,19 @@ from flow_gan.progress import progress
 
 SIGMAS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
-# Nats. The mean over 50 images is no more exact than that, and a smaller gap does not change how models rank.
+# Nats. The mean over 50 images is not more exact than that, and a smaller gap does not change the ranking of models.
 GAP_LIMIT = 1.0
 
 # The schedule is the sigmoid over [-RADIUS, RADIUS]: small steps at both ends (Wu et al. 2017).
 RADIUS = 4.0
 
-# The pilot run has so many chains. After each of its transitions: log step += rate (mean acceptance - target).
+# Chains of the pilot run. After each of its transitions: log step += rate (mean acceptance - target).
 PILOT_CHAINS = 5
 ADAPTATION_RATE = 0.3
 
 _TEMPERATURES_PER_CALL = 10
 
-# A point so far from 0 that only a density on all of R^k is above 0 there.
+# A point so far from 0 that the density is above 0 there only if its support is all of R^k.
 _FAR = 100.0
 
 
@@ -58,8 +58,8 @@ class AISSettings:
       chains: >= 1, per image.
       temperatures: T >= 1, steps of the schedule; each has one HMC transition.
       leapfrog_steps: >= 1, per transition.
-      target_acceptance: in (0, 1), to which the pilot run adapts the step size.
-      step_size: > 0, with which the pilot run starts at the prior, in units of z.
+      target_acceptance: acceptance in (0, 1) to which the pilot run adapts the step size.
+      step_size: > 0, initial step size of the pilot run, in units of z.
       batch_size: >= 1, images annealed at once.
 
     Raises:
@@ -88,14 +88,14 @@ class AISSettings:
 class SigmaChoice:
     """The observation noise with the lowest NLL on validation images, by a short run of AIS.
 
-    It is fitted to these images, so their NLL with it is no estimate for other images. A short run underestimates
-    log p(x), the more so the smaller sigma is, so the choice is biased towards large values.
+    It is fitted to these images, so their NLL with it is not an estimate for other images. A short run underestimates
+    log p(x), more so for smaller sigma, so the choice is biased towards large values.
 
     Attributes:
       sigma: the chosen standard deviation, in units of pixel values.
       nats: the NLL per image with each of `candidates`.
       num_images: number of validation images.
-      settings: of these runs.
+      settings: the settings of these runs.
     """
 
     sigma: float
@@ -106,11 +106,11 @@ class SigmaChoice:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences to be shown with the choice; none where it is sound."""
+        """Sentences to show with the choice; none if it is sound."""
         if self.sigma not in (min(self.candidates), max(self.candidates)) or len(self.candidates) < 3:
             return []
         return [
-            f"the chosen sigma {self.sigma:g} is at the end of the list {self.candidates}: a better one may lie beyond"
+            f"the chosen sigma {self.sigma:g} is at the end of the list {self.candidates}: a better one may be beyond"
         ]
 
     def to_dict(self) -> dict:
@@ -123,8 +123,8 @@ class Gap:
     """The gap between AIS's two bounds of log p(x) on images sampled from the model (Grosse, Ghahramani, Adams 2015).
 
     For z ~ p(z), x = G(z) + sigma noise, this z is an exact sample of the posterior. On average AIS from the prior is a
-    lower bound of log p(x), and the reverse chain, from z back to the prior, an upper one: the gap between them bounds
-    the error of AIS on such images. It applies to real images as far as the model's images resemble them.
+    lower bound of log p(x), and the reverse chain, from z back to the prior, an upper bound: the gap between them
+    bounds the error of AIS on such images. It applies to real images as far as the model's images resemble these.
 
     Attributes:
       nats, standard_error: mean of upper - lower over images and its standard error.
@@ -150,13 +150,13 @@ class Gap:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences to be shown with an estimate; none where AIS has converged."""
+        """Sentences to show with an estimate; none if AIS has converged."""
         if self.converged:
             return []
         return [
             f"AIS has not converged: on the model's own images its bounds on log p(x) are {self.nats:.1f} +- "
-            f"{self.standard_error:.1f} nats apart and may be up to {self.at_most:.1f} (95 % interval), expected less "
-            f"than {self.limit:g}; take more temperatures"
+            f"{self.standard_error:.1f} nats apart, at most {self.at_most:.1f} (95 % interval); expected less than "
+            f"{self.limit:g}; take more temperatures"
         ]
 
     def to_dict(self) -> dict:
@@ -173,15 +173,15 @@ class AIS:
     """Negative log-likelihood of images by annealed importance sampling.
 
     Attributes:
-      nats, nats_standard_error: the NLL per image and its standard error over images. Infinite where an image has
+      nats, nats_standard_error: the NLL per image and its standard error over images. Infinite if an image has
         probability 0 in all of its chains.
       log_prob: log p(x) in nats for each image: the log of the mean weight over chains.
       effective_sample_size: (sum w)^2 / sum w^2 over the chains of an image, mean over images; 1 to `chains`.
       acceptance, final_acceptance: mean acceptance probability over all chains and over all temperatures, and over the
         last tenth of them.
       sigma: standard deviation of the observation noise.
-      sigma_choice: None where sigma was given.
-      num_available: images in the split; `num_images` of them were used. None: all.
+      sigma_choice: None if sigma was given.
+      num_available: images in the split, `num_images` of which were used. None: all were used.
       pilot_share: transitions of the pilot run, divided by those of the images' chains.
     """
 
@@ -206,7 +206,7 @@ class AIS:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences to be shown with the figure; none where it is sound."""
+        """Sentences to show with the number; none if it is sound."""
         return self.gap.warnings + (self.sigma_choice.warnings if self.sigma_choice else [])
 
     def __str__(self) -> str:
@@ -215,7 +215,7 @@ class AIS:
             f"{with_error(self.nats, self.nats_standard_error, 2)} nats (AIS, {images} images, "
             f"{self.settings.chains} chains, {self.settings.temperatures} temperatures, sigma {self.sigma:g}); "
             f"gap {self.gap.nats:.2f} +- {self.gap.standard_error:.2f} nats, acceptance {self.acceptance:.2f}, "
-            f"effective sample size {self.effective_sample_size:.1f}, pilot run {100 * self.pilot_share:.3g} % on top"
+            f"effective sample size {self.effective_sample_size:.1f}, pilot run {100 * self.pilot_share:.3g} % extra"
         )
         return with_warnings(text, self.warnings)
 
@@ -310,7 +310,7 @@ def choose_sigma(
       decode, prior: see `evaluate_ais`.
       images: float [n, H, W, C], validation images, dequantised.
       sigmas: candidates > 0.
-      settings: of one candidate's run; a tenth of the default temperatures if None.
+      settings: settings for each candidate's run; if None, the defaults with a tenth of the temperatures.
     """
     settings = settings or AISSettings(temperatures=AISSettings.temperatures // 10)
     annealer = _Annealer(decode, prior, settings)
@@ -355,7 +355,7 @@ def _measure_gap(annealer, sigma, num_images, limit, log_steps=None):
 
 
 class _State(typing.NamedTuple):
-    """Chains between two transitions; `rows` are images times chains.
+    """State of the chains between two transitions; there is a row for each chain of each image.
 
     Attributes:
       z: [rows, k].
@@ -373,7 +373,7 @@ class _State(typing.NamedTuple):
 class _Annealer:
     """Chains of AIS, traced once for all images, values of sigma and both directions.
 
-    Everything but G and the prior is computed in float64: sums over thousands of pixels in float32 are off by 1e-3
+    Everything except G and the prior is computed in float64: sums over thousands of pixels in float32 are off by 1e-3
     nats, and nearly all of the cost is in G's matrix products.
     """
 
@@ -397,7 +397,7 @@ class _Annealer:
     def pilot(self, images, sigma, text):
         """Return the log step sizes, [T + 1], with which chains on some of the images reach the target acceptance.
 
-        Number t is for transitions at the inverse temperature b_t; that of b_0 = 0 is used by reverse chains only.
+        Entry t is for transitions at the inverse temperature b_t; only reverse chains use that of b_0 = 0.
         """
         images = np.asarray(images)
         if images.ndim != 4 or not len(images):
@@ -500,14 +500,14 @@ class _Annealer:
     def _transitions(self, adapt, images, sigma, schedule, key, state, log_steps, first, last):
         """Take the steps first + 1 to last of the schedule.
 
-        Return the state, the log step sizes, [T + 1], which `adapt` changes from the second on, and the sum of mean
-        acceptances.
+        Return the state, the log step sizes, [T + 1], all of which except the first `adapt` may change, and the sum of
+        the mean acceptances.
         """
 
         def step(t, state, log_steps, acceptance):
             beta = schedule[t + 1]
-            # The last transition's target contains the likelihood and its gradient at z. Subtracting the cheap prior
-            # from it saves a pass through G.
+            # The last transition's target already has the likelihood and its gradient at z. Subtracting the cheap
+            # prior from it saves a pass through G.
             prior, prior_gradient = tfp.math.value_and_gradient(self._log_prior, state.z)
             accepted = state.results.accepted_results
             likelihood = (accepted.target_log_prob - prior) / state.beta
@@ -522,7 +522,7 @@ class _Annealer:
             )
             accepts = tf.exp(tf.minimum(results.log_accept_ratio, 0.0))
             if adapt:
-                # All later ones at once, so that the last step is no special case.
+                # Set for all later steps too, so that the last step needs no special case.
                 change = ADAPTATION_RATE * self._excess(accepts, likelihood)
                 log_steps += tf.where(tf.range(tf.size(log_steps)) > t + 1, change, tf.zeros_like(change))
             log_weight = state.log_weight + (beta - schedule[t]) * likelihood
@@ -551,5 +551,5 @@ def _simulate(decode, prior, sigma, num_images, key):
 
 def _effective_sample_size(log_weights):
     weights = tf.nn.softmax(log_weights, axis=1).numpy()
-    # An image without any weight has 0 / 0.
+    # 0 / 0 for an image whose weights are all 0.
     return np.nan_to_num(1 / np.sum(weights**2, axis=1))

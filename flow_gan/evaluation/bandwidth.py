@@ -28,7 +28,7 @@ class BandwidthSearch:
       bandwidths: K, ascending.
       validation_nll, validation_standard_error: at each bandwidth the mean over images and its standard error.
       test_nll, test_standard_error: the same for the test images.
-      num_available: number of validation and of test images in the data set, of which `num_validation` and `num_test`
+      num_available: numbers of validation and of test images in the data set; `num_validation` and `num_test` of them
         were used.
       size: D.
       best_validation_nll_per_image, best_test_nll_per_image: the NLL of each image at the best bandwidth; see
@@ -63,10 +63,10 @@ class BandwidthSearch:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences to be shown with the figures; none where they are sound."""
+        """Sentences to show with the numbers; none if they are sound."""
         if self.best not in (0, len(self.bandwidths) - 1):
             return []
-        return [f"the best bandwidth, {self.best_bandwidth:.4g}, is an end of the range that was searched"]
+        return [f"the best bandwidth, {self.best_bandwidth:.4g}, is at an end of the range that was searched"]
 
     def __str__(self) -> str:
         i = self.best
@@ -113,7 +113,7 @@ def search_bandwidth(
       mixture: its centres are training images, or samples of a generator.
       validation_images, test_images: floats [n, H, W, C] or [n, D], dequantised.
       grid: two or more bandwidths > 0.
-      num_available: see `BandwidthSearch`; the numbers of images given if None.
+      num_available: see `BandwidthSearch`; if None, the numbers of images given.
 
     Raises:
       UserError: an argument is outside its range; see `IsotropicMixture.log_prob`.
@@ -169,7 +169,7 @@ def winning_bandwidths(
 
     Args:
       bandwidths, nll, scores: lists of K floats, of the mixture.
-      other_nll, other_score: the other model's. One without a finite likelihood loses to any.
+      other_nll, other_score: of the other model. The mixture is always better than an NLL that is not finite.
     """
     other_nll = other_nll if math.isfinite(other_nll) else math.inf
     found = zip(bandwidths, nll, scores, strict=True)

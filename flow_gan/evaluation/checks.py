@@ -1,4 +1,4 @@
-"""Whether a flow's likelihood can be trusted: exact inverse, finite values, rounding, dependence on the batch."""
+"""Checks of a flow's likelihood: exact inverse, finite values, rounding, dependence on the batch."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from flow_gan.generators import FlowGenerator
 
-# Half a grey level: with a larger error the inverse does not return the image.
+# In grey levels: with an error above one half the inverse does not return the image.
 ROUND_TRIP_LIMIT_LEVELS = 0.5
 # Nats. Rounding of float32 changes a log-density of a few thousand dimensions by less.
 BATCH_LIMIT = ROUNDING_LIMIT = 0.1
@@ -19,7 +19,7 @@ class Checks:
     """How exact a likelihood is.
 
     Attributes:
-      finite_fraction: share of all evaluated images whose value is finite in each draw of the noise.
+      finite_fraction: share of all evaluated images whose value is finite for every draw of the noise.
       round_trip_largest: largest |x - G(f(x))| over all pixel values of the checked images, in [0, 1]; NaN or infinity
         where the inverse is not finite.
       round_trip_mean: mean of the same.
@@ -73,15 +73,14 @@ class Checks:
 
 
 def finite_warnings(fraction: float) -> list[str]:
-    """Return the warning that only this share of the images has finite values; none where it is 1."""
+    """Return the warning that only this share of the images has finite values; none if the share is 1."""
     return [f"only {100 * fraction:.2f} % of the images have a finite log-likelihood"] if fraction < 1 else []
 
 
 def round_trip_errors(generator: FlowGenerator, images: tf.Tensor) -> tf.Tensor:
     """Return |x - G(f(x))|, [batch, H, W, C], of float images.
 
-    The latents are copied and each pass has its own bijectors, so that no cache can return the image itself instead of
-    computing its inverse.
+    The latents are copied and each pass has its own bijectors, so that the inverse is computed, not taken from a cache.
     """
     z = tf.identity(generator.encode(images))
     return tf.abs(images - generator.decode(z))

@@ -25,13 +25,13 @@ from flow_gan.progress import progress
 # Test accuracy that a CNN needs for its scores to mean anything.
 TARGET_ACCURACY = {"digits": 0.975, "mnist": 0.992, "cifar10": 0.80}
 
-# To be raised with every change of the CNN or its training that its recipe does not show: cached weights are then
-# not used any more.
+# Increase this with every change of the CNN or its training that its recipe does not show, so that cached weights are
+# no longer used.
 _VERSION = 1
 
 _CNN_NOTE = (
     "the classifier is this package's own CNN trained on {}: the scores compare only with others by the same "
-    "classifier, not with the Inception scores of the paper, and are never to be ranked against them"
+    "classifier, never with the Inception scores of the paper"
 )
 _INCEPTION_NOTE = (
     "the classifier is InceptionV3 of keras.applications, not the release of Inception that the paper or published "
@@ -52,9 +52,9 @@ class Classifier:
       network: from float32 images [batch, H, W, C] in [0, 1] to (logits [batch, K], features [batch, F]).
       image_shape: (H, W, C).
       levels: number of grey levels.
-      note: what its scores can be compared with.
+      note: a sentence that says what its scores can be compared with.
       knows_labels: whether its classes are the labels of the data set.
-      test_accuracy: in [0, 1]; None where there are no labels of its classes.
+      test_accuracy: in [0, 1]; None if the data set has no labels of its classes.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Classifier:
           Class probabilities, float64 [n, K], and features, float64 [n, F].
 
         Raises:
-          UserError: the images are of another shape, or not finite.
+          UserError: the images have another shape, or are not finite.
         """
         if len(images) == 0 or tuple(images.shape[1:]) != self.image_shape:
             raise UserError(
@@ -128,7 +128,7 @@ def load_classifier(
       name: one of `CLASSIFIERS`. "cnn" is trained on the training images and stored in `folder`, and loaded from there
         if the data, the network, its training and the seed are the same. "inception_v3" has ImageNet's classes.
       dataset: "cnn" needs labels of the training and the test images.
-      folder: for trained classifiers; created if necessary.
+      folder: where trained classifiers are stored; created if necessary.
       inception_weights: see `make_inception`.
       seed: of the CNN's training.
 
@@ -138,7 +138,7 @@ def load_classifier(
     check_choice("classifier", name, CLASSIFIERS)
     if name == "inception_v3":
         network = make_inception(dataset.image_shape, inception_weights)
-        # Only the name of the file: its folder does not matter to readers of the scores.
+        # Only the name of the file, without its folder, which says nothing about the scores.
         description = f"inception_v3 ({pathlib.Path(inception_weights or 'imagenet').name})"
         return Classifier(
             description,
@@ -155,7 +155,7 @@ def load_classifier(
 
 
 def _in_evaluation(network):
-    # Explicitly, since Keras otherwise lets the batch norms of a model inside a model train.
+    # Explicitly, since otherwise the batch norms of a nested model are in training mode.
     return functools.partial(network, training=False)
 
 
@@ -163,7 +163,7 @@ def _load_cnn(dataset, folder, seed):
     num_classes = _count_classes(dataset)
     recipe = make_recipe(dataset)
     network = make_cnn(dataset.image_shape, num_classes, recipe.width, seed)
-    # The weights' shapes stand for the network's layers, the version for the rest of the network and its training.
+    # The weights' shapes identify the network's layers, the version the rest of the network and its training.
     shapes = [tuple(weight.shape) for weight in network.weights]
     description = [_VERSION, shapes, dataclasses.asdict(recipe), dataset.levels, seed, _digest(dataset)]
     fingerprint = hashlib.sha256(json.dumps(description).encode()).hexdigest()
@@ -200,7 +200,7 @@ def _load_cnn(dataset, folder, seed):
 
 
 def _count_classes(dataset):
-    """Return the number of classes, the largest training label + 1; raise `UserError` where labels do not fit."""
+    """Return the number of classes, the largest training label + 1; raise `UserError` if labels are unsuitable."""
     for name in ("train", "test"):
         if dataset.split(name).labels is None:
             raise UserError(

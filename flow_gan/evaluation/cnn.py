@@ -24,7 +24,7 @@ class Recipe:
 
     Attributes:
       width: channels of the first block; each further block has twice as many as the one before.
-      shift: training images are shifted by up to so many pixels, and padded with zeros.
+      shift: largest number of pixels by which training images are shifted, with zero padding.
       flip: whether half of the training images are mirrored.
     """
 
@@ -35,7 +35,7 @@ class Recipe:
 
 
 def make_recipe(dataset: data.Dataset) -> Recipe:
-    """Return the `Recipe` of a data set; about the same number of images is seen whatever its size."""
+    """Return the `Recipe` of a data set; training sees about the same number of images whatever the data set's size."""
     public = data.known_dataset(dataset.name)
     return Recipe(
         width=32 if dataset.is_grey else 64,

@@ -1,4 +1,4 @@
-"""A generator in double precision."""
+"""A generator in float64."""
 
 import tensorflow as tf
 

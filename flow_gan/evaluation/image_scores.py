@@ -1,4 +1,4 @@
-"""What a model says of single images: log p(x), typicality, and the critic's logit."""
+"""Scores of single images: log p(x), typicality, and the critic's logit."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from flow_gan.progress import progress
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageScores:
-    """Figures of each of N images, dequantised once.
+    """Scores of each of N images, dequantised once.
 
     Attributes:
       log_prob: log p(x) in nats, float64 [N].
@@ -33,7 +33,7 @@ class ImageScores:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences to be shown with the figures; none where they are sound."""
+        """Sentences to show with the scores; none if they are sound."""
         return [] if self.is_per_image else [NO_PER_IMAGE_LIKELIHOOD]
 
 
@@ -50,7 +50,7 @@ def score_images(
     Args:
       images: uint8 [N, H, W, C], grey levels.
       batch_size: that of training; see `evaluate_nll`.
-      entropy: in nats, with which the typicality is computed; NaN where it is not known.
+      entropy: in nats, from which the typicality is computed; NaN if unknown.
       split: see `data.evaluation_batches`.
       seed: of the noise; the model's if None.
 
@@ -110,14 +110,14 @@ def _of_each(model, images, batch_size, split, seed, functions):
 def typicality(log_prob: np.ndarray, entropy: float) -> np.ndarray:
     """Return |log p(x) + H|: how far each image is from the typical set of a density, in nats (Nalisnick et al. 2019).
 
-    A draw from p has -log p(x) close to the entropy H = E[-log p(x)] where there are many dimensions. An image whose
-    log p(x) is far higher is therefore as unlike the draws as one whose log p(x) is far lower: a flat grey image often
-    has the highest density of all. Small is typical.
+    In many dimensions a draw from p has -log p(x) close to the entropy H = E[-log p(x)]. An image whose log p(x) is far
+    higher is therefore as unlike the draws as one whose log p(x) is far lower: a flat grey image often has the highest
+    density of all. A small value is typical.
 
     Args:
       log_prob: [N], log p(x) in nats.
-      entropy: H in nats. What is meant by typical is decided by the images that it is estimated on: "Detecting
-        out-of-distribution inputs to deep generative models using typicality" takes images of the data.
+      entropy: H in nats. The images on which it is estimated define what is typical; Nalisnick et al. ("Detecting
+        out-of-distribution inputs to deep generative models using typicality") take images of the data.
     """
     with np.errstate(invalid="ignore"):
         return np.abs(np.asarray(log_prob, np.float64) + entropy)

@@ -21,15 +21,15 @@ def make_inception(image_shape: tuple[int, int, int], weights: str | os.PathLike
 
     Args:
       image_shape: (H, W, C), C 1 or 3.
-      weights: a weights file of `keras.applications.InceptionV3`; None for Keras's own, of ImageNet, from its cache
-        or the network.
+      weights: a weights file of `keras.applications.InceptionV3`; None for Keras's own ImageNet weights, from its cache
+        or downloaded.
 
     Returns:
       A model from images [batch, H, W, C] in [0, 1] to (logits [batch, 1000], features [batch, 2048]); the
       features are those of the last pooling.
 
     Raises:
-      UserError: there are no weights, or those of another network; images have neither 1 nor 3 channels.
+      UserError: the weights are missing or of another network, or images have neither 1 nor 3 channels.
     """
     if image_shape[-1] not in (1, 3):
         raise UserError(f"classifier=inception_v3 takes images of 1 or 3 channels, but these have {image_shape[-1]}")
@@ -40,7 +40,7 @@ def make_inception(image_shape: tuple[int, int, int], weights: str | os.PathLike
     try:
         inception = keras.applications.InceptionV3(weights=weights or "imagenet", classifier_activation=None)
     except Exception as error:
-        # A damaged file, one of another network, a download that broke off: each ends in exceptions of its own.
+        # A damaged file, a file of another network, an interrupted download: each raises other exceptions.
         raise UserError(
             f"inception_weights={weights or 'imagenet'} cannot be loaded ({brief(error)}); expected a weights file of "
             "keras.applications.InceptionV3()"
@@ -55,7 +55,7 @@ def make_inception(image_shape: tuple[int, int, int], weights: str | os.PathLike
 
 
 def _check_available():
-    """Raise `UserError` unless Keras's weights are in its cache or there is a network."""
+    """Raise `UserError` unless Keras's weights are in its cache or can be downloaded."""
     cached = keras_internals.cached_inception_weights()
     if cached.is_file():
         return
@@ -63,6 +63,6 @@ def _check_available():
         public.check_network()
     except OSError as error:
         raise UserError(
-            f"classifier=inception_v3 needs ImageNet weights, but they are neither in {cached} nor is there a network "
-            f"to download them ({error}); pass inception_weights=FILE, a weights file of keras.applications.InceptionV3"
+            f"classifier=inception_v3 needs ImageNet weights, but they are not in {cached} and cannot be downloaded "
+            f"({error}); pass inception_weights=FILE, a weights file of keras.applications.InceptionV3"
         ) from error

@@ -1,11 +1,11 @@
-"""Hidden pixels of images filled in by a flow.
+"""Inpainting: a flow fills in hidden pixels of images.
 
-With y = logit(x) and z = f(x), both functions of the known pixels, which stay as they are, and of the hidden ones:
+With y = logit(x) and z = f(x), both functions of the known pixels, which are fixed, and of the hidden ones:
 
     map  the hidden y for which log p(z) is highest, by Adam
     hmc  a draw from p(hidden | known), whose density in y is p(y) up to a factor, by Hamiltonian Monte Carlo
 
-The first is one picture, smoother than draws are. It is of z, not of x: the density of x itself is highest at pixels
+The first gives one picture, smoother than draws. It maximises the density of z, not of x, which is highest at pixels
 that are exactly black or white, where the logit is steep.
 """
 
@@ -25,20 +25,20 @@ from flow_gan.evaluation.layers import logit_and_rest
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD, FlowGenerator
 from flow_gan.progress import progress
 
-# Adam's first rate, in units of the logit. It falls to 0 along half a cosine.
+# Adam's initial learning rate, in units of the logit. It falls to 0 along half a cosine.
 RATE = 0.1
-# With which the step size of a chain begins, and the acceptance to which it is adapted in the first half of the chain.
+# Initial step size of a chain, and the acceptance to which it is adapted in the first half of the chain.
 STEP_SIZE, ACCEPTANCE = 0.1, 0.75
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Frames:
-    """How a vector of each of n images changed.
+    """The course of a vector for each of n images.
 
     Attributes:
       states: [frames, n, k].
-      steps: of each frame, how many steps were made before it.
-      acceptance: mean acceptance probability over the second half of a Markov chain; None for an ascent.
+      steps: for each frame, the number of steps before it.
+      acceptance: mean acceptance probability over the second half of a Markov chain; None for gradient ascent.
     """
 
     states: np.ndarray = dataclasses.field(repr=False)
@@ -72,19 +72,19 @@ def inpaint(
     num_leapfrog: int = 10,
     seed: int = 0,
 ) -> Inpainting:
-    """Fill in the hidden pixels of images, from those of samples of the model on.
+    """Fill in the hidden pixels of images, starting from those of samples of the model.
 
     Args:
       images: float [n, H, W, C] in [0, 1], dequantised.
       hidden: bool [H, W, C], which pixel values are to be filled in.
       method: "map" or "hmc", see the module.
-      num_steps: >= 1, of Adam, or of the chain.
-      num_frames: >= 2, the first one as it begins.
-      num_leapfrog: >= 1, leapfrog steps of each of the chain's (hmc).
-      seed: of the beginning and of the chain.
+      num_steps: >= 1, steps of Adam, or of the chain.
+      num_frames: >= 2; the first frame is the start.
+      num_leapfrog: >= 1, leapfrog steps in each step of the chain (hmc).
+      seed: of the start and of the chain.
 
     Raises:
-      UserError: an argument out of its range, or a flow without a per-image likelihood or with a uniform prior.
+      UserError: an argument is out of its range, or the flow has no per-image likelihood or a uniform prior.
     """
     check_choice("method", method, INPAINTING_METHODS)
     check_number("num_steps", num_steps, 1)
@@ -93,7 +93,7 @@ def inpaint(
     if not generator.has_per_image_likelihood:
         raise UserError(f"inpainting fills in each image by itself, but {NO_PER_IMAGE_LIKELIHOOD}")
     if generator.prior_name == "uniform":
-        raise UserError("inpainting needs a prior on all of R^k, and prior=uniform has an edge")
+        raise UserError("inpainting needs a prior on all of R^k, but prior=uniform has bounded support")
     hidden = np.broadcast_to(hidden, generator.image_shape)
     if not hidden.any():
         raise UserError("no pixel is hidden; expected one or more")
@@ -129,7 +129,7 @@ def inpaint(
 def ascend(
     log_density: Callable[[tf.Tensor], tf.Tensor], start: tf.Tensor, num_steps: int, num_frames: int, rate: float = RATE
 ) -> Frames:
-    """Follow Adam from `start`, [n, k], to a maximum of log densities, from [n, k] to [n], of each row by itself."""
+    """Maximise `densities`, log densities from [n, k] to [n], of each row by itself, by Adam from `start`, [n, k]."""
     state = keras.Variable(start, dtype=start.dtype)
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, num_steps))
     optimizer.build([state])
@@ -158,8 +158,8 @@ def sample_chain(
 ) -> Frames:
     """Run a Hamiltonian Monte Carlo chain of each row of `start`, [n, k], which leaves densities, [n], invariant.
 
-    In the first half of its steps each chain finds its step size. Afterwards that is fixed, without which no transition
-    would leave the density invariant.
+    In the first half of its steps each chain adapts its step size. In the second half the step size is fixed, so that
+    every transition leaves the density invariant.
     """
     adapted = num_steps // 2
     # A step size for each chain.

@@ -1,4 +1,4 @@
-"""Paths between two points of the latent space, through where the prior has its mass."""
+"""Paths between two points of the latent space, through regions where the prior has its mass."""
 
 import numpy as np
 import scipy.special
@@ -6,7 +6,7 @@ import scipy.special
 from flow_gan.errors import UserError, check_choice
 from flow_gan.generators import FlowGenerator
 
-# By the values of `--prior`: how a path between two z runs.
+# {value of `--prior`: shape of the path between two z}.
 PATHS = {
     "gaussian": "spherical",
     "logistic": "spherical where the prior is Gaussian",
@@ -21,7 +21,7 @@ def interpolate(
 
     Args:
       first, last: float [n, H, W, C] in [0, 1], dequantised.
-      count: see `latent_path`, which the paths are.
+      count: images per path; see `latent_path`.
 
     Returns:
       ([n, count, H, W, C], [n, count]). The images are not clipped.
@@ -30,7 +30,7 @@ def interpolate(
     start, end = (np.asarray(generator.encode(images)) for images in (first, last))
     z = latent_path(generator.prior_name, start, end, count).astype(generator.compute_dtype).reshape(-1, generator.size)
     bijector = generator.bijector()
-    # In the direction z -> x, where pixels that round to black or white lose nothing of their logit.
+    # log p is computed in the pass z -> x, where pixels that round to black or white keep their exact logit.
     log_prob = generator.prior.log_prob(z) - bijector.forward_log_det_jacobian(z, event_ndims=1)
     images = bijector.forward(z)
     return np.reshape(images, (len(first), count, *generator.image_shape)), np.reshape(log_prob, (len(first), count))
@@ -40,14 +40,14 @@ def latent_path(prior: str, first: np.ndarray, last: np.ndarray, count: int) -> 
     """Return points from `first` to `last`, both included, on a path that suits the prior.
 
     Draws from a Gaussian prior in many dimensions lie near a sphere. The straight line between two of them leaves it:
-    its middle has half of their variance, as no draw has. The great circle stays on it (White 2016, "Sampling
+    its middle has half of their variance, unlike any draw. The great circle stays on it (White 2016, "Sampling
     generative networks"), and each of its points is distributed as the prior if the ends are.
 
-    A logistic prior, of independent entries, has no such sphere. But each entry is a function of a Gaussian one,
+    A logistic prior, with independent entries, has no such sphere. But each entry maps to a Gaussian one,
     u = Phi^-1(F(z)), and a circle in u gives points that are distributed as the prior, too.
 
-    A uniform prior is on a box, which holds the straight line between any two of its points. The z of an image may lie
-    outside of it, where u would be infinite.
+    A uniform prior's support is a box, which contains the straight line between any two of its points. The z of an
+    image may lie outside of the box, where u would be infinite.
 
     Args:
       prior: "gaussian", "logistic" or "uniform".
@@ -85,14 +85,14 @@ def _spherical(first, last, count):
     sine = np.sin(angle)
     with np.errstate(divide="ignore", invalid="ignore"):
         start, end = np.sin((1 - shares) * angle) / sine, np.sin(shares * angle) / sine
-    # Of two z in one direction the circle is the straight line, and of two in opposite ones none is nearer than others.
+    # For two z in the same direction the circle is the straight line; for opposite ones it is not unique.
     is_line = sine < 1e-6
     start, end = np.where(is_line, 1 - shares, start), np.where(is_line, shares, end)
     return start[..., np.newaxis] * first[:, np.newaxis] + end[..., np.newaxis] * last[:, np.newaxis]
 
 
 def _gaussian_of_logistic(z):
-    """Return u with Phi(u) = sigmoid(z), by the logarithms of the tails: 1 - sigmoid(40) is 0 in float64."""
+    """Return u with Phi(u) = sigmoid(z), from the logarithms of the tails, since 1 - sigmoid(40) is 0 in float64."""
     return -np.sign(z) * scipy.special.ndtri_exp(-np.logaddexp(0, np.abs(z)))
 
 

@@ -18,10 +18,10 @@ from flow_gan.generators import Generator
 from flow_gan.progress import progress
 from flow_gan.training.files import write_json
 
-# Rows of the Jacobian that are computed at once, by a backward pass of so many images through the generator.
+# Rows of the Jacobian that are computed at once, by a backward pass through the generator with this batch size.
 _ROWS = 256
 
-# Nats by which the sum of log singular values may differ from the flow's own log-determinant.
+# Largest difference, in nats, between the sum of log singular values and the flow's own log-determinant.
 DISAGREEMENT_LIMIT = 0.01
 
 
@@ -41,7 +41,7 @@ def median(singular_values: np.ndarray) -> float:
     return float(np.median(singular_values))
 
 
-# Statistics of all z together.
+# Statistics over all z together.
 SUMMARIES = {"log_spread": log_spread, "log_condition": log_condition, "median": median}
 
 
@@ -75,7 +75,7 @@ class JacobianSpectrum:
         """`SUMMARIES` and the log-determinant with their errors by the bootstrap over z.
 
         {name: {"value": float, "standard_error": float or None for a single z, "resamples": list of float}}. The
-        resamples of two models with the same seed and number of z can be compared in pairs; see `statistics.resampled`.
+        resamples of two models with the same seed and number of z can be compared pairwise; see `statistics.resampled`.
         """
         singular_values = np.array(self.singular_values)
         own = np.array(self.log_determinants if self.flow_log_determinants is None else self.flow_log_determinants)
@@ -99,7 +99,7 @@ class JacobianSpectrum:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences to be shown with the figures; none where they are sound."""
+        """Sentences to show with the numbers; none if they are sound."""
         values = np.array(self.singular_values)
         unresolved = int(np.sum(values < np.finfo(np.float64).eps * values[:, :1]))
         found = []
@@ -127,7 +127,7 @@ class JacobianSpectrum:
             f"log-determinant  {self.log_determinant:.2f}{errors['log_determinant']} nats, mean of log |det dG/dz|",
         ]
         if self.disagreement is not None:
-            lines.append(f"                 sum of log singular values: off by {self.disagreement:.2g} nats at most")
+            lines.append(f"                 sum of log singular values: off by at most {self.disagreement:.2g} nats")
         return with_warnings("\n".join(lines), self.warnings)
 
     def to_dict(self) -> dict:
@@ -153,7 +153,7 @@ def jacobian_spectrum(
     critic span a wider range than float32 resolves. The Jacobian is that of evaluation mode, before clipping.
 
     Args:
-      draws: >= 1. The first z are the same whatever their number is.
+      draws: >= 1. The first z do not depend on this number.
       folder: where the values at each z are stored as soon as they are computed. A later call with the same weights
         and seed continues from there.
 
@@ -226,7 +226,7 @@ class _Jacobian:
 
 
 class _Store:
-    """Stores the values at each z, with a fingerprint of the generator and the seed, if there is a folder."""
+    """Stores the values at each z, with a fingerprint of the generator and the seed, if a folder is given."""
 
     def __init__(self, folder, generator, seed):
         self._folder = folder

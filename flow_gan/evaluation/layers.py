@@ -1,4 +1,4 @@
-"""A flow's first layer, the logit of the pixels, and the rest of it."""
+"""A flow as its first layer, the logit of the pixels, and the remaining layers."""
 
 from flow_gan import probability as tfp
 from flow_gan.bijectors import Chain

@@ -1,4 +1,4 @@
-"""A mixture of equal isotropic Gaussians: a baseline with images as centres, a density estimate with samples."""
+"""A mixture of isotropic Gaussians of equal weight: a baseline with images as centres, a KDE with samples."""
 
 import math
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from flow_gan import probability as tfp
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.progress import progress
 
-# Distances of one block of images to all centres. Smaller blocks slow the matrix product, larger ones gain nothing.
+# Number of distances in one block of images. Smaller blocks slow the matrix product, larger ones gain nothing.
 _BLOCK_BYTES = 2**26
-# Distances that may be kept. With TensorFlow and 50,000 centres of 784 values the process then needs less than 4 GiB.
+# Largest number of distances kept. With 50,000 centres of 784 values the process then needs less than 4 GiB.
 _KEPT_BYTES = 9 * 2**28
-# For much smaller ones 1 / sigma^2 overflows in float32.
+# For a much smaller bandwidth 1 / sigma^2 overflows in float32.
 _SMALLEST_BANDWIDTH = 1e-18
 
 
@@ -26,9 +26,9 @@ class IsotropicMixture:
         p(x) = 1/m sum_k N(x; c_k, sigma^2 I)
         log p(x) = log 1/m sum_k exp(-|x - c_k|^2 / (2 sigma^2)) - D/2 log(2 pi sigma^2)
 
-    With the training images as centres it is the paper's Gaussian mixture baseline (Section 3.4), see `of_images`; with
-    samples of a generator it is the kernel density estimate of its density, the Parzen window (Section 3.3; Goodfellow
-    et al. 2014, who take 10,000 samples).
+    With the training images as centres it is the paper's Gaussian mixture baseline (Section 3.4), see `of_images`. With
+    samples of a generator as centres it is a kernel density estimate (KDE, Parzen window) of the generator's density
+    (Section 3.3; Goodfellow et al. 2014, who take 10,000 samples).
 
     Squared distances are computed once for all bandwidths, by a matrix product. That loses digits by cancellation, so
     centres and images are first shifted by the mean of the centres, the distance to the nearest centre is computed from
@@ -65,7 +65,7 @@ class IsotropicMixture:
 
     @classmethod
     def of_images(cls, images: data.Images, levels: int, dtype: str = "float32") -> Self:
-        """Return the mixture around images, whose centres are the middles of the grey levels, (k + 1/2) / levels.
+        """Return the mixture whose centres are images, with grey level k at the middle of its cell, (k + 1/2) / levels.
 
         Args:
           images: uint8 [m, H, W, C].
@@ -95,7 +95,7 @@ class IsotropicMixture:
           seed: the same seed gives the same images; the first ones do not depend on `count`.
 
         Returns:
-          [count, H, W, C] (or [count, D], as the centres were given), clipped to [0, 1].
+          [count, H, W, C], or [count, D] if the centres have this form, clipped to [0, 1].
 
         Raises:
           UserError: `count` or `bandwidth` is outside its range.
@@ -103,7 +103,7 @@ class IsotropicMixture:
         if count < 1:
             raise UserError(f"count={count}; expected 1 or more")
         check_bandwidths([bandwidth])
-        # Float32 has too few values to choose among many centres with equal probability.
+        # In float64: float32 has too few values to choose among many centres with equal probability.
         place = random.uniform(random.key(seed, random.Stream.MIXTURE, 0), 0, count, [], tf.float64)
         chosen = tf.gather(self._centres, tf.cast(place * self.num_centres, tf.int64)) + self._mean
         dtype = chosen.dtype
@@ -113,12 +113,12 @@ class IsotropicMixture:
 
 
 class Distances:
-    """The squared distances of images to the centres of a mixture, for log p(x) at one bandwidth after another.
+    """The squared distances of images to the centres of a mixture, from which log p(x) follows at any bandwidth.
 
     Args:
       images: floats [n, H, W, C] or [n, D].
-      keep: keep the distances (n m numbers, where they take no more than 2.25 GiB) for further calls of `log_prob`;
-        otherwise each call computes them again.
+      keep: keep the n m distances, if they take at most 2.25 GiB, for further calls of `log_prob`; otherwise each call
+        computes them again.
 
     Raises:
       UserError: the images do not fit the centres or are not finite.
@@ -183,11 +183,11 @@ class Distances:
 # XLA compiles each of these into one loop, which reads the products once and writes no array of their size.
 @tf.function(jit_compile=True, autograph=False)
 def _nearest(products, square_norms):
-    """Return min_k(|c_k|^2 - 2 x.c_k), which lacks |x|^2 of the least squared distance, and the k, both [rows]."""
+    """Return min_k(|c_k|^2 - 2 x.c_k), the smallest squared distance minus |x|^2, and its k, both [rows]."""
     distances = square_norms - 2 * products
     least = tf.reduce_min(distances, axis=1)
-    # The minimum of the indices of the least distance is vectorised, unlike `argmin`. The comparison is safe even where
-    # XLA computes the distances twice: doubling is exact, so the subtraction rounds the same in a fused multiply-add.
+    # The minimum over the indices of the smallest distance is vectorised, unlike `argmin`. The comparison is safe even
+    # if XLA computes the distances twice: doubling is exact, so that a fused multiply-add rounds in the same way.
     numbers = tf.range(tf.shape(products)[1])
     index = tf.reduce_min(tf.where(distances <= least[:, None], numbers, tf.int32.max), axis=1)
     return least, index
@@ -203,7 +203,7 @@ def check_bandwidths(bandwidths: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return bandwidths as a float64 array [K].
 
     Raises:
-      UserError: there is none, or one is not positive and finite.
+      UserError: the list is empty, or a bandwidth is not positive and finite.
     """
     sigmas = np.asarray(bandwidths, np.float64)
     if sigmas.ndim != 1 or not sigmas.size:

@@ -26,7 +26,7 @@ from flow_gan.progress import progress
 
 # Images whose round trip is checked; each costs as much as two likelihoods.
 CHECKED_IMAGES = 1000
-# Images that are evaluated in float64, too.
+# Images that are also evaluated in float64.
 ROUNDING_IMAGES = 100
 _DEQUANTIZED_AT_ONCE = 1000
 
@@ -40,7 +40,7 @@ class NLL:
         bits/dim = NLL / (D ln 2) + log2(levels)
 
     Attributes:
-      nats: per image, the mean over images and noise draws. Not finite where one value is not.
+      nats: per image, the mean over images and noise draws. Not finite if one value is not.
       nats_standard_error: over images.
       size: D = H W C.
       levels: number of grey levels.
@@ -48,8 +48,8 @@ class NLL:
       noise_draws: K, draws of the dequantisation noise for each image.
       bound_nats, bound_standard_error: the importance-weighted bound -log 1/K sum_k p(x_k) in nats and its standard
         error; None for one draw. It is at most `nats`, and closer to the NLL of the discrete image.
-      num_available: images in the split; `num_images` of them were used. None: all.
-      checks: None where none were made.
+      num_available: images in the split, `num_images` of which were used. None: all were used.
+      checks: None if none were made.
       nats_per_image: the value of each image, whose mean is `nats`; see `kept_per_image` for its length.
       bound_nats_per_image: likewise for `bound_nats`.
     """
@@ -85,7 +85,7 @@ class NLL:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences to be shown with the figure; none where it is sound."""
+        """Sentences to show with the NLL; none if it is sound."""
         found = [] if self.is_per_image else [NO_PER_IMAGE_LIKELIHOOD]
         return found + (self.checks.warnings if self.checks else [])
 
@@ -129,14 +129,14 @@ def evaluate_nll(
 
     Args:
       split: "train", "validation" or "test".
-      batch_size: that of training. Only a likelihood that depends on the batch is evaluated in such batches, others in
-        multiples that are fast.
+      batch_size: that of training. A likelihood that depends on the batch is evaluated in such batches, others in
+        faster multiples of it.
       noise_draws: >= 1.
       num_examples: use the first images only; all if None.
 
     Raises:
-      UserError: the generator has no likelihood, the data have other grey levels than the model, or there are fewer
-        images than `num_examples`.
+      UserError: the generator has no likelihood, data and model differ in `levels`, or there are fewer images than
+        `num_examples`.
     """
     model.generator.require_likelihood("NLL")
     if model.levels != dataset.levels:
@@ -160,7 +160,7 @@ def evaluate_nll(
             draws.append(log_prob(x).numpy()[kept])
             if draw == 0 and len(by_batch) * batch_size < CHECKED_IMAGES:
                 error = errors(x).numpy()[kept].reshape(np.sum(kept), -1)
-                # Only what `Checks` reports is kept, since images may be large.
+                # Only numbers that `Checks` reports are kept, since images may be large.
                 round_trip.append((error.max(axis=1), error.mean(axis=1, dtype=np.float64)))
             if first is None:
                 first = x, draws[0]
@@ -207,7 +207,7 @@ def _rounding(generator, images, log_prob):
 
     Args:
       generator: `FlowGenerator`.
-      images: [batch, H, W, C], a batch as it was evaluated.
+      images: [batch, H, W, C], a batch that was evaluated.
       log_prob: [n], the results for its first n images.
     """
     if generator.has_per_image_likelihood:

@@ -1,4 +1,4 @@
-"""The terms of a flow's negative log-likelihood: how many nats come from the prior, the log-scales and the logit."""
+"""The terms of a flow's negative log-likelihood: the nats due to the prior, the log-scales and the logit."""
 
 import dataclasses
 import functools
@@ -17,16 +17,16 @@ from flow_gan.progress import progress
 
 # The terms of an NLL in the order in which they are computed, then their sum: {name: label}.
 TERMS = {"prior": "-log p(z)", "log_scales": "-log-scales", "logit": "-log |d logit/dx|", "nll": "NLL"}
-# Training images that are read at once.
+# Number of training images that are read at once.
 _READ_AT_ONCE = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class TermSums:
-    """The terms of an NLL, each summed over some of an image's pixel values.
+    """The terms of an NLL, each summed over a subset of an image's pixel values.
 
     Attributes:
-      num_values: how many of an image's H W C pixel values the sums are over.
+      num_values: number of pixel values in the subset.
       means: for each of `TERMS` the mean over images of the sum, in nats per image.
       standard_errors: over images. That of "nll" is the error of the three terms' sum, not the sum of their errors.
     """
@@ -45,19 +45,19 @@ class NLLTerms:
     over the D = H W C pixel values i of an image x. The log-scales are NICE's diagonal s, the same for all images, or
     the sum of those of Real-NVP's affine couplings. The logit is `bijectors.alpha_logit`, the first layer of both.
 
-    In NICE each z_i belongs to one pixel value: a coupling adds to an entry a function of the others, every entry keeps
-    its place, and only s_i scales it. So each pixel value has terms of its own. In Real-NVP every coupling also scales
-    an entry, by a function of other pixels, at several scales: z_i and its log-scales do not belong to one pixel, and
-    there are totals only.
+    In NICE each z_i belongs to one pixel value: a coupling adds to an entry a function of other entries, every entry
+    keeps its place, and only s_i scales it. So each pixel value has its own terms. In Real-NVP couplings also scale the
+    entries, by functions of other pixels, at several scales: z_i and its log-scales do not belong to one pixel, and
+    there are only totals.
 
     Attributes:
       total: over all pixel values; the mean of "nll" is that of `evaluate_nll`.
-      regions: "black" over the pixel values that are 0 in all training images, "constant" over those that have one grey
-        level in all of them; {} where these are not given, and for a flow without terms per pixel.
+      regions: "black" over the pixel values that are 0 in all training images, "constant" over those that have the same
+        grey level in all of them; {} if these images are not given, and for a flow without terms per pixel.
       per_pixel: for each of `TERMS` the mean over images in nats per pixel value, float [H, W, C]; None for a flow
         whose z_i do not belong to pixels.
-      num_available: images in the split; `num_images` of them were used. None: all.
-      finite_fraction: share of the images whose three terms are finite; where it is below 1, the means are not.
+      num_available: images in the split, `num_images` of which were used. None: all were used.
+      finite_fraction: share of the images whose three terms are finite; if it is below 1, the means are not finite.
       is_per_image: whether each image's terms depend on that image alone.
     """
 
@@ -71,7 +71,7 @@ class NLLTerms:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences to be shown with the figures; none where they are sound."""
+        """Sentences to show with the terms; none if they are sound."""
         found = [] if self.is_per_image else [NO_PER_IMAGE_LIKELIHOOD]
         return found + finite_warnings(self.finite_fraction)
 
@@ -110,7 +110,7 @@ def evaluate_nll_terms(
     Raises:
       UserError: the generator has no likelihood.
     """
-    generator.require_likelihood("NLL to take apart")
+    generator.require_likelihood("NLL to split into terms")
     has_pixels = isinstance(generator, NICE)
     masks = constant_values(train_images) if has_pixels and train_images is not None else {}
     count = len(images)
@@ -120,7 +120,7 @@ def evaluate_nll_terms(
     by_batch: dict[str, list] = {name: [] for name in masks}
     per_pixel = np.zeros((3, *generator.image_shape))
     for start in progress(range(0, count, batch_size), "NLL terms"):
-        # As the NLL's: the last batch is filled up with the first images.
+        # As in `evaluate_nll`, the last batch is filled up with the first images.
         terms = compute(images[np.arange(start, start + batch_size) % count]).numpy()[: count - start]
         if not has_pixels:
             by_batch["all"].append(terms)
@@ -142,9 +142,9 @@ def evaluate_nll_terms(
 
 
 def constant_values(images: data.Images) -> dict[str, np.ndarray]:
-    """Return which pixel values are the same in all images: {"black": bool [H, W, C], "constant": bool [H, W, C]}.
+    """Return masks of pixel values that are the same in all images, {"black": bool [H, W, C], "constant": likewise}.
 
-    The black ones, of grey level 0, are constant, too.
+    The black ones have grey level 0 in all images, and are constant, too.
 
     Args:
       images: uint8 [N, H, W, C].

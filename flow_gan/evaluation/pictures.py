@@ -1,4 +1,4 @@
-"""Pictures of what a generator and its inverse do. Each function returns rows of images, [rows, columns, H, W, C]."""
+"""Pictures that show a generator and its inverse. Each function returns rows of images, [rows, columns, H, W, C]."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ TEMPERATURES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
 def reconstructions(generator: FlowGenerator, images: np.ndarray) -> np.ndarray:
     """Return images x, their round trips G(f(x)), and the difference |x - G(f(x))| divided by its largest value.
 
-    Where the round trip is not finite the difference is 1.
+    The difference is 1 where the round trip is not finite.
 
     Args:
       images: float [n, H, W, C] in [0, 1].
@@ -21,7 +21,7 @@ def reconstructions(generator: FlowGenerator, images: np.ndarray) -> np.ndarray:
       [3, n, H, W, C].
     """
     images = np.asarray(images)
-    # A copy of the latents, so that no cache can return the image.
+    # A copy of the latents, so that tfp's cache cannot return the image.
     again = generator.decode(np.array(generator.encode(images))).numpy()
     difference = np.abs(images - again)
     is_finite = np.isfinite(difference)

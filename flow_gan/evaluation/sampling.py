@@ -17,8 +17,8 @@ class Sampler:
 
     Args:
       batch_size: samples that are computed at once. Apart from rounding an image does not depend on it, unless the
-        generator normalises by the batch's own statistics.
-      stream: of the latents. Samples that choose a setting and samples that measure it take different streams.
+        generator normalises by the statistics of the batch.
+      stream: of the latents. Samples by which a setting is chosen and samples that measure it use different streams.
     """
 
     def __init__(self, generator: Generator, batch_size: int = 100, stream: random.Stream = random.Stream.SAMPLE):

@@ -39,7 +39,7 @@ def mode_score(probabilities: np.ndarray, label_distribution: np.ndarray, splits
 
         exp(E_x KL(p(y|x) || p*(y)) - KL(p*(y) || p(y))),  p(y) = E_x p(y|x)
 
-    It is 0 where no sample is given to some class. In the release's formula p* cancels: it gives the Inception score.
+    It is 0 if some class has no sample. In the release's formula p* cancels, which gives the Inception score.
 
     Args:
       probabilities: [n, K], p(y|x) of n samples.
@@ -50,7 +50,7 @@ def mode_score(probabilities: np.ndarray, label_distribution: np.ndarray, splits
       See `inception_score`.
 
     Raises:
-      UserError: as `inception_score`, or the label distribution does not match.
+      UserError: as for `inception_score`, or the label distribution does not match.
     """
     expected = _check_distributions("label_distribution", np.atleast_2d(label_distribution))[0]
     if expected.shape != np.shape(probabilities)[1:] or not expected.all():
@@ -70,7 +70,7 @@ def fid(features: np.ndarray, reference_features: np.ndarray) -> float:
 
         |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))
 
-    It grows as either number of images falls, so only values for the same numbers of images can be compared.
+    It increases when fewer images are used on either side, so only values for the same numbers can be compared.
 
     Args:
       features: [n, F], n of 2 or more.
@@ -86,7 +86,7 @@ def fid(features: np.ndarray, reference_features: np.ndarray) -> float:
     mean1, factor1 = _gaussian(features)
     mean2, factor2 = _gaussian(reference_features)
     # tr (C1 C2)^(1/2) is the sum of the singular values of L1^T L2 with C = L L^T. Unlike a matrix square root this
-    # is exact to rounding where a covariance is singular, as it is with fewer images than features.
+    # is exact up to rounding if a covariance is singular, as it is with fewer images than features.
     overlap = np.linalg.svd(factor1.T @ factor2, compute_uv=False).sum()
     distance = np.sum((mean1 - mean2) ** 2) + np.sum(factor1**2) + np.sum(factor2**2) - 2 * overlap
     return max(float(distance), 0.0)
@@ -125,7 +125,7 @@ def _check_distributions(name, values):
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """Training images as a classifier sees them, with which samples are compared.
+    """A classifier's view of training images, with which samples are compared.
 
     Attributes:
       features: float64 [m, F], the classifier's features of training images.
@@ -146,9 +146,9 @@ class SampleScores:
       fid: see `fid`.
       num_reference: training images in the FID.
       classifier: the classifier's name.
-      classifier_test_accuracy: its accuracy on the test images of the data set, where it has labels of its classes.
-      label_distribution: where p*(y) of the MODE score comes from.
-      note: what the scores can be compared with.
+      classifier_test_accuracy: its accuracy on the test images, if the data set has labels of its classes.
+      label_distribution: the source of p*(y) in the MODE score.
+      note: a sentence that says what the scores can be compared with.
     """
 
     inception_score: float
@@ -184,20 +184,20 @@ class SampleScores:
 def make_reference(classifier: Classifier, split: Split, num_images: int | None = None) -> Reference:
     """Return the `Reference` of training images, for any number of `score_samples`.
 
-    p*(y) is the share of each label among all training images. For a classifier with classes of its own (InceptionV3)
-    labels do not say which of them the data set has; p*(y) is then its mean prediction on the reference images, just
-    as p(y) is its mean prediction on the samples.
+    p*(y) is the share of each label among all training images. A classifier with other classes (InceptionV3) cannot use
+    the labels; p*(y) is then its mean prediction on the reference images, just as p(y) is its mean prediction on the
+    samples.
 
     Args:
       split: of training images.
-      num_images: how many images, evenly spaced, the features are taken from; None for all.
+      num_images: number of images, evenly spaced, that give the features; None for all.
 
     Raises:
       UserError: there are not that many images.
     """
     num_images = len(split) if num_images is None else num_images
     if not 2 <= num_images <= len(split):
-        raise UserError(f"num_images={num_images} of {len(split)} training images; expected 2 to their number")
+        raise UserError(f"num_images={num_images}; expected 2 to {len(split)}, the number of training images")
     chosen = np.linspace(0, len(split) - 1, num_images).astype(int)
     probabilities, features = classifier.predict(split.images[chosen])
     if not classifier.knows_labels:
@@ -216,7 +216,7 @@ def score_samples(classifier: Classifier, samples: np.ndarray, reference: Refere
       splits: see `inception_score`.
 
     Raises:
-      UserError: the samples are of another shape, not finite, or fewer than `splits` or than 2.
+      UserError: the samples have another shape, are not finite, or are fewer than `splits` or than 2.
     """
     samples = np.asarray(samples)
     if not 1 <= splits <= len(samples):

@@ -7,10 +7,10 @@ import numpy as np
 
 from flow_gan import probability as tfp
 
-# Of the bootstrap. An error that is estimated from so many is exact to 2 %.
+# Resamples of the bootstrap. An error that is estimated from this many is exact to 2 %.
 RESAMPLES = 1000
 
-# A result keeps the values of so many images, about 200 kB as JSON. The means are over all images.
+# Largest number of images whose values a result keeps, about 200 kB as JSON. The means are over all images.
 KEPT_PER_IMAGE = 10_000
 
 
@@ -33,8 +33,8 @@ def log_mean_exp(values: np.ndarray, axis: int) -> np.ndarray:
 def kept_per_image(values: np.ndarray) -> list[float]:
     """Return the first `KEPT_PER_IMAGE` of the values [n], rounded to the digits of float32.
 
-    Values of two models on the same images can be compared in pairs: the standard error of their mean difference is
-    that of the differences, far smaller than that of the means where the values are correlated.
+    Values of two models on the same images can be compared pairwise: the standard error of their mean difference is
+    that of the differences, which is far smaller than that of the means if the values are correlated.
     """
     with np.errstate(over="ignore"):
         return [float(str(value)) for value in np.asarray(values[:KEPT_PER_IMAGE]).astype(np.float32)]
@@ -43,10 +43,10 @@ def kept_per_image(values: np.ndarray) -> list[float]:
 def resampled(
     statistic: Callable[..., float], *samples: np.ndarray, times: int = RESAMPLES, seed: int = 0
 ) -> np.ndarray:
-    """Return a statistic of `times` resamples of n rows, drawn with replacement, [times] (the bootstrap; Efron 1979).
+    """Return the values of a statistic, [times], on resamples of n rows with replacement (the bootstrap; Efron 1979).
 
     The same rows are drawn from all samples, and in all calls with the same seed and n, so that the values of two
-    models at the same z can be compared in pairs.
+    models at the same z can be compared pairwise.
 
     Args:
       statistic: function of arrays like `samples`.
@@ -61,7 +61,8 @@ def resampled(
 def bootstrap_error(values: np.ndarray, count: int) -> float | None:
     """Return the standard error of a statistic of `count` = n rows from its `resampled` values; None where n is 1.
 
-    Resamples of few rows vary too little, as a variance with the divisor n is too small; sqrt(n / (n - 1)) corrects it.
+    Resamples of few rows vary too little, just as a variance with the divisor n is too small; sqrt(n / (n - 1))
+    corrects this.
     """
     if count < 2:
         return None

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 
 def with_error(value: float, error: float, digits: int) -> str:
-    """Return "value +- error"; "unknown" stands for an error that is NaN."""
+    """Return "value +- error", with "unknown" for an error that is NaN."""
     return f"{value:.{digits}f} +- {'unknown' if math.isnan(error) else f'{error:.{digits}f}'}"
 
 
 def out_of(used: int, available: int | None) -> str:
-    """Return "used of available", or "used" where all were used; None for `available` stands for all."""
+    """Return "used of available", or "used" if all were used; `available` None means that all were used."""
     return f"{used}" if available in (None, used) else f"{used} of {available}"
 
 

@@ -1,6 +1,6 @@
 """Generators: Keras models from a prior to images. Flows own coupling networks and compose bijectors.
 
-Each has a file, whose name is its choice of `--model_type`.
+Each has a file, whose name is its value of `--model_type`.
 """
 
 import importlib
@@ -28,7 +28,7 @@ __all__ = [
 def make_generator(config: Config, image_shape: tuple) -> Generator:
     """Return the generator of a configuration for images (H, W, C), with initial weights.
 
-    It is made by `from_settings(config, image_shape)` of the file that `--model_type` names: a new generator is its
-    file, and its choice and settings in `config.generator`.
+    It is made by `from_settings(config, image_shape)` in the file that `--model_type` names. To add a generator, add
+    its file, and its name and settings in `config.generator`.
     """
     return importlib.import_module(f"{__name__}.{config.model_type}").from_settings(config, image_shape)

@@ -1,4 +1,4 @@
-"""What every generator can do, and what every flow can do."""
+"""Base classes of generators and of flows."""
 
 import math
 from collections.abc import Callable
@@ -17,27 +17,27 @@ from flow_gan.networks.precision import check_float, network_policy
 from flow_gan.networks.shared_traces import SharedTraces
 
 NO_PER_IMAGE_LIKELIHOOD = (
-    "with --batch_norm_adaptive=0 an image's value depends on the other images of its batch, so an NLL is no "
-    "per-image likelihood and does not compare with other models'"
+    "with --batch_norm_adaptive=0 an image's log p depends on the other images of its batch, so an NLL is not a "
+    "per-image likelihood and cannot be compared with other models'"
 )
 
 
 class Generator(keras.Model):
     """A generator x = G(z) with a prior p(z) over its latents z.
 
-    Subclasses own the weights and define `decode`. Those with a density over images are `FlowGenerator`s; of the
-    others, implicit models, `log_prob`, `encode` and `distribution` are not defined.
+    Subclasses own the weights and define `decode`. Those with a density over images are `FlowGenerator`s; the others
+    are implicit models, for which `log_prob`, `encode` and `distribution` are not defined.
 
     Args:
       image_shape: (H, W, C).
       prior: "logistic", "gaussian" or "uniform".
       latent_size: int, entries of z; H W C if None.
-      dtype: "float32", the default whatever Keras's global one is, or "float64".
+      dtype: "float32", the default whatever Keras's global dtype is, or "float64".
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
       **kwargs: of `keras.Model`.
     """
 
-    # Whether there are log_prob, encode and distribution.
+    # Whether log_prob, encode and distribution are defined.
     has_likelihood = False
 
     def __init__(
@@ -68,7 +68,7 @@ class Generator(keras.Model):
 
     @property
     def fast_batch_size(self) -> int:
-        """Images that are fast to evaluate at once; 1 where larger batches than those of training gain nothing."""
+        """Batch size that is fast in evaluation; 1 if batches larger than those of training gain nothing."""
         return 1
 
     def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -76,8 +76,8 @@ class Generator(keras.Model):
 
         Args:
           z: [batch, k].
-          training: bool, normalise by the statistics of the batch, which update the moving averages, instead of by
-            these.
+          training: bool, whether batch norm uses the statistics of the batch and updates its moving averages; if not,
+            it uses the moving averages.
         """
         raise NotImplementedError
 
@@ -87,7 +87,7 @@ class Generator(keras.Model):
         Args:
           num_images: int.
           seed: int; the same seed gives the same images.
-          temperature: float, scales z. 1 samples the model, less samples nearer to its mode.
+          temperature: float, scales z. 1 samples from the model, smaller values nearer to its mode.
 
         Returns:
           [num_images, H, W, C], clipped to [0, 1].
@@ -101,7 +101,7 @@ class Generator(keras.Model):
         return self.prior.distribution.quantile(uniform)
 
     def require_likelihood(self, what: str) -> None:
-        """Raise `UserError` if the generator has no likelihood, without which there is no `what`, a str."""
+        """Raise `UserError` if the generator has no likelihood, which `what`, a str, needs."""
         if not self.has_likelihood:
             raise UserError(
                 f"{type(self).__name__} has no likelihood: it has no inverse z = f(x), so there is no {what}; "
@@ -109,15 +109,15 @@ class Generator(keras.Model):
             )
 
     def distribution(self, training: bool = False) -> tfp.distributions.Distribution:
-        """Return p(x); of a flow alone, others raise `UserError`."""
+        """Return p(x); only of a flow, others raise `UserError`."""
         self.require_likelihood("distribution")
 
     def log_prob(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return log p(x); of a flow alone, others raise `UserError`."""
+        """Return log p(x); only of a flow, others raise `UserError`."""
         self.require_likelihood("log_prob")
 
     def encode(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return z = f(x); of a flow alone, others raise `UserError`."""
+        """Return z = f(x); only of a flow, others raise `UserError`."""
         self.require_likelihood("encode")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -146,15 +146,15 @@ class FlowGenerator(Generator):
         log p(x) = log p(z) + log |det df(x)/dx|,  z = f(x)
 
     Subclasses own the weights and build `bijector` around them. Bijectors are built anew for every pass,
-    so that tfp's cache never hands a pass what an earlier one computed.
+    so that tfp's cache never returns a result of an earlier pass.
 
     Args:
       image_shape: (H, W, C).
       prior: "logistic", "gaussian" or "uniform".
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
-      coupling_network: function that makes the network of each coupling, in place of the flow's own: from the shape of
-        its input, without the batch, to a Keras layer, whose outputs are each of that shape. Networks of one shape have
-        to differ in nothing but their weights.
+      coupling_network: function that makes the network of each coupling, in place of the flow's own. It maps the shape
+        of the network's input, without the batch, to a Keras layer whose outputs have that shape. Networks for the
+        same shape must differ only in their weights.
       **kwargs: of `keras.Model`.
     """
 
@@ -179,7 +179,7 @@ class FlowGenerator(Generator):
 
     @property
     def has_own_networks(self) -> bool:
-        """Whether the coupling networks are those of the argument `coupling_network`."""
+        """Whether the coupling networks are made by the argument `coupling_network`."""
         return self._coupling_network is not None
 
     def add_network(
@@ -190,7 +190,7 @@ class FlowGenerator(Generator):
         Args:
           make_default: makes the flow's own network.
           shape: of the network's input and of each of its outputs, without the batch.
-          outputs: what they are: ("shift",), or ("shift", "log-scale").
+          outputs: their names: ("shift",), or ("shift", "log-scale").
         """
         if self._coupling_network is None:
             network = make_default()
@@ -202,7 +202,7 @@ class FlowGenerator(Generator):
 
     @property
     def log_scale_variables(self) -> list[keras.Variable]:
-        """The weights that are log-scales themselves, whose learning rate `--log_scale_rate` multiplies."""
+        """The weights that are log-scales; `--log_scale_rate` multiplies their learning rate."""
         raise NotImplementedError
 
     def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
@@ -211,7 +211,7 @@ class FlowGenerator(Generator):
         Args:
           training: bool, as in `decode`.
           validate_args: bool, raise `tf.errors.InvalidArgumentError` with the coupling layer's name where its result
-            is not finite. By default training passes do.
+            is not finite. The default is the value of `training`.
         """
         raise NotImplementedError
 
@@ -223,7 +223,7 @@ class FlowGenerator(Generator):
         """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised.
 
         Raises:
-          UserError: images of integers, or of another shape.
+          UserError: images have an integer dtype or another shape.
         """
         return self.distribution(training).log_prob(self._images(images))
 

@@ -1,4 +1,4 @@
-"""Coupling networks that a user makes, in place of those that a flow has by itself."""
+"""Coupling networks that a user makes, in place of a flow's own."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 from flow_gan import keras_internals
 from flow_gan.errors import UserError, brief
 
-# From the shape of what conditions a coupling, without the batch, to a Keras layer, built or not.
+# Function from the shape of a coupling's conditioning input, without the batch, to a Keras layer, built or not.
 MakeNetwork = Callable[[tuple[int, ...]], keras.layers.Layer]
 
 
@@ -18,10 +18,10 @@ def make_network(make: MakeNetwork, shape: tuple[int, ...], outputs: tuple[str, 
     Args:
       make: the user's function.
       shape: of the network's input and of each of its outputs, without the batch.
-      outputs: what the network returns, such as ("shift",): a tensor where it is one, otherwise a tuple.
+      outputs: names of the network's outputs, such as ("shift",). It returns a tensor if there is one, else a tuple.
 
     Raises:
-      UserError: it is no Keras layer, or it does not map [batch, *shape] to what it has to.
+      UserError: it is not a Keras layer, or does not map [batch, *shape] to these outputs.
     """
     if not callable(make):
         raise UserError(f"coupling_network={make!r}; expected a function from a shape {shape} to a Keras layer")

@@ -17,8 +17,8 @@ from flow_gan.networks.initializers import GENERATOR, SeededInitializers
 class DCGAN(Generator):
     """Transposed convolutions from z ~ p(z) to images, see `networks.dcgan.UpsamplingNetwork`.
 
-    It has no inverse and no likelihood, and can be trained against a critic alone. As in the paper z has as many
-    entries as an image, k = d, if not told otherwise.
+    It has no inverse and no likelihood, and can only be trained against a critic. By default z has as many entries as
+    an image, k = d, as in the paper.
 
     Args:
       image_shape: (H, W, C), of any size.

@@ -18,7 +18,7 @@ NUM_COUPLINGS = 4
 
 # The NLL of 10,000 MNIST images takes 5.1 s instead of 5.2 to 6.9 in batches of 100 (2 cores, AMD EPYC).
 _FAST_BATCH_SIZE = 500
-# Pixel values of as many images at most: 500 of 256x256x3 would take over 10 GB.
+# Limits the batch by its pixel values: 500 images of 256x256x3 would take over 10 GB.
 _FAST_VALUES = 2**22
 
 
@@ -39,12 +39,12 @@ class NICE(FlowGenerator):
       prior: "logistic", "gaussian" or "uniform".
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       init_type: str, distribution of the initial weights, see `networks.initializers`.
-      batch_norm: bool, False leaves the batch norms of the coupling networks out.
+      batch_norm: bool, whether the coupling networks have batch norm.
       seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
       coupling_network: function from the shape (H W C / 2,) to a Keras layer that maps [batch, H W C / 2] to the shift,
-        of the same shape; see `FlowGenerator`. What describes the flow's own networks (`hidden_units`,
-        `num_hidden_layers`, `init_type`, `batch_norm`, `seed`, `precision`) then has no effect.
+        of the same shape; see `FlowGenerator`. The arguments of the flow's own networks (`hidden_units`,
+        `num_hidden_layers`, `init_type`, `batch_norm`, `seed`, `precision`) then have no effect.
       **kwargs: of `keras.Model`.
 
     Raises:

@@ -24,7 +24,7 @@ def make_prior(prior: str, size: int, dtype: type) -> tfp.distributions.Distribu
       dtype: numpy float dtype.
 
     Raises:
-      UserError: `prior` is none of these.
+      UserError: `prior` is unknown.
     """
     check_choice("prior", prior, PRIORS)
     return tfd.Sample(PRIORS[prior](dtype(0)), sample_shape=[size])

@@ -25,32 +25,33 @@ CHANNEL = ("first", "second", "first")
 
 @keras.saving.register_keras_serializable("flow_gan")
 class RealNVP(FlowGenerator):
-    """Logit, then affine couplings at several scales, as the release has them.
+    """Logit, then affine couplings at several scales, as in the release.
 
-    Every scale but the last: three couplings with checkerboard masks on [H, W, C], squeeze to [H/2, W/2, 4C], three
-    with channel masks, and the first half of the channels leaves the flow. The last scale: four couplings with
-    checkerboard masks on what is left.
+    Every scale except the last: three couplings with checkerboard masks on [H, W, C], squeeze to [H/2, W/2, 4C], three
+    couplings with channel masks, and the first half of the channels is factored out. The last scale: four couplings
+    with checkerboard masks on the remaining channels.
 
         log |det df/dx| = sum of all log-scales + log-determinant of the logit
 
-    z is, row by row, the tensor [H/2, W/2, 4C] of the first squeeze: its first 2C channels left there, the others
-    went on, and come back with the later scales' squeezes undone. With one scale it is [H, W, C].
+    z is the flattened tensor [H/2, W/2, 4C] of the first squeeze. Its first 2C channels are those factored out there;
+    the others are the output of the later scales, with their squeezes inverted. With one scale z is the flattened
+    [H, W, C].
 
     Args:
       image_shape: (H, W, C) with H and W divisible by 2^(scales - 1).
       residual_blocks: int, in each coupling network (the release's `--no_of_layers`).
       filters: int, channels in the coupling networks, at every scale (64 in the release).
       prior: "logistic", "gaussian" or "uniform".
-      batch_norm: "moving" (averages in evaluation), "batch" (the statistics of the batch at hand, in evaluation
-        too, so that `log_prob` is no per-image likelihood), or "none"; see `networks.residual`.
+      batch_norm: "moving" (moving averages in evaluation), "batch" (the statistics of the current batch, in evaluation
+        too, so that `log_prob` is not a per-image likelihood), or "none"; see `networks.residual`.
       logit_alpha: float in (0, 0.5), see `bijectors.alpha_logit`.
       scales: int >= 1.
       seed: int, from which the initial weights derive.
       precision: of the networks' matrix products and convolutions, see `networks.precision`.
-      coupling_network: function from a coupling's shape (H, W, C) to a Keras layer that maps [batch, H, W, C], of zeros
-        where the coupling changes it, to a tuple (shift, log-scale), each of that shape; see `FlowGenerator`. What
-        describes the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`, `precision`) then has no
-        effect.
+      coupling_network: function from a coupling's shape (H, W, C) to a Keras layer that maps [batch, H, W, C], with
+        zeros where the coupling changes the image, to a tuple (shift, log-scale), each of that shape; see
+        `FlowGenerator`. The arguments of the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`,
+        `precision`) then have no effect.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -141,7 +142,7 @@ class RealNVP(FlowGenerator):
 
     @property
     def log_scale_variables(self) -> list[keras.Variable]:
-        """See `FlowGenerator.log_scale_variables`; two scalars per coupling, none of own networks."""
+        """See `FlowGenerator.log_scale_variables`; two scalars per coupling, none with `coupling_network`."""
         networks = [network for network in self.networks if isinstance(network, ResidualNetwork)]
         return [v for network in networks for v in (network.tanh_scale, network.scale_shift)]
 
@@ -170,7 +171,7 @@ class RealNVP(FlowGenerator):
         return tfb.Invert(bijectors.Chain(f[::-1]), name="real_nvp")
 
     def _scale(self, layers, shape, scale):
-        """Return the bijectors of the scales from `scale` on, which act on `shape`, in their order."""
+        """Return the bijectors, in order, of the scales from `scale` on, whose input has the shape `shape`."""
         if scale == self.scales - 1:
             return list(layers)
         checkerboards = [next(layers) for _ in range(3)]

@@ -12,7 +12,7 @@ from flow_gan.measurement import needs, registry
 from flow_gan.measurement.run import LoadedRun
 from flow_gan.training.files import write_json
 
-_OTHER_DATA = "the data are not those that the run was trained on: this is of the data as they are now"
+_OTHER_DATA = "the data have changed since the run was trained: this result is for the data as they are now"
 # Of an NLL on validation images.
 _CHOSEN_BY = "these weights are those of the lowest NLL of these very images, so that other images have a higher one"
 

@@ -1,4 +1,4 @@
-"""What a metric tells of itself."""
+"""The description of a metric."""
 
 import dataclasses
 import pathlib
@@ -34,7 +34,7 @@ def _no_columns(dataset, split):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric(Generic[Found]):
-    """A metric. All that the package knows of it stands here; its name is that of its file in `flow_gan/metrics/`.
+    """All that the package knows of a metric, whose name is that of its file in `flow_gan/metrics/`.
 
     Attributes:
       measure: function from a `LoadedRun` to what is found.
@@ -45,8 +45,8 @@ class Metric(Generic[Found]):
       image_counts: settings that say how many images of the split are measured; there must be as many.
       is_of_best_nll: bool, whether `--mode=compare` and the report take it of the weights of the lowest validation NLL,
         as the paper's tables do the NLL. All else is of those of the highest score in training.
-      is_of_likelihood: bool, whether it is the model's likelihood, and says so itself where it is none per image.
-      is_of_every_model: bool, whether a reproduction measures it of every model that it trains.
+      is_of_likelihood: bool, whether it is the model's likelihood, and itself warns if that is not per image.
+      is_of_every_model: bool, whether a reproduction measures it for every model that it trains.
       columns: function from the data and the name of the measured split to its `Column`s in the tables of
         `--mode=compare` and of the report.
       noun: str, what sentences below a table call it.

@@ -1,4 +1,4 @@
-"""What a metric needs of a run, and the sentence that says why one does not have it."""
+"""Requirements of metrics on a run, and the sentences that say why a run does not meet them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def _moving_averages(asked, config, dataset):
 def _prior_without_edge(asked, config, dataset):
     if config.prior != "uniform":
         return None
-    return f"{asked} needs a prior on all of R^k, and --prior=uniform has an edge, at which HMC cannot turn"
+    return f"{asked} needs a prior on all of R^k, but --prior=uniform has bounded support, which HMC cannot sample"
 
 
 def _labels(asked, config, dataset):
@@ -79,8 +79,8 @@ def _test_split(asked, config, dataset):
     if config.split == "test":
         return None
     return (
-        f"--split={config.split} with {asked}, which chooses on validation images and has its centres or its model "
-        "from training images; expected --split=test"
+        f"--split={config.split} with {asked}, which uses training images for its model and validation images for its "
+        "choices; expected --split=test"
     )
 
 
@@ -93,5 +93,5 @@ LABELS = Need(_labels, is_of_run=False)
 # For a subset, or for a neighbourhood.
 SUBSETS = Need(_subsets, is_of_run=False)
 NEIGHBOURS = Need(_neighbours, is_of_run=False)
-# What chooses on validation images can be measured on test images alone.
+# A metric that makes choices on validation images can only be measured on test images.
 TEST_SPLIT = Need(_test_split, is_of_run=False)

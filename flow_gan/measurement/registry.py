@@ -1,4 +1,4 @@
-"""The metrics by name. They know this package, which loads them as they are asked for and knows none of them."""
+"""The metrics by name. They import this package, which loads each of them only when it is used."""
 
 import importlib
 from typing import Any

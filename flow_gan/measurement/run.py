@@ -54,17 +54,17 @@ class FinishedRun:
         return ", ".join([self.name, *steps, *hybrid])
 
     def loaded(self, dataset: data.Dataset, metric: str, checkpoint: str | None = None) -> "LoadedRun":
-        """Return it with these data and the model of the weights that a metric is of, see `checkpoint`."""
+        """Return this run with its data, and with the model that a metric is measured on, see `checkpoint`."""
         config = self.configured(metric, checkpoint)
         model, folder = training.load_model(config, dataset.levels)
         return LoadedRun(config=config, folder=folder, dataset=dataset, model=model)
 
     def checkpoint(self, metric: str) -> str:
-        """Return the name of the weights that a metric is of.
+        """Return the name of the weights that a metric is measured on.
 
-        The NLL of Tables 1 and 2 is of the lowest validation NLL, all else of the highest score in training. Without
-        scores that is the lowest NLL again; for a critic's objective alone, whose progress the NLL does not show, the
-        latest.
+        For the NLL of Tables 1 and 2 they are those of the lowest validation NLL, for all else those of the highest
+        score in training. Without scores these are again those of the lowest NLL, or for ADV, whose progress the NLL
+        does not show, the latest.
         """
         is_of_best_nll = registry.find(metric).is_of_best_nll
         if not is_of_best_nll and self._has("best_score"):
@@ -253,7 +253,7 @@ def open_run(folder: str | pathlib.Path, settings: dict, dataset: data.Dataset |
       dataset: see `FinishedRun`.
 
     Raises:
-      UserError: the folder is no run.
+      UserError: the folder is not a run.
     """
     config = run_config({"mode": "evaluate", "run_dir": str(folder)} | settings)
     return FinishedRun(config=config, folder=RunFolder(folder, config), dataset=dataset)
@@ -271,7 +271,7 @@ def load(run_dir: str | pathlib.Path, checkpoint: str | None = None, **settings:
       **settings: what else the flags of `--mode=evaluate` can say, by their names.
 
     Raises:
-      UserError: the folder is no run, it has no such checkpoint, or a setting that belongs to the run is another one.
+      UserError: the folder is not a run, it has no such checkpoint, or a setting contradicts the run's own.
     """
     for name, value in settings.items():
         if name not in {field.name for field in dataclasses.fields(Config)}:

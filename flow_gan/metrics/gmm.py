@@ -54,7 +54,7 @@ class AgainstMixture:
     def __str__(self) -> str:
         wins = self.wins
         return f"mixture on {self.search.num_centres} training images, {self.search}\n" + (
-            f"it has the lower NLL and the higher score for bandwidths {wins[0]:.3g} to {wins[-1]:.3g}"
+            f"the mixture has the lower NLL and the higher score at bandwidths {wins[0]:.3g} to {wins[-1]:.3g}"
             if wins
             else "no bandwidth has both the lower NLL and the higher score"
         )

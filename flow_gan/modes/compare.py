@@ -27,11 +27,11 @@ from flow_gan.run_files import CONFIG
 from flow_gan.training.files import write_whole
 from flow_gan.training.run_folder import check_free, check_writable, new_folder, read_data
 
-# What is given for the comparison, and not for measuring its runs.
+# Settings of the comparison itself; all others hold for measuring its runs.
 _OF_THE_COMPARISON = ("mode", "run_dirs", "runs_dir", "run_dir")
-# What runs must share, for their figures to be of the same images, besides the data set, which may have moved.
+# Settings that runs must share for their numbers to be of the same images, besides the data set, which may have moved.
 _SAME_DATA = ("validation_split", "levels", "input_height", "input_width", "c_dim")
-# Of which data sets the paper has numbers in which table.
+# {table: data sets for which the paper has numbers in it}.
 _PUBLISHED = {OBJECTIVES: ("mnist", "cifar10"), ESTIMATORS: ("mnist",)}
 
 
@@ -42,17 +42,17 @@ def run(given: dict) -> None:
       given: {setting: value} of the command line, which also hold for measuring the runs.
 
     Raises:
-      UserError: a folder is no run, the runs are of different data sets, or a metric cannot be had.
+      UserError: a folder is not a run, the runs have different data sets, or a metric is impossible.
     """
     config = Config(**given)
     refuse_unused(given, "compare")
     if config.run_dir is not None:
-        # Now, not after the measuring.
+        # Checked before measuring, not after.
         check_free("run_dir", config.run_dir)
     shared = {name: value for name, value in given.items() if name not in _OF_THE_COMPARISON}
     runs = [open_run(folder, shared) for folder in _folders(config.run_dirs or "")]
     _check_alike(config, runs)
-    # What is not readable should be known before anything is measured.
+    # An unreadable file is an error before anything is measured.
     for each in runs:
         each.read_records()
     dataset = training.load_data(runs[0].config)
@@ -81,15 +81,17 @@ def _folders(run_dirs):
             continue
         matching = sorted(path for path in glob.glob(name) if (pathlib.Path(path) / CONFIG).is_file())
         if not matching:
-            raise UserError(f"--run_dirs={name} matches no run, no folder with a {CONFIG}")
+            raise UserError(f"--run_dirs={name} matches no run: no folder with a {CONFIG}")
         found += [path for path in matching if path not in found]
     return found
 
 
 def _check_alike(config, runs):
-    """Raise `UserError` unless runs have names of their own and the same data."""
+    """Raise `UserError` unless runs have different names and the same data."""
     if len({run.name for run in runs}) < len(runs):
-        raise UserError(f"--run_dirs={config.run_dirs} names two runs alike; expected folders of different names")
+        raise UserError(
+            f"--run_dirs={config.run_dirs} has two runs of the same name; expected folders with different names"
+        )
     recorded = [read_data(run.folder.path) for run in runs]
     is_one = all(own["path"] is not None for own in recorded) and len({own["digest"] for own in recorded}) == 1
     for setting in _SAME_DATA if is_one else ("dataset", *_SAME_DATA):
@@ -99,7 +101,7 @@ def _check_alike(config, runs):
 
 
 def _measure(runs, metrics, dataset):
-    """Measure what is not stored; a metric that a run cannot have, as a DCGAN an NLL, is left out of its row."""
+    """Measure what is not stored; a metric that is impossible for a run, such as a DCGAN's NLL, is left out."""
     wanted = [(run, metric) for run in runs for metric in dict.fromkeys(metrics) if not cannot_have(run.config, metric)]
     for run, metric in wanted:
         check_metrics(run.config, [metric], dataset)
@@ -116,7 +118,7 @@ def _measure(runs, metrics, dataset):
 
 
 class _Comparison:
-    """Tables and figures of runs, from what is stored of them."""
+    """Tables and figures of runs, from their stored results."""
 
     def __init__(self, runs: list[FinishedRun], dataset: Dataset):
         self._runs = runs
@@ -132,14 +134,14 @@ class _Comparison:
         }
 
     def _own(self, metric, column):
-        """Return a column, without the paper's numbers if they are of other data, or none of the runs can have it."""
+        """Return a column; without the paper's numbers if these are of other data, or no run can have the metric."""
         is_published = self._dataset.name in _PUBLISHED[column.table]
         if is_published and any(_can_have(run.config, metric, self._dataset) for run in self._runs):
             return column
         return dataclasses.replace(column, paper=None)
 
     def tables(self) -> list[Table]:
-        """Return Table 1 or 2, and Table 3 where it has more than the NLL: those of which there are numbers."""
+        """Return the tables that have numbers: Table 1 or 2, and Table 3 if it has more than the NLL."""
         tables = []
         if self._columns_of(OBJECTIVES):
             tables.append(self._objectives())
@@ -148,7 +150,7 @@ class _Comparison:
         return tables
 
     def texts(self, asked: list[str]) -> list[str]:
-        """Return what was measured of the metrics asked for that have no column in a table, as it states itself."""
+        """Return the results, as text, of the metrics in `asked` that have no column in a table."""
         found = []
         for name in dict.fromkeys(asked):
             # Results of earlier versions lack the text.
@@ -159,7 +161,7 @@ class _Comparison:
         return found
 
     def _objectives(self):
-        """Sample score and NLL, each with the name of its weights."""
+        """Return the table of sample score and NLL, each with the name of the weights."""
         columns = self._columns_of(OBJECTIVES)
         rows = [
             Row(
@@ -184,9 +186,9 @@ class _Comparison:
         )
 
     def _estimators(self):
-        """Exact NLL, AIS and KDE of the same weights and images, in nats.
+        """Return the table of exact NLL, AIS and KDE for the same weights and images, in nats.
 
-        Without AIS the exact NLL and KDE are those that were measured by themselves.
+        Without AIS the exact NLL and KDE are those of the metrics `nll` and `kde`.
         """
         columns = self._columns_of(ESTIMATORS)
         rows = [
@@ -217,9 +219,9 @@ class _Comparison:
         return list(self._results[metric].values())
 
     def _cell(self, run: FinishedRun, part: Alternatives, beside: str | None = None) -> tuple[Cell, str]:
-        """Return a run's cell and the name of the weights it is of.
+        """Return a run's cell and the name of its weights.
 
-        A cell of other weights than those of the metric `beside` says so itself.
+        If these are not the weights of the metric `beside`, the cell names them itself.
         """
         metric = self._source(run.name, part)
         cell, weights = part[metric].cell(self._results[metric].get(run.name)), run.checkpoint(metric)
@@ -228,11 +230,11 @@ class _Comparison:
         return cell, weights
 
     def _source(self, run: str, part: Alternatives) -> str:
-        """Return the metric whose result a run's cell shows, or would show."""
+        """Return the metric whose result a run's cell shows, or would show if there were one."""
         return next((metric for metric in part if run in self._results[metric]), next(iter(part)))
 
     def _notes(self, table, columns):
-        """Return what is said below a table of the metrics whose first column it has, and how to get what it lacks."""
+        """Return the notes below a table: remarks of its metrics, and how to fill empty cells."""
         remarks = []
         for name in dict.fromkeys(name for part in columns for name in part):
             metric = self._metrics[name]
@@ -247,14 +249,14 @@ class _Comparison:
         return [*remarks, *dict.fromkeys(sentence for part in columns for sentence in self._advice(part))]
 
     def _advice(self, part: Alternatives) -> list[str]:
-        """Return how to fill a column, a sentence; none where no run lacks it that can have it."""
-        # The one that measures the least besides.
+        """Return a sentence on how to fill a column; none if only runs lack it for which it is impossible."""
+        # The metric with the fewest other columns.
         name = min(part, key=lambda metric: len(self._columns[metric]))
         missing = [run for run in self._runs if not any(run.name in self._results[metric] for metric in part)]
         possible = [run.name for run in missing if _can_have(run.config, name, self._dataset)]
         if not possible:
             return []
-        return [f"No {self._metrics[name].noun} is stored of {', '.join(possible)}; --metrics={name} computes it."]
+        return [f"No {self._metrics[name].noun} is stored for {', '.join(possible)}; --metrics={name} computes it."]
 
     def draw(self, folder: pathlib.Path) -> list[pathlib.Path]:
         """Write the overlaid figures for which there are numbers; return their paths."""
@@ -297,7 +299,7 @@ def _objective(config):
 
 
 def _of_paper(config):
-    """Return the objective whose numbers of the paper stand beside a run, None if it trained no flow."""
+    """Return the objective whose paper's numbers are shown beside a run; None if the run is not of a flow."""
     return config.objective if config.has_likelihood else None
 
 

@@ -10,8 +10,8 @@ def run(given: dict) -> None:
     """Measure a run by each of `--metrics`; print, store and draw the results.
 
     Raises:
-      UserError: a metric that the model or the data cannot have, or more images than there are; nothing is measured
-        then.
+      UserError: a metric is impossible with this model or these data, or more images are asked for than there are.
+        Nothing is measured then.
     """
     config = run_config(given)
     names = config.metrics.split(",")

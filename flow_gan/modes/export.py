@@ -10,7 +10,7 @@ from flow_gan.training.run_config import run_config
 
 
 def run(given: dict) -> None:
-    """Write the run as a SavedModel, and say how it differs from the run and how it is called."""
+    """Write the run as a SavedModel; print its differences from the run, and how to call it."""
     config = run_config(given)
     own = pathlib.Path(config.require_run_dir()) / "export" / config.checkpoint
     path = own if config.export_dir is None else pathlib.Path(config.export_dir)
@@ -25,7 +25,7 @@ def run(given: dict) -> None:
         print(f"{'':<14} {found[name]}")
     largest = max(difference.largest / difference.scale for difference in differences.values())
     allowed = export_module.BOUNDS[model.generator.precision]
-    print(f"{'overall':<14} {largest:.2g} of a result's size at most (allowed {allowed:g})")
+    print(f"{'overall':<14} at most {largest:.2g}, relative to the size of the result (allowed {allowed:g})")
     if config.has_likelihood and not model.generator.has_per_image_likelihood:
         print(f"warning: {NO_PER_IMAGE_LIKELIHOOD}")
     folder = shlex.quote(str(path))

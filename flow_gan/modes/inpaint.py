@@ -1,4 +1,4 @@
-"""--mode=inpaint: what a run puts where a mask hides the pixels of images."""
+"""--mode=inpaint: fills in the pixels of images that a mask hides."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from flow_gan.training.output import whole
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_images import dequantized, find_images, frames_folder, require_likelihood
 
-# Images at once, all of whose pictures are in memory.
+# Largest number of images, since all of their pictures are in memory.
 _MOST = 64
-# Hidden pixels, in the picture of what is known.
+# Grey level of the hidden pixels in the picture of the known ones.
 _GREY = 128
 
 
@@ -31,7 +31,7 @@ def run(given: dict) -> None:
     hidden = data.read_mask(config.mask, height, width)
     images = find_images(config, given)
     if len(images) > _MOST:
-        raise UserError(f"--images={config.images} has {len(images)} images; expected {_MOST} at most")
+        raise UserError(f"--images={config.images} has {len(images)} images; expected at most {_MOST}")
     model, _ = training.load_model(config, data.levels_of(config.dataset, config.levels))
     found = evaluation.inpaint(
         model.generator,

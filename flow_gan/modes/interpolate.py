@@ -33,7 +33,7 @@ def run(given: dict) -> None:
         write_frames(written, [row], "share", np.linspace(0, 1, config.num_frames).tolist(), model.levels)
     print(f"{config.num_frames} pictures on a path that is {evaluation.PATHS[config.prior]}, prior {config.prior}")
     first, last = log_prob[0, 0], log_prob[0, -1]
-    print(f"log p            {first:.2f} and {last:.2f} nats at the ends, {log_prob.min():.2f} at least")
+    print(f"log p            {first:.2f} and {last:.2f} nats at the ends, lowest {log_prob.min():.2f}")
     if not model.generator.has_per_image_likelihood:
         print(f"warning: {NO_PER_IMAGE_LIKELIHOOD}")
     print(f"folder           {path}")

@@ -1,4 +1,4 @@
-"""--mode=sample: a grid of samples, or as many as one likes as files."""
+"""--mode=sample: a grid of samples, or any number of samples as files."""
 
 import math
 
@@ -10,7 +10,7 @@ from flow_gan.training.load_data import check_grid, resolved_shape
 from flow_gan.training.output import output_file, output_folder, whole
 from flow_gan.training.run_config import run_config
 
-# Pixel values of a grid at most; no viewer shows one of many times as many well.
+# Largest number of pixel values in a grid; viewers do not show much larger pictures well.
 _LARGEST_GRID = 2**24
 
 
@@ -32,8 +32,8 @@ def _draw_grid(config):
     check_grid(config, shape)
     if config.num_samples * math.prod(shape) > _LARGEST_GRID:
         raise UserError(
-            f"--num_samples={config.num_samples} is too many for one picture, of {_LARGEST_GRID // math.prod(shape)} "
-            "such images at most; expected fewer, or --output=FOLDER or --output=FILE.npz"
+            f"--num_samples={config.num_samples} is too many for one picture, which holds at most "
+            f"{_LARGEST_GRID // math.prod(shape)} such images; expected fewer, or --output=FOLDER or --output=FILE.npz"
         )
     model, folder = training.load_model(config)
     images = model.generator.sample(config.num_samples, config.seed, config.temperature)
@@ -45,7 +45,7 @@ def _draw_grid(config):
 
 
 def _write(config):
-    """Write samples as their grey levels, 0 to 255: those of a run with fewer levels as pictures show them."""
+    """Write samples as grey levels 0 to 255; with fewer levels they are spread from black to white."""
     shape = resolved_shape(config)
     is_array = config.output.lower().endswith(".npz")
     if is_array:

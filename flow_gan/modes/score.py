@@ -16,7 +16,7 @@ from flow_gan.training.run_folder import RunFolder, check_free
 from flow_gan.training.run_images import find_images, require_likelihood
 
 _SUFFIXES = (".csv", ".npy")
-# Images that the picture shows of either kind.
+# Number of images of each kind in the picture.
 _SHOWN = 8
 
 
@@ -49,7 +49,7 @@ def run(given: dict) -> None:
 
 
 def _rows(images, scores):
-    """Return {column: values [N]}; what there is not is empty or NaN."""
+    """Return {column: values [N]}; missing values are empty or NaN."""
     unknown = np.full(len(images), np.nan)
     return {
         "file": np.array(images.files, str),

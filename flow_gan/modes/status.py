@@ -1,4 +1,4 @@
-"""--mode=status: how far the runs are."""
+"""--mode=status: the progress of runs."""
 
 import pathlib
 
@@ -21,11 +21,11 @@ def run(given: dict) -> None:
     if config.run_dir is not None:
         folders, within = [pathlib.Path(config.run_dir)], pathlib.Path(config.run_dir).parent
         if not (folders[0] / CONFIG).is_file():
-            raise UserError(f"--run_dir={config.run_dir} is no run: it has no {CONFIG}")
+            raise UserError(f"--run_dir={config.run_dir} is not a run: it has no {CONFIG}")
     else:
         folders, within = find_runs(config.runs_dir), pathlib.Path(config.runs_dir)
         if not folders:
-            raise UserError(f"--runs_dir={config.runs_dir}: there is no run in it, no folder with a {CONFIG}")
+            raise UserError(f"--runs_dir={config.runs_dir} contains no run: no folder in it has a {CONFIG}")
     found = {str(folder.relative_to(within)): read_status(folder) for folder in folders}
     rows = [_HEADER, *(_row(name, status) for name, status in found.items())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
@@ -50,7 +50,7 @@ def _row(name: str, status: RunStatus) -> tuple[str, ...]:
 
 
 def _duration(seconds: float | None) -> str:
-    """Return a duration in the largest unit of which there are two or more."""
+    """Return a duration in the largest unit in which it is 2 or more."""
     if seconds is None:
         return "-"
     name, size = next(((n, s) for n, s in reversed(_UNITS) if seconds >= 2 * s), _UNITS[0])

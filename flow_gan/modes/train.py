@@ -10,9 +10,9 @@ from flow_gan.training.run_config import run_config
 
 
 def run(given: dict) -> None:
-    """Train, then evaluate the test images with the best weights, and say where everything lies.
+    """Train, then measure the best weights on the test images, and print where everything is.
 
-    Without a likelihood there is no evaluation, and the weights are the latest.
+    Without a likelihood there is no NLL, and the latest weights are used.
     """
     config = run_config(given)
     trained = training.train(config, Scorer)
@@ -21,7 +21,7 @@ def run(given: dict) -> None:
         return
     model, folder = trained.model, trained.folder
     if trained.first_step == trained.last_step:
-        print(f"nothing left to train: the run has made its {trained.last_step} steps")
+        print(f"nothing left to train: the run has already made its {trained.last_step} steps")
     if math.isfinite(trained.best_nll):
         checkpoint = "best"
         bits = trained.dataset.bits_per_dim(trained.best_nll)
@@ -37,7 +37,7 @@ def run(given: dict) -> None:
     if math.isfinite(trained.best_score):
         label = paper.score_label(trained.dataset)
         print(f"{'best ' + label:<20} {trained.best_score:.3f} in training, at step {trained.best_score_step}")
-        # The highest of several is too high: these weights are measured on samples that did not choose them.
+        # The highest of several scores is biased upwards: the chosen weights are measured on new samples.
         training.Checkpoints(model, folder.checkpoints).restore("best_score")
         print(f"{'on new samples':<20} {_measured(trained, config, 'best_score', 'scores')}")
     print(f"samples              {grid}")
@@ -46,7 +46,7 @@ def run(given: dict) -> None:
 
 
 def _measured(trained, config, checkpoint, metric):
-    """Return the text, indented, of a measure on test images; the model has the weights of the checkpoint."""
+    """Return the text, indented, of a metric on the test images; the model has the weights of the checkpoint."""
     finished = dataclasses.replace(config, checkpoint=checkpoint, split="test")
     text = measure(
         LoadedRun(config=finished, folder=trained.folder, dataset=trained.dataset, model=trained.model), metric

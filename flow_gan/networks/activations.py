@@ -8,8 +8,8 @@ import tensorflow as tf
 class LeakyReLU(keras.layers.Layer):
     """x where x > 0, and 0.2 x elsewhere.
 
-    The slope is a constant to the gradient, as it is almost everywhere. To the library's own one its derivative is a
-    tensor of zeros, and a gradient penalty then takes these through a whole backward pass of the critic.
+    The gradient treats the slope as a constant, which it is almost everywhere. In the library's own layer the slope's
+    derivative is a tensor of zeros, which a gradient penalty carries through a whole backward pass of the critic.
     """
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

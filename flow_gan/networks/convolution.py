@@ -13,9 +13,9 @@ _uses_library_gradients = contextvars.ContextVar("uses_library_gradients", defau
 
 @contextlib.contextmanager
 def library_gradients() -> Iterator[None]:
-    """Leave the gradients of the convolutions that are made in this context to TensorFlow.
+    """Context in which convolutions are made with TensorFlow's own gradients.
 
-    For graphs that other programs load, which have no gradients of ours.
+    For graphs that other programs load, which do not have this package's gradients.
     """
     token = _uses_library_gradients.set(True)
     try:
@@ -25,10 +25,10 @@ def library_gradients() -> Iterator[None]:
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
-    """Convolve [batch, H, W, channels] with [height, width, channels, filters], zero padding; differentiable at will.
+    """Convolve [batch, H, W, channels] with [height, width, channels, filters], zero padding.
 
-    The result is that of `tf.nn.conv2d`. Two of oneDNN's gradients are slow on CPUs, and are computed otherwise: see
-    `_by_patches` and `_by_phases`.
+    The result is that of `tf.nn.conv2d`, and has derivatives of any order. Two of oneDNN's gradients are slow on CPUs,
+    and are computed in other ways: see `_by_patches` and `_by_phases`.
     """
     kernel_gradient = _kernel_gradient_for(x, kernel, stride)
     input_gradient = _input_gradient_for(x, kernel, stride)
@@ -53,20 +53,20 @@ class Conv2D(keras.layers.Conv2D):
 
 
 def _is_for_onednn(x):
-    # Where functions run eagerly, to debug a program or to count its work, and for other programs it is the plain one.
+    # Functions that run eagerly, to debug a program or to count its operations, and other programs get plain gradients.
     is_plain = tf.config.functions_run_eagerly() or _uses_library_gradients.get()
     return x.dtype == tf.float32 and not tf.config.get_visible_devices("GPU") and not is_plain
 
 
 def _kernel_gradient_for(x, kernel, stride):
-    """Return the function that beats oneDNN's kernel gradient, or None."""
+    """Return a function that is faster than oneDNN's kernel gradient, or None."""
     if _is_for_onednn(x) and stride > 1 and -(-x.shape[2] // stride) < 4 and kernel.shape[2] >= 16:
         return _by_patches
     return None
 
 
 def _input_gradient_for(x, kernel, stride):
-    """Return the function that beats oneDNN's input gradient, or None."""
+    """Return a function that is faster than oneDNN's input gradient, or None."""
     is_even = x.shape[1] % 2 == 0 and x.shape[2] % 2 == 0
     if _is_for_onednn(x) and stride == 2 and tuple(kernel.shape[:2]) == (5, 5) and is_even and kernel.shape[2] <= 3:
         return _by_phases
@@ -74,7 +74,7 @@ def _input_gradient_for(x, kernel, stride):
 
 
 class _Convolution:
-    """A convolution and its two adjoints: all bilinear, and one another's derivatives."""
+    """A convolution and its two adjoints: all three are bilinear, and the derivatives of each are the other two."""
 
     def __init__(self, stride, kernel_gradient, input_gradient):
         self._stride = stride

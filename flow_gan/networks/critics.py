@@ -1,7 +1,7 @@
 """Critics (discriminators) D of the original release: DCGAN-style convolutional networks (Radford et al. 2015).
 
 Every convolution is 5x5 with stride 2 and zero padding, every leaky ReLU has slope 0.2. The logits are
-[batch, 1] and not squashed: the objectives take them as they are.
+[batch, 1], without a sigmoid, as the objectives take them.
 """
 
 import collections
@@ -86,7 +86,7 @@ def two_convolutions(
     """Two convolutions and two dense layers, the release's critic for MNIST; for images of any shape.
 
     conv to C channels - lrelu - conv to `filters` - [norm] - lrelu - flatten - dense `dense_units` - [norm] -
-    lrelu - dense 1. The batch norms are there for every divergence but "wgan", whose gradient penalty is
+    lrelu - dense 1. There is batch norm for every divergence except "wgan", whose gradient penalty is
     per example.
 
     Args:
@@ -148,7 +148,7 @@ def dcgan(
 
 
 def _has_penalty(divergence):
-    """Whether the critic's gradient is penalised, for each image by itself, so that no batch norm may mix them."""
+    """Whether there is a gradient penalty. It is per image, so that the critic must not mix images by batch norm."""
     return divergence == "wgan" or getattr(divergence, "has_penalty", False)
 
 
@@ -164,7 +164,7 @@ class _LayerMaker:
         self._counts: collections.Counter[str] = collections.Counter()
 
     def _common(self, kind, dtype=None):
-        # Names of our own, since Keras counts its through the whole process.
+        # Explicit names, since Keras numbers its own through the whole process.
         self._counts[kind] += 1
         return {"name": f"critic_{kind}_{self._counts[kind]}", "dtype": dtype or self._dtype}
 
@@ -199,14 +199,14 @@ class _LayerMaker:
 
 
 def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None:
-    """Build a Keras model that is not built yet.
+    """Build a critic that is not built yet.
 
     Raises:
-      UserError: it is no Keras model, or does not map images of the shape (H, W, C) to logits [batch, 1].
+      UserError: it is not a Keras model, or does not map images of the shape (H, W, C) to logits [batch, 1].
     """
     if not isinstance(critic, keras.layers.Layer):
         raise UserError(
-            f"critic={critic!r}; expected a Keras model from images to logits, as flow_gan.critics has them"
+            f"critic={critic!r}; expected a Keras model from images to logits, such as those of flow_gan.critics"
         )
     if isinstance(critic, Critic):
         if critic.image_shape != tuple(image_shape):
@@ -223,14 +223,14 @@ def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None
         raise UserError(f"critic={critic.name} maps {images} to {shape}; expected logits [batch, 1]")
 
 
-# By the values of `--critic`.
+# {value of `--critic`: the function that makes the critic}.
 CRITICS: dict[str, Callable[..., Critic]] = {"mnist": two_convolutions, "dcgan": dcgan}
 
 
 def make_critic(config: Config, image_shape: tuple[int, int, int]) -> Critic:
     """Return the critic of a configuration for images (H, W, C), with initial weights.
 
-    A new critic is a function in `CRITICS` with these arguments, and its choice in `config.objective`.
+    To add a critic, add a function with the same arguments to `CRITICS`, and its name to `config.objective`.
     """
     make = CRITICS[config.critic]
     return make(image_shape, config.f_div, filters=config.df_dim, seed=config.seed, precision=config.precision)

@@ -12,7 +12,7 @@ from flow_gan.networks.normalization import BatchNorm
 from flow_gan.networks.precision import product_policy
 
 _KERNEL = 5
-# The first convolution's input has at least so many rows and columns, as in the publication, ...
+# The smallest number of rows and columns of the first convolution's input, as in the publication, ...
 _SMALLEST = 4
 # ... unless the images are so small that there would be fewer convolutions than this.
 _FEWEST = 2
@@ -56,7 +56,7 @@ class UpsamplingNetwork(SeededLayer):
         sizes = _sizes(size)
         channels = [filters * 2**i for i in reversed(range(len(sizes) - 1))] + [image_channels]
         self.first_shape = (*sizes[0], channels[0])
-        # No bias where a norm follows, which would take it away again.
+        # No bias where a norm follows, which would subtract it again.
         self.dense = keras.layers.Dense(
             math.prod(self.first_shape),
             use_bias=False,
@@ -77,7 +77,7 @@ class UpsamplingNetwork(SeededLayer):
                 strides=2,
                 padding="same",
                 data_format="channels_last",
-                # Both 2n - 1 and 2n pixels are halved to n: this tells which it is to be.
+                # Both 2n - 1 and 2n pixels are halved to n: the output padding decides between them.
                 output_padding=tuple(b - (2 * a - 1) for a, b in zip(before, after, strict=True)),
                 use_bias=after is sizes[-1],
                 kernel_initializer=initializers.next(),

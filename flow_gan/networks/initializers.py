@@ -15,12 +15,12 @@ INITIALIZERS = {
 }
 
 
-# The first number of a network's `place`: its role.
+# The first number of `place`: the role of the network.
 GENERATOR, CRITIC = 0, 1
 
 
 class SeededInitializers:
-    """A source of initializers, each with a seed of its own derived from one seed.
+    """A source of initializers, whose seeds all differ and derive from one seed.
 
     The release's weights of equal shape start equal (its seeds are constant); here every matrix is
     drawn independently.
@@ -29,7 +29,7 @@ class SeededInitializers:
       init_type: "normal" (truncated, standard deviation 0.02), "uniform" (+-0.01), "orthogonal" or
         "xavier" (Glorot uniform): the release's `--init_type`.
       seed: int, from which all seeds derive.
-      *place: integers that tell this source from every other one: the network's role and number.
+      *place: integers that identify this source among all others: the network's role and number.
     """
 
     def __init__(self, init_type: str, seed: int, *place: int):
@@ -48,7 +48,7 @@ class SeededInitializers:
         return int(child.generate_state(1)[0] >> 1)
 
     def get_config(self) -> dict:
-        """Return what `from_config` makes a source of, whose first initializer is the next one of this."""
+        """Return the configuration of a source whose first initializer is the next one of this source."""
         sequence = self._sequence
         return {
             "init_type": self._init_type,

@@ -19,10 +19,10 @@ class CouplingMLP(SeededLayer):
     norm - dense - ReLU, then `num_hidden_layers` times norm - dense - ReLU, then norm - dense:
     `num_hidden_layers + 2` matrices and as many batch norms, one before each matrix. A norm takes one mean and one
     biased variance over the batch and all features, and has one scale and one shift; entry i of `norm_scale`,
-    `norm_shift`, `moving_mean` and `moving_variance` is that of the norm before matrix i. With the norms as Keras
-    layers (169 variables in place of 73) the preset for MNIST, by MLE, took 9.3 s of CPU instead of 8.5 to the end of
-    the first step, and as long for each later one (AMD EPYC with AVX-512); and the stacked weights are those that
-    checkpoints have.
+    `norm_shift`, `moving_mean` and `moving_variance` is that of the norm before matrix i. They are stacked because with
+    Keras layers as norms (169 variables instead of 73) the preset for MNIST, by MLE, took 9.3 s of CPU instead of 8.5
+    to the end of the first step (later steps took the same time; AMD EPYC with AVX-512), and because checkpoints hold
+    them in this form.
 
     Args:
       size: int, entries of the input and of the output.
@@ -30,7 +30,7 @@ class CouplingMLP(SeededLayer):
       num_hidden_layers: int, hidden-to-hidden matrices.
       initializers: `SeededInitializers` for the matrices.
       precision: of the matrix products, see `precision.product_policy`.
-      batch_norm: bool, False leaves all norms out.
+      batch_norm: bool, whether there are norms.
       **kwargs: of `keras.layers.Layer`.
     """
 

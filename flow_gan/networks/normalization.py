@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from flow_gan.networks.replicas import mean_over_replicas, num_replicas
 
-# What a moving average keeps of itself in an update.
+# Share of its old value that a moving average keeps in an update.
 MOMENTUM = 0.9
 
-# (moving average, statistic of the batch) of training passes.
+# Pairs (moving average, statistic of the batch) of training passes.
 Statistics = list[tuple[keras.Variable, tf.Tensor]]
 
-# Those of the `batch_statistics` that is open, if any.
+# Those of the current `batch_statistics` context, if there is one.
 _open_statistics: contextvars.ContextVar[Statistics | None] = contextvars.ContextVar("open_statistics", default=None)
 
 
@@ -24,7 +24,7 @@ _open_statistics: contextvars.ContextVar[Statistics | None] = contextvars.Contex
 def batch_statistics() -> Iterator[Statistics]:
     """Context that yields the list of (moving average, statistic of the batch) of the training passes within it.
 
-    The passes leave the moving averages as they are. Without such a context each updates them once.
+    The passes do not change the moving averages. Outside of such a context each pass updates them once.
     """
     statistics: Statistics = []
     token = _open_statistics.set(statistics)
@@ -36,9 +36,9 @@ def batch_statistics() -> Iterator[Statistics]:
 
 @contextlib.contextmanager
 def moving_average_updates(times: int) -> Iterator[None]:
-    """Context whose training pass updates the moving averages `times` times by its statistics.
+    """Context in which a training pass updates the moving averages `times` times with its statistics.
 
-    n updates by the same statistic s end at MOMENTUM^n * average + (1 - MOMENTUM^n) * s.
+    n updates with the same statistic s give MOMENTUM^n * average + (1 - MOMENTUM^n) * s.
     """
     with batch_statistics() as statistics:
         yield
@@ -48,7 +48,7 @@ def moving_average_updates(times: int) -> Iterator[None]:
 
 
 def take_statistic(average: keras.Variable, statistic: tf.Tensor) -> None:
-    """Hand the open `batch_statistics` the statistic for a moving average, or update the average by it."""
+    """Add a statistic to the current `batch_statistics` context; outside of one, update its moving average."""
     statistics = _open_statistics.get()
     if statistics is None:
         _update(average, statistic, 1)
@@ -76,7 +76,7 @@ def normalize(
     scale: tf.Tensor | None = None,
     shift: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Return (x - mean) / sqrt(variance + epsilon) * scale + shift; without a scale and a shift they are 1 and 0."""
+    """Return (x - mean) / sqrt(variance + epsilon) * scale + shift; scale and shift default to 1 and 0."""
     factor = tf.math.rsqrt(variance + epsilon)
     if scale is None:
         return (x - mean) * factor
@@ -95,9 +95,9 @@ def channel_batch_norm(
     if x.dtype != tf.float32 or num_replicas() > 1:
         statistics = moments(x, [0, 1, 2])
         return normalize(x, *statistics, epsilon, scale, shift), statistics
-    # A pass over memory instead of four, forwards and backwards: a Real-NVP step takes 0.89 of the time. XLA's variance
-    # is E[x^2] - E[x]^2, and so inexact in a channel whose mean is some thousand times its deviation; to take a shift
-    # off first would cost a third of the gain.
+    # One pass over memory instead of four, forwards and backwards: a Real-NVP step takes 0.89 of the time. XLA's
+    # variance is E[x^2] - E[x]^2, and so inexact in a channel whose mean is some thousand times its deviation; first
+    # subtracting a shift would cost a third of the gain.
     ones = tf.ones([x.shape[-1]])
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x,
@@ -116,8 +116,8 @@ def channel_batch_norm(
 def whole_batch_norm(x: tf.Tensor, epsilon: float = 1e-6) -> tf.Tensor:
     """Normalise `x` by one mean and one biased variance over the whole tensor.
 
-    The statistics are those of the batch (of all replicas) in training and evaluation alike, so what one example
-    becomes depends on the others: the release's "simple" batch norm. `x` is [batch, ..., channels].
+    The statistics are those of the batch (of all replicas) in training and evaluation alike, so the result for one
+    example depends on the others: the release's "simple" batch norm. `x` is [batch, ..., channels].
     """
     return normalize(x, *moments(x, list(range(x.shape.rank))), epsilon)
 
@@ -130,7 +130,7 @@ class BatchNorm(keras.layers.Layer):
 
     With `training=True` the mean and the biased variance are those of the batch (of all replicas), and gradients flow
     through them; otherwise they are the moving averages, which a training pass updates (see
-    `moving_average_updates`). The second derivatives of Keras's own layer are inexact.
+    `moving_average_updates`). Keras's own layer is not used because its second derivatives are inexact.
 
     Args:
       epsilon: float, added to the variance.
@@ -174,8 +174,8 @@ class LayerNorm(keras.layers.Layer):
 
         y = (x - mean) / sqrt(var + epsilon) * scale + offset
 
-    with one mean and one biased variance per example. Keras's own layer cuts the mean inside the variance off
-    from the gradient, which makes the second derivatives that a gradient penalty needs wrong by 1 to 3 %.
+    with one mean and one biased variance per example. Keras's own layer stops the gradient of the mean inside the
+    variance, which makes the second derivatives that a gradient penalty needs wrong by 1 to 3 %.
     """
 
     epsilon = 1e-5

@@ -12,10 +12,10 @@ from flow_gan.errors import UserError, check_choice
 
 
 def network_policy(dtype: str | keras.DTypePolicy | None = None) -> keras.DTypePolicy:
-    """Return the Keras dtype policy of a network: that of float32 if None, whatever Keras's global one is.
+    """Return the Keras dtype policy of a network; None gives float32, whatever Keras's global policy is.
 
     Raises:
-      UserError: a policy that is neither float32 nor float64. Likelihoods need one of them everywhere.
+      UserError: the policy is neither float32 nor float64. Likelihoods need one of them everywhere.
     """
     try:
         policy = keras.dtype_policies.get(dtype or "float32")
@@ -28,18 +28,18 @@ def network_policy(dtype: str | keras.DTypePolicy | None = None) -> keras.DTypeP
 
 
 def check_float(name: str, value: Any) -> None:
-    """Raise `UserError` unless `value`, the argument called `name`, is of floats, as dequantised images are."""
+    """Raise `UserError` unless `value`, the argument called `name`, has a float dtype, as dequantised images do."""
     dtype = tf.as_dtype(getattr(value, "dtype", tf.float32))
     if not dtype.is_floating:
         raise UserError(
-            f"{name} are {dtype.name}; expected dequantised ones, floats in [0, 1], as data.dequantize makes of grey "
-            "levels (those a FlowGAN takes: model.predict(images))"
+            f"{name} are {dtype.name}; expected dequantised ones, floats in [0, 1], as data.dequantize makes from grey "
+            "levels (for grey levels themselves use a FlowGAN: model.predict(images))"
         )
 
 
 @contextlib.contextmanager
 def default_keras_settings() -> Iterator[None]:
-    """Context, or decorator, in which Keras's global settings are its defaults: float32, channels last."""
+    """Context, or decorator, in which Keras's global settings have their defaults: float32, channels last."""
     before = keras.config.dtype_policy(), keras.config.floatx(), keras.config.image_data_format()
     _set_keras("float32", "float32", "channels_last")
     try:
@@ -57,8 +57,8 @@ def _set_keras(policy, floatx, image_data_format):
 def product_policy(precision: str, policy: str | keras.DTypePolicy) -> str | keras.DTypePolicy:
     """Return the Keras dtype policy of layers that are a matrix product or a convolution.
 
-    With "bfloat16" they take their inputs and weights rounded to it and sum in float32; their weights are kept, and
-    everything between them (statistics, norms, activations) is computed, in float32.
+    With "bfloat16" they round their inputs and weights to bfloat16 and sum in float32. Their weights are stored in
+    float32, and everything between them (statistics, norms, activations) is computed in float32.
 
     Args:
       precision: one of `PRECISIONS`.

@@ -1,4 +1,4 @@
-"""What replicas of one model must agree on."""
+"""Values that all replicas of a model share."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 def mean_over_replicas(values: Any) -> Any:
     """Average a tensor, or a structure of tensors, over all replicas of a tf.distribute strategy.
 
-    Differentiable. With one replica the values come back as they are.
+    Differentiable. With one replica the values are returned unchanged.
     """
     if num_replicas() == 1:
         return values
@@ -21,6 +21,6 @@ def has_several_processes(strategy: tf.distribute.Strategy) -> bool:
 
 
 def num_replicas() -> int:
-    """Return the number of replicas that compute the step at hand together, 1 outside of one."""
+    """Return the number of replicas that compute the current step together; 1 outside of a step."""
     context = tf.distribute.get_replica_context()
     return context.num_replicas_in_sync if context else 1

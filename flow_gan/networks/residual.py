@@ -35,24 +35,24 @@ class ResidualNetwork(SeededLayer):
         batch_norm="moving"
           in:     norm - conv - ReLU - norm
           block:  y + (conv - ReLU - norm - conv)(y) - ReLU - norm
-        batch_norm="batch", with no biases but the last one's
+        batch_norm="batch", with a bias only in the last convolution
           in:     norm - conv - norm - ReLU
           block:  y + (conv - norm - ReLU - conv - norm)(y) - ReLU
         batch_norm="none": as "moving", without the norms
 
-    The first norm in and the first norm of each block have no scale and no shift. The weights of all blocks are
-    stacked: convolutions and moving averages two per block, scales and shifts one per block. As Keras layers (block,
-    weight-normalised convolution and norm, 1,100 variables in place of 170) the preset for CIFAR-10, 8 blocks of 64
-    filters, took 33.5 s of CPU instead of 21.5 to the end of the first step, and as long for each later one (batch 16,
-    MLE, AMD EPYC with AVX-512); and the stacked weights are those that checkpoints have.
+    The first norm of "in" and the first norm of each block have no scale and no shift. The weights of all blocks are
+    stacked: convolutions and moving averages two per block, scales and shifts one per block. With Keras layers (block,
+    weight-normalised convolution and norm, 1,100 variables instead of 170) the preset for CIFAR-10, 8 blocks of 64
+    filters, took 33.5 s of CPU instead of 21.5 to the end of the first step (later steps took the same time; batch 16,
+    MLE, AMD EPYC with AVX-512). Checkpoints hold the weights in this stacked form.
 
     Args:
       channels: int, of the input, the shift and the log-scale.
-      filters: int, channels between.
+      filters: int, channels of the hidden convolutions.
       residual_blocks: int.
       batch_norm: "moving", per channel, with moving averages in evaluation; or "batch", one scalar mean and variance
-        of the batch at hand, in evaluation too (the release's `--batch_norm_adaptive` 1 and 0); or "none".
-      initial_tanh_scale: float, `tanh_scale` before training.
+        of the current batch, in evaluation too (the release's `--batch_norm_adaptive` 1 and 0); or "none".
+      initial_tanh_scale: float, initial value of `tanh_scale`.
       initializers: `SeededInitializers` for the convolutions.
       precision: of the convolutions, see `precision.product_policy`.
       **kwargs: of `keras.layers.Layer`.
@@ -106,7 +106,7 @@ class ResidualNetwork(SeededLayer):
     def call(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (shift, log_scale), each [batch, H, W, channels], of `x` of that shape.
 
-        `training` is as in `BatchNorm.call`; without moving averages there is one mode.
+        `training` is as in `BatchNorm.call`; without moving averages it makes no difference.
         """
         if self.batch_norm == "moving":
             y = self._features(x, training)

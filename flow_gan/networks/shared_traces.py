@@ -1,4 +1,4 @@
-"""Networks of equal structure, traced once."""
+"""Networks of equal structure share one trace."""
 
 import functools
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from flow_gan.networks.replicas import num_replicas
 
 
 class SharedTraces:
-    """Calls Keras layers inside a graph; those with weights of the same shapes share one function of their weights.
+    """Calls Keras layers inside a graph; layers with equal shapes of input and weights share one traced function.
 
-    Layers that take inputs of one shape, with such weights, have to be otherwise alike.
+    Such layers must differ only in the values of their weights.
 
-    A flow has many coupling networks that differ in nothing but their weights, and passes through them in both
-    directions. Traced apart they would make a graph of tens of thousands of operations, which TensorFlow takes minutes
-    to optimise.
+    A flow has many coupling networks that differ only in their weights, and calls each of them in both directions.
+    Traced separately they would make a graph of tens of thousands of operations, which TensorFlow takes minutes to
+    optimise.
     """
 
     def __init__(self) -> None:
@@ -55,9 +55,9 @@ class SharedTraces:
 
 
 def _stateless(network, weights, averages, x, training):
-    """Return the outputs and, of a training pass, for each variable the batch's statistic or else the new value.
+    """Return the outputs and, in a training pass, for each non-trainable variable its statistic or its new value.
 
-    The statistics are of the package's moving averages, the new values of what Keras's own layers keep.
+    Statistics are for this package's moving averages, new values for variables of Keras's own layers.
     """
     with batch_statistics() as found:
         outputs, values = network.stateless_call(weights, averages, x, training=training)

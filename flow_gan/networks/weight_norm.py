@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from flow_gan.networks.initializers import SeededInitializers
 
-# A filter of a smaller norm is divided by this instead of its own, so that one of zeros has a gradient.
+# Lower bound of a filter's norm in the division, so that a filter of zeros has a finite gradient.
 _SMALLEST_NORM = 1e-6
 
 
@@ -21,15 +21,14 @@ def weight_norm_conv(
 ) -> tf.Tensor:
     """Convolve with stride 1, zero padding and the kernel w / |w| * scale, and add the bias if there is one.
 
-    There are one Euclidean norm over height, width and input channels, and one scale, for each filter. A norm below
-    1e-6 is taken for 1e-6.
+    Each filter has one Euclidean norm, over height, width and input channels, and one scale. Norms below 1e-6 are
+    replaced by 1e-6.
 
     Args:
       x: [batch, H, W, channels].
       kernel: w, [height, width, channels, filters].
       scale, bias: [filters].
-      dtype: in which the convolution is computed, that of `x` if None; the kernel is normalised before, and the bias
-        added after it, in that of `x`.
+      dtype: of the convolution, that of `x` if None. The kernel is normalised and the bias added in the dtype of `x`.
 
     Returns:
       [batch, H, W, filters].
@@ -43,7 +42,7 @@ def weight_norm_conv(
 
 @dataclasses.dataclass(frozen=True)
 class ConvolutionWeights:
-    """The Keras variables of one weight-normalised convolution, or of several with a leading axis for their number.
+    """The Keras variables of one weight-normalised convolution, or of several, stacked along a leading axis.
 
     Attributes:
       kernel: [..., height, width, channels, filters].
@@ -70,17 +69,17 @@ def add_convolutions(
 ) -> ConvolutionWeights:
     """Add the weights of a convolution, or of `count` convolutions, to a Keras layer.
 
-    The kernels start Glorot uniform and the scales as the release's do, uniform on +-sqrt(3 / filters): small, and of
-    either sign. After 500 steps on CIFAR-10 (2 blocks, 32 filters, batch 32) that is 4.87 and 4.94 bits/dim on the test
-    images for two seeds, where scales that start at 1 give 5.05 and 5.05.
+    Kernels are initialised Glorot uniform, scales as in the release, uniform on +-sqrt(3 / filters): small, and of
+    either sign. After 500 steps on CIFAR-10 (2 blocks, 32 filters, batch 32) this gives 4.87 and 4.94 bits/dim on the
+    test images for two seeds; an initial scale of 1 gives 5.05 and 5.05.
 
     Args:
       layer: the layer.
-      name: str, start of the weights' names.
+      name: str, prefix of the weights' names.
       shape: of one kernel.
       initializers: `SeededInitializers`.
       use_bias: bool.
-      count: int >= 1, or None for a single one without the leading axis.
+      count: int >= 1, or None for a single convolution without the leading axis.
 
     Returns:
       `ConvolutionWeights`.

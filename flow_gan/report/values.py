@@ -1,4 +1,4 @@
-"""Numbers with their errors, and the difference of two of them."""
+"""Numbers with their errors, and their differences."""
 
 import dataclasses
 import math

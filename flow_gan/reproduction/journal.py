@@ -37,11 +37,11 @@ class Journal:
         self.folder = pathlib.Path(folder)
         self._file = self.folder / _FILE
         if self.folder.exists() and not self.folder.is_dir():
-            raise UserError(f"--run_dir={folder} is no folder; expected one, or the path of a new one")
+            raise UserError(f"--run_dir={folder} is not a folder; expected one, or the path of a new one")
         found = set(os.listdir(self.folder)) if self.folder.exists() else set()
         if found - {_LOCK, f"{_FILE}.tmp", "trainings", "report"} and _FILE not in found:
             raise UserError(
-                f"--run_dir={folder} exists already, is no reproduction and is left as it is; pass another one"
+                f"--run_dir={folder} exists already and is not a reproduction; it is left as it is, pass another one"
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +66,8 @@ class Journal:
             pass
         self.close()
         raise UserError(
-            f"{self._file} cannot be read as what a reproduction writes; remove that file, and the trainings are found "
-            "again, but not how long they took"
+            f"{self._file} is not the file that a reproduction writes; remove it, and the trainings are found again, "
+            "but not their times"
         )
 
     def close(self) -> None:

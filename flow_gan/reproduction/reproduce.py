@@ -34,7 +34,7 @@ class ReproductionStopped(training.Stopped):
     """
 
     def __init__(self, received: signal.Signals, command: str):
-        KeyboardInterrupt.__init__(self, f"{received.name}: stopped; it goes on from there with\n  {command}")
+        KeyboardInterrupt.__init__(self, f"{received.name}: stopped; to continue, run\n  {command}")
         self.signal = received
 
 
@@ -58,7 +58,8 @@ def reproduce(config: Config, given: dict, scale: Scale | None = None) -> pathli
     unused = sorted(given.keys() - set(useful))
     if unused:
         raise UserError(
-            f"--{unused[0]}={given[unused[0]]} has no use in --mode=reproduce; leave it out. --scale sets all but "
+            f"--{unused[0]}={given[unused[0]]} has no effect in --mode=reproduce; leave it out. --scale sets "
+            "everything except "
             f"{', '.join(f'--{name}' for name in useful if name not in ('mode', 'scale'))}"
         )
     folder = config.run_dir or pathlib.Path(config.runs_dir) / f"reproduce_{config.dataset}_{config.scale}"

@@ -1,4 +1,4 @@
-"""What a reproduction trains and measures: the presets of the paper's models, and what the scales have instead."""
+"""The settings of a reproduction: the presets of the paper's models, and each scale's changes to them."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""What a run says at its start."""
+"""The message that a run prints at its start."""
 
 import math
 import os
@@ -20,7 +20,7 @@ def announcement(run: OpenRun) -> str:
     height, width, channels = dataset.image_shape
     counts = ", ".join(f"{len(dataset.split(split)):,} {split}" for split in SPLITS)
     lines = {
-        "run folder": f"{run.folder.path}{f', which goes on from step {run.step:,}' if run.step else ''}",
+        "run folder": f"{run.folder.path}{f', continued from step {run.step:,}' if run.step else ''}",
         "data": f"{dataset.name}: {counts} images of {height}x{width}x{channels}, {dataset.levels} levels",
         "model": _model(run),
         "objective": _OBJECTIVES.get(config.objective, f"hybrid, lambda {config.like_reg:g}"),

@@ -9,15 +9,15 @@ from flow_gan.config import Config
 from flow_gan.model import FlowGAN
 from flow_gan.training.batch_norm_statistics import BatchNormStatistics, has_batch_norm_statistics, kept
 
-# Images from which batch norm's statistics are estimated: of as many a standard deviation is known to 2 %.
+# Number of images from which batch norm's statistics are estimated: it gives a standard deviation to 2 %.
 _IMAGES = 2000
 
 
 class AveragedWeights:
     """The averages that the generator's optimizer keeps of its weights (Keras's `use_ema`).
 
-    Batch norm's statistics are re-estimated for them, from the pass that the objective trains: x -> z where the
-    likelihood is a part of it, z -> x in ADV.
+    Batch norm's statistics are re-estimated for them, in the pass that the objective trains: x -> z if the objective
+    has the likelihood, z -> x in ADV.
 
     Args:
       model: compiled `FlowGAN`.
@@ -53,7 +53,7 @@ class AveragedWeights:
 def weights_to_use(
     config: Config, model: FlowGAN, dataset: data.Dataset
 ) -> Callable[[], contextlib.AbstractContextManager]:
-    """Return what makes the context in which a run's generator has the weights that are validated and kept.
+    """Return a function that makes the context in which the generator has the weights that are validated and saved.
 
     With `--ema_decay` they are the averaged ones, otherwise its own.
     """

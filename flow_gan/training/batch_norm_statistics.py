@@ -1,4 +1,4 @@
-"""Batch norm's moving averages, filled anew."""
+"""Re-estimation of batch norm's moving averages."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -31,10 +31,10 @@ def kept(variables: list[keras.Variable]) -> Iterator[None]:
 
 
 class BatchNormStatistics:
-    """The moving averages of a generator's batch norms, which can be filled anew. No weight is trained by that.
+    """The moving averages of a generator's batch norms, which can be re-estimated without training a weight.
 
-    Each becomes the mean over batches of what one pass in training mode has at that place, a variance that of the mean
-    of a batch included (Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", precise batch norm).
+    Each becomes the mean over batches of its statistic in a pass in training mode; variances include the variance of
+    the batches' means (Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", precise batch norm).
 
     Args:
       model: `FlowGAN`.

@@ -1,4 +1,4 @@
-"""Checkpoints of one kind, numbered by their step, of which the newest are kept."""
+"""Checkpoints of one kind, numbered by their step; only the newest are kept."""
 
 import os
 import pathlib
@@ -17,14 +17,14 @@ _WRITING = "writing"
 class CheckpointManager:
     """The checkpoints <folder>/ckpt-<step> of one `tf.train.Checkpoint`.
 
-    One is written under another name, and its index renamed last: one with an index is whole. What is there is told by
-    the files alone. (`tf.train.CheckpointManager` writes an index in place, and keeps a list that a crash may leave
-    wrong.)
+    A checkpoint is written under another name, and its index renamed last: one with an index is complete. The files
+    alone say which checkpoints there are. (`tf.train.CheckpointManager` writes the index in place, and keeps a list
+    that a crash may leave wrong.)
 
     Args:
       checkpoint: `tf.train.Checkpoint`.
       folder: path.
-      max_to_keep: int, a further one deletes the oldest.
+      max_to_keep: int, number of checkpoints above which the oldest is deleted.
     """
 
     def __init__(self, checkpoint: tf.train.Checkpoint, folder: str | os.PathLike, max_to_keep: int):
@@ -42,7 +42,7 @@ class CheckpointManager:
         return checkpoint_path(self.folder, step)
 
     def save(self, step: int) -> None:
-        """Write a checkpoint, whole or not at all, then delete those too many.
+        """Write a checkpoint, completely or not at all, then delete the oldest ones beyond `max_to_keep`.
 
         Raises:
           UserError: it cannot be written; those that are there are then as they were.
@@ -69,7 +69,7 @@ class CheckpointManager:
           The damaged ones that were passed over, newest first: a list of sentences.
 
         Raises:
-          UserError: there is none, all are damaged, or it is one of another architecture.
+          UserError: there is no checkpoint, all are damaged, or it belongs to another architecture.
         """
         candidates = self.steps[::-1]
         if step is not None:
@@ -87,7 +87,7 @@ class CheckpointManager:
             self._checkpoint.read(path).assert_consumed()
         except (AssertionError, ValueError) as error:
             reason = brief(str(error).strip().partition("\n")[0])
-            raise UserError(f"checkpoint {path} is one of another architecture: {reason}") from error
+            raise UserError(f"checkpoint {path} belongs to another architecture: {reason}") from error
         return damaged
 
     def drop_after(self, step: int) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the latest ones, to go on from, and the best one, to use."""
+"""Checkpoints of a run: the latest ones, to resume from, and the best one, to use."""
 
 import math
 import pathlib
@@ -113,7 +113,7 @@ class Checkpoints:
                 hint = f"; {why}, pass --checkpoint=latest"
             raise UserError(f"{checkpoints.folder} holds no checkpoint{hint}")
         for damaged in checkpoints.restore(step):
-            logging.warning("%s; the one before it is used", damaged)
+            logging.warning("%s; the previous one is used", damaged)
 
     def restore_for_use(self, which: str) -> None:
         """Load the networks that `--checkpoint` names: of "latest" the averaged ones, if any; see `restore`."""

@@ -20,7 +20,7 @@ from flow_gan.training.validator import Score, Validator
 
 
 class ChiefCallback(keras.callbacks.Callback):
-    """Says when and in which order a run's recorder, validator and checkpoints act.
+    """Calls a run's recorder, validator and checkpoints at the right steps and in the right order.
 
     Records are written after the first step, every `log_every` steps, when they are overdue, with each checkpoint and
     at the end. Every `eval_every` steps and after the last: validation, grid, histogram, best weights, checkpoint; with

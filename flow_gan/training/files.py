@@ -15,18 +15,18 @@ from flow_gan.errors import UserError, brief
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike) -> Iterator[None]:
-    """Context in which `path` is written: what the system refuses (a full disk, no permission) is a `UserError`."""
+    """Context in which `path` is written: an error of the system (full disk, no permission) becomes a `UserError`."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
         raise UserError(
-            f"{path} cannot be written: {brief(error)}. What was written before is as it was: make room, then go on: "
-            "with --resume if a run was training, with the same command if a reproduction was"
+            f"{path} cannot be written: {brief(error)}. Earlier files are intact: make room, then continue a training "
+            "run with --resume, or a reproduction with the same command"
         ) from error
 
 
 def write_whole(path: pathlib.Path, text: str) -> None:
-    """Write a text file so that a crash leaves the old or the new content, never a part."""
+    """Write a text file so that a crash leaves either the old or the new content, never a part."""
     temporary = path.with_name(path.name + ".tmp")
     with writing(path):
         temporary.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The steps of a training, and what becomes of the errors and signals that end it."""
+"""Runs the steps of a training, and handles the errors and signals that end it."""
 
 import contextlib
 from collections.abc import Sequence
@@ -91,7 +91,7 @@ def fit_as_worker(prepared: Prepared) -> None:
 
 
 def process_lost(error: tf.errors.OpError, what: str = "") -> UserError:
-    """Return the error of a run by several processes in which one of the others is gone.
+    """Return the error for a run by several processes of which another one has ended.
 
     Args:
       error: what the others' computation ended in.
@@ -135,6 +135,6 @@ def _with_checkpoint(error: NotFiniteError, run: OpenRun) -> NotFiniteError:
         return NotFiniteError(f"{error}; no checkpoint was saved before it", error.known)
     return NotFiniteError(
         f"{error}; the last good checkpoint is {saved}. --mode=evaluate and --mode=sample take it with "
-        f"--run_dir={run.folder.path} --checkpoint=latest; --resume would come to the same step in the same way",
+        f"--run_dir={run.folder.path} --checkpoint=latest; --resume would fail at the same step again",
         error.known,
     )

@@ -15,7 +15,7 @@ from flow_gan.model import FlowGAN
 from flow_gan.training.checkpoints import chosen_checkpoint, value_key
 from flow_gan.training.run_folder import read_config
 
-# Settings that say what the generator is. Some of them no weight tells of, such as prior and alpha, which move its NLL.
+# Settings that define the generator. Some, such as prior and alpha, change its NLL but do not show in its weights.
 _GENERATOR = [
     *("input_height", "input_width", "c_dim"),
     *(field.name for field in dataclasses.fields(GeneratorSettings) if not about(field).of_weights),
@@ -30,7 +30,7 @@ class InitialWeights:
       run: str, its folder.
       checkpoint: str, which of its checkpoints.
       step: int, of that checkpoint.
-      generator: tuple of str, the weights of the generator that were taken, which are all.
+      generator: tuple of str, all weights of the generator.
       critic: tuple of str, those of the critic; none if the run has none, or another one.
     """
 
@@ -41,7 +41,7 @@ class InitialWeights:
     critic: tuple[str, ...]
 
     def __str__(self) -> str:
-        critic = f"critic ({len(self.critic)} variables)" if self.critic else "no critic, which starts anew"
+        critic = f"critic ({len(self.critic)} variables)" if self.critic else "no critic weights"
         generator = f"generator ({len(self.generator)} variables)"
         return f"{self.run}, checkpoint {self.checkpoint} (step {self.step}): {generator}, {critic}"
 
@@ -78,7 +78,7 @@ def _load_from_run(model, config):
     others = [name for name in _GENERATOR if name in stored and stored[name] != getattr(config, name)]
     if others:
         listed = ", ".join(f"--{name}={stored[name]} (not {getattr(config, name)})" for name in others)
-        raise UserError(f"{flag} has another generator; expected this run to have its {listed}")
+        raise UserError(f"{flag} has a different generator; expected the same settings for this run: {listed}")
     folder = pathlib.Path(stored.get("checkpoint_dir") or pathlib.Path(config.init_from_run) / "checkpoints")
     prefix, step = chosen_checkpoint(folder, config.checkpoint)
     if prefix is None or step is None:
@@ -96,7 +96,7 @@ def _settings(text, path):
     try:
         return dict(json.loads(text))
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is no configuration of a run: {error}") from error
+        raise UserError(f"{path} is not the configuration of a run: {error}") from error
 
 
 def _assign(variables, prefix, flag):

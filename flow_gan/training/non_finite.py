@@ -1,4 +1,4 @@
-"""Numbers that are not finite: looked for before anything is saved, and told of with all that is known of them."""
+"""Detection of numbers that are not finite before anything is saved, and errors that say where they occurred."""
 
 from typing import Any
 

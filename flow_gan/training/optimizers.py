@@ -1,4 +1,4 @@
-"""Adam as the release has it, its learning rate, and the optimizers of a configuration."""
+"""The release's Adam, learning rate schedules, and the optimizers of a configuration."""
 
 from typing import Any
 
@@ -164,10 +164,10 @@ def critic_optimizer(config: Config) -> Adam:
 
 
 def _learning_rate(config, initial, updates_per_step):
-    """Return the schedule of an optimizer whose first rate, after the warm-up, is `initial`."""
+    """Return the schedule of an optimizer whose initial learning rate, after the warm-up, is `initial`."""
     lowest = config.min_lr
     if config.lr_schedule == "cosine":
-        # The floor is the same part of both rates.
+        # The minimum is the same share of the initial rate for both optimizers.
         schedule = keras.optimizers.schedules.CosineDecay(initial, config.max_steps, lowest / config.learning_rate)
     else:
         schedule = DecayToFloor(initial, config.lr_decay, lowest)

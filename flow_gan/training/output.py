@@ -1,4 +1,4 @@
-"""What `--output` and the like name: checked before anything is computed, and there whole or not at all."""
+"""Output files and folders: checked before anything is computed, and written completely or not at all."""
 
 import contextlib
 import os
@@ -55,7 +55,7 @@ def next_free(folder: pathlib.Path, name: str, *suffixes: str) -> pathlib.Path:
 def whole(path: pathlib.Path, flag: str = "output") -> Iterator[pathlib.Path]:
     """Context in which a file or a folder is written at another path, from which it is moved to its own at the end.
 
-    Of what is broken off nothing is left, and what stands at its path by then is kept.
+    After an error nothing of it remains. If something exists at its own path by then, that is kept.
 
     Args:
       path: of the file or the folder.

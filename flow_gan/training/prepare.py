@@ -1,4 +1,4 @@
-"""What a training run needs, before anything of it is on the disk."""
+"""Preparation of a training run, before anything is written."""
 
 import concurrent.futures
 import dataclasses

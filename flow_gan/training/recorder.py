@@ -1,4 +1,4 @@
-"""What a run records: the values of its steps and of its validations."""
+"""Records of a run: the values of its steps and of its validations."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What a training begins with: a new run, or what an earlier one left (`--resume`).
+"""The state from which a training starts: that of a new run, or that of an existing one (`--resume`).
 
 A run may end at any moment, and leaves
 
@@ -144,7 +144,7 @@ def join_run(config: Config, model: FlowGAN, step: int) -> bool:
     checkpoints.restore("latest", step)
     if model.num_steps != step:
         raise UserError(
-            f"--run_dir={config.run_dir} is not that of the chief, which goes on from step {step}; "
+            f"--run_dir={config.run_dir} is not that of the chief, which continues from step {step}; "
             "expected a folder that all processes see"
         )
     return bool(checkpoints.is_step_unfinished)
@@ -153,6 +153,6 @@ def join_run(config: Config, model: FlowGAN, step: int) -> bool:
 def _require_steps_left(config, step, last_step):
     if step > last_step:
         raise UserError(
-            f"--run_dir={config.run_dir} is at step {step} already; expected --max_steps or --epoch beyond it, not "
+            f"--run_dir={config.run_dir} is already at step {step}; expected a larger --max_steps or --epoch than "
             f"{last_step} steps"
         )

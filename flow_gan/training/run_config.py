@@ -34,8 +34,8 @@ def run_config(given: dict) -> Config:
             continue
         if name not in changeable(asked.mode) and getattr(asked, name) != getattr(stored, name):
             raise UserError(
-                f"--{name}={value}, but the run {asked.run_dir} has {getattr(stored, name)}: that would be another "
-                "model or another run; leave the flag out"
+                f"--{name}={value}, but the run {asked.run_dir} has {getattr(stored, name)}, which cannot be changed; "
+                "leave the flag out"
             )
     settings = vars(stored) | {"mode": "train", "resume": False, "split": "test"}
     if asked.mode == "evaluate":

@@ -169,7 +169,7 @@ def read_config(run_dir: str | os.PathLike) -> tuple[str, pathlib.Path]:
     try:
         return path.read_text(encoding="utf-8"), path
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--run_dir={run_dir} is no run: it has no readable config.json ({error})") from error
+        raise UserError(f"--run_dir={run_dir} is not a run: it has no readable config.json ({error})") from error
 
 
 def read_data(run_dir: str | os.PathLike) -> dict[str, str | None]:
@@ -214,7 +214,7 @@ def check_free(flag: str, path: str | os.PathLike, may_be_empty: bool = True) ->
     if os.path.lexists(path) and not (may_be_empty and _is_empty_folder(path)):
         raise UserError(
             f"--{flag}={path} exists already and is left as it is; pass another one"
-            + (", or --resume to go on with that run" if flag == "run_dir" else "")
+            + (", or --resume to continue that run" if flag == "run_dir" else "")
         )
 
 

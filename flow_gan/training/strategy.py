@@ -49,7 +49,7 @@ def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
         if len(devices) < 2:
             raise UserError(
                 f"--strategy={name} needs two or more devices, but there is one ({devices[0].name}); expected "
-                "--strategy=auto, which takes what there is"
+                "--strategy=auto, which uses the devices that there are"
             )
         strategy = _mirrored(tuple(device.name for device in devices))
     if batch_size % strategy.num_replicas_in_sync:

@@ -56,9 +56,9 @@ def train(
     make_score: Callable[[Config, data.Dataset], Score] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> TrainedRun | None:
-    """Train a model as `config` says, or go on with a run (`config.resume`).
+    """Train a model by its configuration, or continue a run (`config.resume`).
 
-    Nothing is written before the configuration, the data and, when resuming, the checkpoint are found good.
+    Nothing is written before the configuration, the data and, when resuming, the checkpoint have been checked.
 
     Args:
       config: the configuration.

@@ -1,4 +1,4 @@
-"""Keras callbacks of the user's own, told of a run as `fit` tells them."""
+"""Calls the user's Keras callbacks during a run as `fit` would."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is measured of a model while it is trained."""
+"""Measurements of a model during training."""
 
 import dataclasses
 import functools

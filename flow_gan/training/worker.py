@@ -8,7 +8,7 @@ from flow_gan.signals import StopSignals
 from flow_gan.training.steps import Steps
 from flow_gan.training.validator import Validator
 
-# Seconds that a process asked to stop leaves the chief to save.
+# Seconds that a process waits for the chief to save when it is asked to stop.
 PATIENCE = 20
 
 

@@ -54,7 +54,7 @@ def test_the_critics_logits_alone():
 def test_scores_of_no_per_image_likelihood_say_so():
     generator = flow_gan.RealNVP((4, 4, 1), filters=2, residual_blocks=1, batch_norm="batch")
     scores = score_images(flow_gan.FlowGAN(generator, n_critic=0), np.zeros((2, 4, 4, 1), np.uint8), 2, 0.0)
-    assert scores.critic_logit is None and "no per-image likelihood" in scores.warnings[0]
+    assert scores.critic_logit is None and "not a per-image likelihood" in scores.warnings[0]
 
 
 def test_a_model_without_a_likelihood_has_no_scores():

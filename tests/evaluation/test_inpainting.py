@@ -113,7 +113,7 @@ def test_all_pixels_may_be_hidden(flow):
         ({"num_steps": 0}, "num_steps=0; expected an integer, 1 to"),
         ({"num_frames": 1}, "num_frames=1; expected an integer, 2 to"),
         ({"generator": flow_gan.DCGAN((2, 2, 1), filters=2)}, "DCGAN has no likelihood"),
-        ({"generator": Correlated(SHAPE, "uniform", 1e-6)}, "prior=uniform has an edge"),
+        ({"generator": Correlated(SHAPE, "uniform", 1e-6)}, "prior=uniform has bounded support"),
     ],
 )
 def test_bad_arguments(flow, changes, message):

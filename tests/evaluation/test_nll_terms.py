@@ -199,5 +199,5 @@ def test_what_is_printed_and_stored():
 
 
 def test_a_generator_without_likelihood_is_refused():
-    with pytest.raises(UserError, match=r"DCGAN has no likelihood.*no NLL to take apart"):
+    with pytest.raises(UserError, match=r"DCGAN has no likelihood.*no NLL to split into terms"):
         evaluation.evaluate_nll_terms(flow_gan.DCGAN((8, 8, 1), filters=2), np.zeros((1, 8, 8, 1), np.float32), 10)

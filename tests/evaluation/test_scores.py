@@ -196,7 +196,7 @@ def test_reference_of_fewer_images_is_spread_over_all():
     reference = scores.make_reference(judge, split, 2)
     np.testing.assert_array_equal(reference.features, [[1, 0], [0, 1]])
     np.testing.assert_allclose(reference.label_distribution, [0.75, 0.25])
-    with pytest.raises(flow_gan.UserError, match="num_images=5 of 4 training images; expected 2 to their number"):
+    with pytest.raises(flow_gan.UserError, match="num_images=5; expected 2 to 4, the number of training images"):
         scores.make_reference(judge, split, 5)
     with pytest.raises(flow_gan.UserError, match="splits=10 of 4 samples"):
         scores.score_samples(judge, split.images, reference)

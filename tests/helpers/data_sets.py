@@ -62,7 +62,7 @@ def bad_datasets(folder):
         "few": (f"{folder}/few", "has 2 images; expected 3 or more"),
         "broken": (f"{folder}/broken", r"003\.png cannot be read as an image"),
         "cut": (f"{folder}/cut", r"002\.png cannot be read as an image"),
-        "deep": (f"{folder}/deep", r"001\.png has more than 8 bits per channel; expected 8 at most"),
+        "deep": (f"{folder}/deep", r"001\.png has more than 8 bits per channel; expected at most 8"),
         "swapped npy": (f"{folder}/swapped.npy", "cannot be read"),
         "swapped npz": (f"{folder}/swapped.npz", "cannot be read"),
         "no height": (f"{folder}/thin.npy", r"uint8 \[20, 0, 4\]; expected uint8"),

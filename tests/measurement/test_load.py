@@ -70,5 +70,5 @@ def test_what_cannot_be_loaded(run_dir, arguments, message):
     with pytest.raises(flow_gan.UserError, match=message) as error:
         flow_gan.load(run_dir, **arguments)
     assert "\n" not in str(error.value)
-    with pytest.raises(flow_gan.UserError, match=r"nowhere is no run: it has no readable config\.json"):
+    with pytest.raises(flow_gan.UserError, match=r"nowhere is not a run: it has no readable config\.json"):
         flow_gan.load(run_dir / "nowhere")

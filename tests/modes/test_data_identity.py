@@ -122,7 +122,7 @@ def test_evaluating_changed_data_says_so(place, capsys):
     before = nll_of(place / "run")
     replace(place)
     assert main(["--mode=evaluate", f"--run_dir={place / 'run'}"]) == 0
-    said = "the data are not those that the run was trained on: this is of the data as they are now"
+    said = "the data have changed since the run was trained: this result is for the data as they are now"
     after = nll_of(place / "run")
     assert f"warning: {said}" in capsys.readouterr().out and after["warnings"] == [said]
     assert after["data_digest"] == data.load("set").digest != before["data_digest"]
@@ -148,7 +148,7 @@ def test_compare_measures_changed_data_anew(place, capsys):
     assert "a: nll, checkpoint best\n" in printed and "b: nll, checkpoint best\n" in printed
     true = nll_of(place / "a")["nats"]
     assert true != stale and f"{true:.2f} +- " in printed and f"| {stale:.2f} +- " not in printed
-    assert "(!) a: the data are not those that the run was trained on" in printed
+    assert "(!) a: the data have changed since the run was trained" in printed
 
 
 def test_compare_takes_data_that_moved(place, capsys):
@@ -178,7 +178,9 @@ def test_a_run_from_before_there_were_digests(place, capsys):
     assert "run: nll, checkpoint" in capsys.readouterr().out
     resume = ["--resume", f"--run_dir={place / 'run'}", "--max_steps=4"]
     shutil.copytree(place / "set", place / "copy")
-    assert_refused([*resume, "--dataset=copy"], "--dataset=copy, but the run .* has set: that would be another", capsys)
+    assert_refused(
+        [*resume, "--dataset=copy"], "--dataset=copy, but the run .* has set, which cannot be changed", capsys
+    )
     assert main([*resume, f"--dataset={place / 'set'}"]) == 0
     assert recorded(place / "run")["digest"] == data.load("set").digest
 

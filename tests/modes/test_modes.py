@@ -186,7 +186,7 @@ def test_the_terms_of_no_per_image_likelihood_say_so(tmp_path):
     dataset = training.load_data(config)
     model = training.build_model(training.resolve(config, dataset.image_shape), dataset.levels)
     run = LoadedRun(config=config, folder=RunFolder(tmp_path / "run", config), dataset=dataset, model=model)
-    assert measure(run, "nll_terms").count("no per-image likelihood") == 1
+    assert measure(run, "nll_terms").count("not a per-image likelihood") == 1
     (file,) = (tmp_path / "run" / "evaluation").iterdir()
     terms = stored(tmp_path / "run", file.stem)
     assert len(terms["warnings"]) == 1 and terms["per_pixel"] is None and terms["regions"] == {}
@@ -428,13 +428,13 @@ def test_compare_estimators_and_spectra(runs, tmp_path, capsys):
         (["--num_examples=251"], "--num_examples=251, but there are 250 test images"),
         (["--metrics=ais", "--ais_images=300"], "--ais_images=300, but there are 250 test images"),
         (["--num_examples=0"], "--num_examples=0; expected 1 or more"),
-        (["--metrics=gmm", "--split=validation"], "--split=validation with --metrics=gmm, which chooses on validation"),
+        (["--metrics=gmm", "--split=validation"], "--split=validation with --metrics=gmm, which uses training images"),
         (["--metrics=kde", "--num_examples=251", "--split=test"], "--num_examples=251, but there are 250"),
         (["--score_samples=1"], "--score_samples=1; expected 2 or more"),
         (["--score_samples=5", "--score_splits=6"], "--score_splits=6; expected at most --score_samples=5"),
         (["--checkpoint=best_score", "--run_dir={}/dcgan"], "no samples were scored in training, see --score_every"),
         (["--run_dir={}/dcgan", "--checkpoint=latest"], "--metrics=nll needs a likelihood"),
-        (["--run_dir={}/none"], "is no run"),
+        (["--run_dir={}/none"], "is not a run"),
     ],
 )
 def test_bad_evaluations(runs, capsys, flags, message):
@@ -466,9 +466,9 @@ def test_scores_need_labels(tmp_path, capsys):
 def test_bad_comparisons(runs, tmp_path, capsys):
     one = runs / "mle"
     assert_refused(["--mode=compare"], "--mode=compare needs --run_dirs=", capsys)
-    assert_refused(["--mode=compare", f"--run_dirs={one},{tmp_path}/none"], "is no run", capsys)
+    assert_refused(["--mode=compare", f"--run_dirs={one},{tmp_path}/none"], "is not a run", capsys)
     assert_refused(["--mode=compare", f"--run_dirs={tmp_path}/x*"], "--run_dirs=.*/x. matches no run", capsys)
-    assert_refused(["--mode=compare", f"--run_dirs={one},{one}"], "names two runs alike", capsys)
+    assert_refused(["--mode=compare", f"--run_dirs={one},{one}"], "has two runs of the same name", capsys)
     other = tmp_path / "other"
     shutil.copytree(one, other)
     config = json.loads((other / "config.json").read_text()) | {"dataset": "mnist"}
@@ -476,6 +476,8 @@ def test_bad_comparisons(runs, tmp_path, capsys):
     assert_refused(
         ["--mode=compare", f"--run_dirs={one},{other}"], "are of different data, --dataset digits, mnist", capsys
     )
-    assert_refused(["--mode=compare", f"--run_dirs={one}", "--seed=1"], "--seed=1 has no use in --mode=compare", capsys)
+    assert_refused(
+        ["--mode=compare", f"--run_dirs={one}", "--seed=1"], "--seed=1 has no effect in --mode=compare", capsys
+    )
     kept = ["--mode=compare", f"--run_dirs={one}", f"--run_dir={other}"]
     assert_refused(kept, "exists already and is left as it is", capsys)

@@ -341,7 +341,12 @@ BAD_COMMANDS = [
     ("sample", "hybrid", ["--output={bad}/x.zip"], "--output=.*x.zip; expected a folder, whose name .* ends in .npz"),
     ("sample", "hybrid", ["--output={bad}/file.npz/x"], "--output=.*/x cannot be written"),
     ("sample", "hybrid", ["--num_samples=0", "--output={bad}/x"], "--num_samples=0; expected 1 or more"),
-    ("sample", "hybrid", ["--num_samples=300000"], "--num_samples=300000 is too many for one picture, of 262144"),
+    (
+        "sample",
+        "hybrid",
+        ["--num_samples=300000"],
+        "--num_samples=300000 is too many for one picture, which holds at most 262144",
+    ),
     (
         "sample",
         "hybrid",
@@ -387,7 +392,7 @@ BAD_COMMANDS = [
         [IMAGE, MASK, "--inpaint_method=mean"],
         "--inpaint_method='mean' is unknown; expected one of: map",
     ),
-    ("inpaint", "hybrid", ["--images=digits", MASK], "--images=digits has 250 images; expected 64 at most"),
+    ("inpaint", "hybrid", ["--images=digits", MASK], "--images=digits has 250 images; expected at most 64"),
 ]
 
 

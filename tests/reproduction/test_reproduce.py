@@ -438,7 +438,7 @@ def test_signals_stop_it_and_it_says_how_to_go_on(tmp_path, stand_ins, capsys):
         patch.setattr(MODULE, "measure", interrupted)
         assert main(["--mode=reproduce", "--num_seeds=1", f"--run_dir={folder}"]) == 130
     said = capsys.readouterr().err
-    assert "SIGINT: stopped; it goes on from there with" in said and "--num_seeds=1" in said
+    assert "SIGINT: stopped; to continue, run" in said and "--num_seeds=1" in said
     # The lock is free again.
     run(folder)
 
@@ -463,7 +463,7 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
         (["--seed=2147483647", "--num_seeds=2"], "--seed=2147483647 with 2 seeds comes to 2147483648"),
         (
             ["--max_steps=5"],
-            "--max_steps=5 has no use in --mode=reproduce; leave it out. --scale sets all but --run_dir",
+            "--max_steps=5 has no effect in --mode=reproduce; leave it out. --scale sets everything except --run_dir",
         ),
         (["--resume"], "--resume goes with --mode=train, not with --mode=reproduce"),
         (["--dataset=mnist", f"--data_dir={tmp_path / 'none'}"], "mnist"),
@@ -473,9 +473,9 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
     assert_refused(["--num_seeds=2"], "--num_seeds=2 goes with --mode=reproduce", capsys)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("mine")
-    assert_refused(["--mode=reproduce", "--run_dir=file"], "--run_dir=file is no folder", capsys)
+    assert_refused(["--mode=reproduce", "--run_dir=file"], "--run_dir=file is not a folder", capsys)
     assert_refused(
-        ["--mode=reproduce", "--run_dir=."], "exists already, is no reproduction and is left as it is", capsys
+        ["--mode=reproduce", "--run_dir=."], "exists already and is not a reproduction; it is left as it is", capsys
     )
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     (tmp_path / "r").mkdir()

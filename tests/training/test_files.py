@@ -27,6 +27,6 @@ def test_a_write_that_fails_leaves_the_old_content(tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(flow_gan.UserError, match=r"file cannot be written: No space left on device\. What was written"):
+    with pytest.raises(flow_gan.UserError, match=r"file cannot be written: No space left on device\. Earlier files"):
         write_whole(path, "new")
     assert path.read_text() == "old"

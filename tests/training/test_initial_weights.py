@@ -38,7 +38,7 @@ def test_a_hybrid_from_an_mle_flow(sources, tmp_path, capsys):
     out = capsys.readouterr().out
     step = json.loads((run / "initial_weights.json").read_text())["step"]
     assert f"initial weights      {sources['mle']}, checkpoint best (step {step}): generator (" in out
-    assert "no critic, which starts anew" in out
+    assert "no critic weights" in out
     taken = json.loads((run / "initial_weights.json").read_text())
     assert taken["critic"] == [] and any("log_scale" in name for name in taken["generator"])
     model, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(run)}))
@@ -77,7 +77,7 @@ def test_the_critic_is_taken_where_it_is_the_same(sources, tmp_path, capsys):
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
     assert main([*flags, "--df_dim=3", f"--run_dir={tmp_path / 'other'}"]) == 0
-    assert "no critic, which starts anew" in capsys.readouterr().out
+    assert "no critic weights" in capsys.readouterr().out
 
 
 def test_what_is_refused(sources, tmp_path, capsys):
@@ -87,8 +87,11 @@ def test_what_is_refused(sources, tmp_path, capsys):
         assert_refused(argv, f"--init_from_run={source}.*{message}", capsys)
         assert not run.exists()
 
-    refuse("is no run", source=tmp_path)
-    refuse(r"another generator; expected this run to have its --hidden_layers=8 \(not 9\)", "--hidden_layers=9")
+    refuse("is not a run", source=tmp_path)
+    refuse(
+        r"a different generator; expected the same settings for this run: --hidden_layers=8 \(not 9\)",
+        "--hidden_layers=9",
+    )
     refuse(r"--prior=logistic \(not gaussian\)", "--prior=gaussian")
     refuse("has no checkpoint 'best_score'; pass another --checkpoint", "--checkpoint=best_score")
     refuse("--init_from_original=x; expected one", "--init_from_original=x")

@@ -85,9 +85,11 @@ def test_what_cannot_be_gone_on_with(opened, tmp_path):
     first.model.step.assign(11)
     first.checkpoints.save()
     first.open_metrics_file().close()
-    with pytest.raises(flow_gan.UserError, match="is at step 11 already; expected --max_steps or --epoch beyond it"):
+    with pytest.raises(
+        flow_gan.UserError, match="is already at step 11; expected a larger --max_steps or --epoch than"
+    ):
         opened(resume=True)
-    with pytest.raises(flow_gan.UserError, match="is not that of the chief, which goes on from step 5"):
+    with pytest.raises(flow_gan.UserError, match="is not that of the chief, which continues from step 5"):
         join_run(first.config, model_of(first.config), 5)
     first.folder.write_data("digits", "another")
     with pytest.raises(flow_gan.UserError, match=r"--dataset=digits is not what the run .* was trained on"):

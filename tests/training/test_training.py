@@ -304,7 +304,7 @@ def test_checkpoint_of_another_architecture(tmp_path, changes):
 
 def test_resume_from_nothing(tmp_path):
     (tmp_path / "run").mkdir()
-    with pytest.raises(flow_gan.UserError, match=r"is no run: it has no readable config\.json"):
+    with pytest.raises(flow_gan.UserError, match=r"is not a run: it has no readable config\.json"):
         training.train(settings(tmp_path / "run", resume=True))
     assert not any((tmp_path / "run").iterdir())
 
@@ -313,7 +313,7 @@ def test_resume_a_finished_run(finished):
     _, folder = finished
     outcome = training.train(settings(folder, resume=True))
     assert (outcome.first_step, outcome.last_step) == (10, 10)
-    with pytest.raises(flow_gan.UserError, match="is at step 10 already"):
+    with pytest.raises(flow_gan.UserError, match="is already at step 10"):
         training.train(settings(folder, resume=True, max_steps=5))
 
 
@@ -466,7 +466,7 @@ def test_real_nvp_resumes(tmp_path):
 def test_batch_statistics_are_no_likelihood_and_say_so():
     config_ = config.Config(**(SMALL | REAL_NVP | {"batch_norm_adaptive": 0, "n_critic": 0}))
     nll = evaluate_nll(model_of(config_), training.load_data(config_), "test", 50)
-    assert not nll.is_per_image and "no per-image likelihood" in str(nll) and nll.to_dict()["warnings"]
+    assert not nll.is_per_image and "not a per-image likelihood" in str(nll) and nll.to_dict()["warnings"]
 
 
 @pytest.mark.parametrize("changes", [REAL_NVP, {"hidden_layers": 4}], ids=["real_nvp", "nice"])
