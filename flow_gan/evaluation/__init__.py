@@ -2,7 +2,14 @@
 
 from flow_gan.evaluation.ais import AIS, AISSettings, choose_sigma, evaluate_ais
 from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth, winning_bandwidths
-from flow_gan.evaluation.classifier import Classifier, load_classifier
+from flow_gan.evaluation.classifier import Classifier, check_classifier, load_classifier
+from flow_gan.evaluation.fid_statistics import (
+    FIDStatistics,
+    check_same_features,
+    read_fid_statistics,
+    write_fid_statistics,
+)
+from flow_gan.evaluation.file_digest import file_digest
 from flow_gan.evaluation.image_scores import ImageScores, score_images, typicality
 from flow_gan.evaluation.inpainting import Inpainting, inpaint
 from flow_gan.evaluation.interpolation import PATHS, interpolate, latent_path
@@ -26,6 +33,7 @@ __all__ = [
     "AISSettings",
     "BandwidthSearch",
     "Classifier",
+    "FIDStatistics",
     "ImageScores",
     "Inpainting",
     "IsotropicMixture",
@@ -33,11 +41,14 @@ __all__ = [
     "NLLTerms",
     "SampleScores",
     "Sampler",
+    "check_classifier",
+    "check_same_features",
     "choose_sigma",
     "dequantized_images",
     "evaluate_ais",
     "evaluate_nll",
     "evaluate_nll_terms",
+    "file_digest",
     "inpaint",
     "interpolate",
     "interpolations",
@@ -47,6 +58,7 @@ __all__ = [
     "make_reference",
     "mean_and_error",
     "progress",
+    "read_fid_statistics",
     "reconstructions",
     "resampled",
     "score_images",
@@ -56,4 +68,5 @@ __all__ = [
     "typicality",
     "winning_bandwidths",
     "with_error",
+    "write_fid_statistics",
 ]

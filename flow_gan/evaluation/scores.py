@@ -9,6 +9,7 @@ from scipy.special import rel_entr
 from flow_gan.data import Split
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.classifier import Classifier, label_counts
+from flow_gan.evaluation.fid_statistics import FIDStatistics, fid_statistics
 from flow_gan.evaluation.text import with_error
 
 
@@ -81,6 +82,12 @@ def fid(features: np.ndarray, reference_features: np.ndarray) -> float:
     Raises:
       UserError: the shapes do not match, or a value is not finite.
     """
+    _check_features(features, reference_features)
+    return fid_statistics(features).distance(fid_statistics(reference_features))
+
+
+def _check_features(features, reference_features):
+    """Raise `UserError` unless both are [n, F] of one F, n of 2 or more, and finite."""
     for name, values in (("features", features), ("reference_features", reference_features)):
         if np.ndim(values) != 2 or len(values) < 2 or np.shape(values)[1] != np.shape(features)[1]:
             raise UserError(
@@ -89,20 +96,6 @@ def fid(features: np.ndarray, reference_features: np.ndarray) -> float:
             )
         if not np.isfinite(values).all():
             raise NotFiniteError(f"{name} hold values that are not finite; expected finite ones")
-    mean1, factor1 = _gaussian(features)
-    mean2, factor2 = _gaussian(reference_features)
-    # tr (C1 C2)^(1/2) is the sum of the singular values of L1^T L2 with C = L L^T. Unlike a matrix square root this
-    # is exact to rounding where a covariance is singular, as it is with fewer images than features.
-    overlap = np.linalg.svd(factor1.T @ factor2, compute_uv=False).sum()
-    distance = np.sum((mean1 - mean2) ** 2) + np.sum(factor1**2) + np.sum(factor2**2) - 2 * overlap
-    return max(float(distance), 0.0)
-
-
-def _gaussian(features):
-    """Return the mean, [F], and a factor L, [F, F], of the covariance L L^T (divisor n - 1)."""
-    features = np.asarray(features, np.float64)
-    eigenvalues, vectors = np.linalg.eigh(np.atleast_2d(np.cov(features, rowvar=False)))
-    return features.mean(0), vectors * np.sqrt(np.maximum(eigenvalues, 0))
 
 
 def _mean_divergence(probabilities, other):
@@ -151,11 +144,14 @@ class SampleScores:
       inception_score, inception_score_std: see `inception_score`.
       mode_score, mode_score_std: see `mode_score`.
       fid: see `fid`.
-      num_reference: training images in the FID.
+      fid_reference: what it is measured against, in words.
+      num_reference: images of that; None where a file of statistics does not say.
+      resizing: see `Classifier`.
       classifier: the classifier's name.
       classifier_test_accuracy: its accuracy on the test images of the data set, where it has labels of its classes.
       label_distribution: where p*(y) of the MODE score comes from.
       note: what the scores can be compared with.
+      statistics: of the samples' features.
     """
 
     inception_score: float
@@ -163,13 +159,16 @@ class SampleScores:
     mode_score: float
     mode_score_std: float
     fid: float
+    fid_reference: str
     num_samples: int
-    num_reference: int
+    num_reference: int | None
     splits: int
     classifier: str
     classifier_test_accuracy: float | None
     label_distribution: str
+    resizing: str
     note: str
+    statistics: FIDStatistics = dataclasses.field(repr=False, compare=False)
 
     def __str__(self) -> str:
         accuracy = self.classifier_test_accuracy
@@ -178,14 +177,16 @@ class SampleScores:
             f"Inception score  {with_error(self.inception_score, self.inception_score_std, 3)}\n"
             f"MODE score       {with_error(self.mode_score, self.mode_score_std, 3)} (p* from "
             f"{self.label_distribution})\n"
-            f"FID              {self.fid:.3f} ({self.num_reference} training images)\n"
+            f"FID              {self.fid:.3f} ({self.num_samples} samples against {self.fid_reference})\n"
             f"classifier       {self.classifier}{known}; {self.num_samples} samples, {self.splits} splits\n"
+            f"resizing         {self.resizing}\n"
             f"note: {self.note}"
         )
 
     def to_dict(self) -> dict:
         """Return all figures by name."""
-        return dataclasses.asdict(self)
+        names = (field.name for field in dataclasses.fields(self) if field.name != "statistics")
+        return {name: getattr(self, name) for name in names}
 
 
 def make_reference(classifier: Classifier, split: Split, num_images: int | None = None) -> Reference:
@@ -214,13 +215,22 @@ def make_reference(classifier: Classifier, split: Split, num_images: int | None 
     return Reference(features, label_counts(split.labels) / len(split))
 
 
-def score_samples(classifier: Classifier, samples: np.ndarray, reference: Reference, splits: int = 10) -> SampleScores:
+def score_samples(
+    classifier: Classifier,
+    samples: np.ndarray,
+    reference: Reference,
+    splits: int = 10,
+    statistics: FIDStatistics | None = None,
+    statistics_name: str = "statistics of others",
+) -> SampleScores:
     """Return the `SampleScores` of samples.
 
     Args:
       samples: float [n, H, W, C] in [0, 1].
       reference: by the same classifier.
       splits: see `inception_score`.
+      statistics: of the same network's features, that the FID is measured against in place of the reference.
+      statistics_name: what they are, in words.
 
     Raises:
       UserError: the samples are of another shape, not finite, or fewer than `splits` or than 2.
@@ -231,17 +241,27 @@ def score_samples(classifier: Classifier, samples: np.ndarray, reference: Refere
     probabilities, features = classifier.predict(samples)
     inception, inception_std = inception_score(probabilities, splits)
     mode, mode_std = mode_score(probabilities, reference.label_distribution, splits)
+    _check_features(features, reference.features)
+    of_samples = fid_statistics(features, classifier.network_name)
+    if statistics is None:
+        statistics = fid_statistics(reference.features)
+        against = f"{statistics.num_images} training images"
+    else:
+        against = f"{statistics_name}, of {statistics.num_images or 'an unknown number of'} images"
     return SampleScores(
         inception_score=inception,
         inception_score_std=inception_std,
         mode_score=mode,
         mode_score_std=mode_std,
-        fid=fid(features, reference.features),
+        fid=of_samples.distance(statistics),
+        fid_reference=against,
         num_samples=len(samples),
-        num_reference=len(reference.features),
+        num_reference=statistics.num_images,
         splits=splits,
         classifier=classifier.name,
         classifier_test_accuracy=classifier.test_accuracy,
         label_distribution="training labels" if classifier.knows_labels else "mean prediction on training images",
+        resizing=classifier.resizing,
         note=classifier.note,
+        statistics=of_samples,
     )

@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Callable
 
+from flow_gan import evaluation
 from flow_gan.config import Config
 from flow_gan.data import Dataset
+from flow_gan.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +44,19 @@ def _prior_without_edge(asked, config, dataset):
 
 def _labels(asked, config, dataset):
     if config.classifier != "cnn" or (dataset.train.labels is not None and dataset.test.labels is not None):
-        return None
+        return _classifier_files(asked, config, dataset)
     return (
         f"{asked} needs labels of training and test images, and --dataset={config.dataset} has none; expected a "
         "labelled data set, or --classifier=inception_v3"
     )
+
+
+def _classifier_files(asked, config, dataset):
+    try:
+        evaluation.check_classifier(config.classifier, dataset, config.inception_weights)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def _test_split(asked, config, dataset):
@@ -62,7 +72,9 @@ LIKELIHOOD = Need(_likelihood)
 # Batch norm's, which a pass over training images can estimate anew.
 MOVING_AVERAGES = Need(_moving_averages)
 PRIOR_WITHOUT_EDGE = Need(_prior_without_edge)
-# Of the images, to train and to test the classifier that judges samples.
+# Of a classifier that comes from a file: it has to be there and to take such images.
+CLASSIFIER_FILES = Need(_classifier_files, is_of_run=False)
+# Of the images, to train and to test the classifier that judges samples; or its file, likewise.
 LABELS = Need(_labels, is_of_run=False)
 # What chooses on validation images can be measured on test images alone.
 TEST_SPLIT = Need(_test_split, is_of_run=False)

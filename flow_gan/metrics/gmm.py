@@ -9,7 +9,7 @@ import numpy as np
 from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.needs import LABELS, TEST_SPLIT
+from flow_gan.measurement.needs import CLASSIFIER_FILES, LABELS, TEST_SPLIT
 from flow_gan.measurement.run import FinishedRun, LoadedRun
 from flow_gan.metrics import kde, scores
 from flow_gan.report import figures, paper
@@ -108,7 +108,9 @@ def measure(run: LoadedRun) -> AgainstMixture:
 
 def _scored(run, found):
     """Return it with the scores of the run and of the mixture at each bandwidth."""
-    judge, count = scores.make_judge(run.config, run.dataset), run.config.score_samples
+    # Of the scores none is an FID.
+    judge = scores.make_judge(dataclasses.replace(run.config, fid_statistics=None), run.dataset)
+    count = run.config.score_samples
 
     def score(samples):
         judged = judge(samples)
@@ -166,7 +168,7 @@ METRIC = Metric(
     measure=measure,
     draw=draw,
     settings=("num_examples", *scores.SETTINGS),
-    needs=(TEST_SPLIT,),
+    needs=(TEST_SPLIT, CLASSIFIER_FILES),
     noun="mixture",
     overlay=overlay,
 )

@@ -2,13 +2,13 @@
 
 from flow_gan.measurement import registry
 
-SCORING = {"classifier", "score_samples", "score_splits", "seed"}
+SCORING = {"classifier", "inception_weights", "score_samples", "score_splits", "seed"}
 MIXTURE = {"num_examples", "kde_samples", "seed"}
 SETTINGS = {
     "nll": {"num_examples", "noise_draws"},
     "nll_reestimated": {"num_examples", "noise_draws", "batch_size"},
     "nll_terms": {"num_examples"},
-    "scores": SCORING,
+    "scores": SCORING | {"fid_statistics"},
     "gmm": {"num_examples"} | SCORING,
     "kde": MIXTURE,
     "ais": MIXTURE | {"ais_images", "ais_chains", "ais_temperatures", "ais_leapfrog"},
