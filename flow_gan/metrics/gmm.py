@@ -8,6 +8,7 @@ import numpy as np
 
 from flow_gan import evaluation
 from flow_gan.data import Dataset
+from flow_gan.measurement.classified import Predictions
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import CLASSIFIER_FILES, LABELS, TEST_SPLIT
 from flow_gan.measurement.run import FinishedRun, LoadedRun
@@ -110,7 +111,7 @@ def _scored(run, found):
     """Return it with the scores of the run and of the mixture at each bandwidth."""
     images, count = run.classified, run.config.score_samples
 
-    def score(predictions):
+    def score(predictions: Predictions) -> tuple[float, float]:
         # Of the scores none is an FID.
         judged = evaluation.score_predictions(
             images.classifier, *predictions, reference=images.reference, splits=images.config.score_splits
