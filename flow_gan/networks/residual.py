@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.halves import halves
 from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.normalization import (
     add_moving_average,
@@ -114,7 +115,7 @@ class ResidualNetwork(SeededLayer):
             y = self._whole_batch_features(x)
         else:
             y = self._features_without_norms(x)
-        log_scale, shift = tf.split(tf.tanh(self._convolve(y, *self.conv_out)), 2, axis=-1)
+        log_scale, shift = halves(tf.tanh(self._convolve(y, *self.conv_out)))
         return shift, log_scale * self.tanh_scale + self.scale_shift
 
     def _features(self, x, training):
