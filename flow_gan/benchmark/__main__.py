@@ -1,4 +1,4 @@
-"""The command line: python -m flow_gan.benchmark [--flags of main] [--steps=N] [--json]."""
+"""The command line: python -m flow_gan.benchmark [--flags of main] [--steps=N] [--against=torch] [--json]."""
 
 import dataclasses
 import json
@@ -11,14 +11,15 @@ from absl import flags
 
 from flow_gan import command_line
 from flow_gan import config as config_module
+from flow_gan.benchmark import against, report
 from flow_gan.benchmark import limits as limits_module
-from flow_gan.benchmark import report
 from flow_gan.benchmark.cost import evaluation_cost, step_cost
 from flow_gan.benchmark.timing import time_training
 from flow_gan.errors import UserError
 from flow_gan.training import num_steps, watched_images
 
 DEFAULT_STEPS = 20
+DEFAULT_PAIRS = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv):
     values = config_module.define_flags()
     flags.DEFINE_integer("steps", DEFAULT_STEPS, "training steps to time, besides the first", flag_values=values)
+    flags.DEFINE_string("against", None, "compare with another library: torch", flag_values=values)
+    flags.DEFINE_integer("pairs", DEFAULT_PAIRS, "comparisons with --against", flag_values=values)
     flags.DEFINE_boolean("json", False, "print JSON alone", flag_values=values)
     given, wants_help = config_module.parse(argv, values)
     if wants_help:
@@ -39,6 +42,11 @@ def _main(argv):
         raise UserError("a benchmark trains a new model; --mode and --resume cannot be set")
     if values["steps"].value < 1:
         raise UserError(f"--steps={values['steps'].value}; expected 1 or more")
+    if values["against"].value:
+        against.check(config, values["against"].value, values["pairs"].value)
+        compared = against.compare(argv, values["steps"].value, values["pairs"].value)
+        print(json.dumps(compared, indent=2) if values["json"].value else against.text(compared))
+        return
     result = benchmark(config, values["steps"].value)
     print(json.dumps(result, indent=2) if values["json"].value else report.text(result))
 

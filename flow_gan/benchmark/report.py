@@ -5,6 +5,10 @@ Time the training of a configuration, and compare it with the best that this mac
 
   python -m flow_gan.benchmark [--flags of flow_gan.main]
       --steps=20   training steps to time, besides the first
+      --against=torch
+                   time a plain PyTorch loop for the same flow, too, in turn, and print the ratios; PyTorch is no
+                   dependency: install it first (pip install torch)
+      --pairs=3    with --against: how often both are timed
       --json       print JSON alone
 
 A model is trained for a few steps in a folder that is deleted afterwards. The floor is the step's necessary matrix
