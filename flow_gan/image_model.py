@@ -63,8 +63,10 @@ class ImageModel(BuiltModel, keras.Model):
                 "images; expected a call of initialize(images) before, with training images"
             )
         elif isinstance(x, tf.data.Dataset):
-            x = next(iter(x)).numpy()
-        self.initialize(x.reshape(-1, *self.generator.image_shape))
+            # Of an empty one Keras tells.
+            x = np.asarray(next(iter(x), np.zeros([0])))
+        if len(x):
+            self.initialize(x.reshape(-1, *self.generator.image_shape))
 
     def fit(
         self,

@@ -248,9 +248,9 @@ class FlowGenerator(Generator):
           validate_args: bool, raise `tf.errors.InvalidArgumentError` with the coupling layer's name where its result
             is not finite. The default is the value of `training`.
         """
-        return self.generator_of(self.flow_layers(training, training if validate_args is None else validate_args))
+        return self.bijector_of(self.flow_layers(training, training if validate_args is None else validate_args))
 
-    def generator_of(self, flow_layers: list[tfp.bijectors.Bijector]) -> tfp.bijectors.Bijector:
+    def bijector_of(self, flow_layers: list[tfp.bijectors.Bijector]) -> tfp.bijectors.Bijector:
         """Return the bijector G of the flow with these layers, to which the prior's is added."""
         prior = [standardization(self.prior_mean.value, self.prior_log_scale.value)] if self.learned_prior else []
         return tfp.bijectors.Invert(Chain([*prior, *flow_layers[::-1]]), name="flow")
