@@ -16,7 +16,9 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import image_model, keras_internals, registered
 from flow_gan.generators.base import FlowGenerator, Generator
+from flow_gan.generators.multi_scale import MultiScaleFlow
 from flow_gan.networks import activations, convolution, initializers, normalization
+from flow_gan.networks.cnn import CouplingCNN
 from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.mlp import CouplingMLP
 from flow_gan.networks.residual import ResidualNetwork
@@ -65,6 +67,13 @@ def make_real_nvp():
     return model
 
 
+def make_glow():
+    generator = flow_gan.Glow(SHAPE, depth_per_scale=2, scales=1, filters=3, learned_prior=True)
+    model = flow_gan.FlowGAN(generator, n_critic=0, levels=17)
+    model.compile(Adam(1e-2, use_ema=True))
+    return model
+
+
 def make_dcgan():
     critic = flow_gan.critics.dcgan(SHAPE, "ce", filters=2)
     generator = flow_gan.DCGAN(SHAPE, filters=2, latent_size=6)
@@ -84,7 +93,7 @@ def make_own():
     return model
 
 
-MODELS = {"nice": make_nice, "real_nvp": make_real_nvp, "dcgan": make_dcgan, "own": make_own}
+MODELS = {"nice": make_nice, "real_nvp": make_real_nvp, "glow": make_glow, "dcgan": make_dcgan, "own": make_own}
 
 
 def state(model):
@@ -206,6 +215,7 @@ LAYERS = {
         lambda: ResidualNetwork(2, 3, 1, "moving", 1.0, SeededInitializers("xavier", 1, 0, 2), name="mine"),
         (5, 4, 4, 2),
     ),
+    "cnn": (lambda: CouplingCNN(2, 3, 1, SeededInitializers("xavier", 1, 0, 2)), (5, 4, 4, 2)),
     "batch_norm": (lambda: normalization.BatchNorm(epsilon=0.1), (5, 4, 4, 2)),
     "layer_norm": (lambda: normalization.LayerNorm(dtype="float64"), (5, 4, 4, 2)),
     "leaky_relu": (lambda: activations.LeakyReLU(), (5, 4)),
@@ -235,7 +245,7 @@ def test_a_source_of_initializers_goes_on():
 
 
 # What others are derived from, and what Keras never makes by its name.
-BASES = {Generator, FlowGenerator, SeededLayer, image_model.ImageModel, keras_internals.UpdatesTogether}
+BASES = {Generator, FlowGenerator, MultiScaleFlow, SeededLayer, image_model.ImageModel, keras_internals.UpdatesTogether}
 
 
 def test_every_class_of_the_package_is_registered():

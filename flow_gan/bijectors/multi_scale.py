@@ -1,9 +1,55 @@
-"""The squeeze and the factor-out of a multi-scale flow (Real-NVP; Dinh et al. 2017, Section 3.6)."""
+"""The skeleton of a flow of several scales: squeeze and factor-out (Dinh et al. 2017, Section 3.6)."""
+
+from collections.abc import Sequence
 
 from flow_gan import probability as tfp
 from flow_gan.bijectors.identity import Chain
 
 tfb = tfp.bijectors
+
+Shape = tuple[int, int, int]
+# The layers of a scale before and after its squeeze, in the order of f; None after: it has no squeeze, and is the last.
+Scale = tuple[Sequence[tfp.bijectors.Bijector], Sequence[tfp.bijectors.Bijector] | None]
+
+
+def scale_shapes(image_shape: Shape, scales: int) -> list[tuple[Shape, Shape]]:
+    """Return the shapes of each scale before and after its squeeze: [H, W, C] and [H/2, W/2, 4C].
+
+    Half of the channels are factored out at the end of a scale, so that the next one begins with [H/2, W/2, 2C].
+    """
+    height, width, channels = image_shape
+    found = []
+    for _ in range(scales):
+        squeezed = height // 2, width // 2, 4 * channels
+        found.append(((height, width, channels), squeezed))
+        height, width, channels = *squeezed[:2], squeezed[2] // 2
+    return found
+
+
+def multi_scale(image_shape: Shape, scales: Sequence[Scale], number: int = 0) -> tuple[list, Shape]:
+    """Return the layers of a flow of one scale or more, in the order of f, and the shape of z.
+
+    A scale is: layers on [H, W, C], squeeze, layers on [H/2, W/2, 4C], factor-out of the first half of the channels.
+    The next scale has the other half, and its squeeze is inverted at its end. So z is [H/2, W/2, 4C] of the first
+    squeeze: its first 2C channels left the flow there.
+
+    Args:
+      image_shape: (H, W, C).
+      scales: the layers of each; only the last may have no squeeze. With no other scale before it, z is [H, W, C].
+      number: of the first scale.
+    """
+    before, after = scales[0]
+    if after is None:
+        return list(before), image_shape
+    ((_, z_shape),) = scale_shapes(image_shape, 1)
+    layers = [*before, squeeze(image_shape), *after]
+    if len(scales) > 1:
+        rest_shape = *z_shape[:2], z_shape[2] // 2
+        rest, end_shape = multi_scale(rest_shape, scales[1:], number + 1)
+        if end_shape != rest_shape:
+            rest.append(tfb.Invert(squeeze(rest_shape)))
+        layers.append(factor_out(Chain(rest[::-1]), name=f"factor_out_{number}"))
+    return layers, z_shape
 
 
 def squeeze(image_shape: tuple[int, int, int]) -> tfp.bijectors.Bijector:

@@ -1,21 +1,19 @@
 """Real-NVP (Dinh, Sohl-Dickstein, Bengio 2017), the paper's generator for CIFAR-10."""
 
 import functools
+import itertools
 from typing import Any
 
 import keras
 import numpy as np
 
 from flow_gan import bijectors
-from flow_gan import probability as tfp
 from flow_gan.config import Config
 from flow_gan.errors import UserError, check_choice
-from flow_gan.generators.base import FlowGenerator
 from flow_gan.generators.coupling_network import MakeNetwork
+from flow_gan.generators.multi_scale import MultiScaleFlow
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
 from flow_gan.networks.residual import BATCH_NORMS, ResidualNetwork
-
-tfb = tfp.bijectors
 
 # What the coupling layers pass unchanged, in turn: pixels whose row + column is odd, even, ...
 CHECKERBOARD = ("odd", "even", "odd", "even")
@@ -24,7 +22,7 @@ CHANNEL = ("first", "second", "first")
 
 
 @keras.saving.register_keras_serializable("flow_gan")
-class RealNVP(FlowGenerator):
+class RealNVP(MultiScaleFlow):
     """Logit, then affine couplings at several scales, as in the release.
 
     Every scale except the last: three couplings with checkerboard masks on [H, W, C], squeeze to [H/2, W/2, 4C], three
@@ -52,6 +50,7 @@ class RealNVP(FlowGenerator):
         zeros where the coupling changes the image, to a tuple (shift, log-scale), each of that shape; see
         `FlowGenerator`. The arguments of the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`,
         `precision`) then have no effect.
+      learned_prior: bool, see `FlowGenerator`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -65,6 +64,9 @@ class RealNVP(FlowGenerator):
       (TensorShape([4, 8, 8, 3]), TensorShape([4]))
     """
 
+    TITLE = "Real-NVP"
+    SQUEEZES_LAST = False
+
     def __init__(
         self,
         image_shape: tuple[int, int, int] = (32, 32, 3),
@@ -77,42 +79,30 @@ class RealNVP(FlowGenerator):
         seed: int = 0,
         precision: str = "float32",
         coupling_network: MakeNetwork | None = None,
+        learned_prior: bool = False,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, prior, logit_alpha, coupling_network, precision=precision, **kwargs)
+        super().__init__(
+            image_shape, prior, logit_alpha, scales, coupling_network, learned_prior, precision=precision, **kwargs
+        )
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
-        for name, value, lowest in (
-            ("scales", scales, 1),
-            ("filters", filters, 1),
-            ("residual_blocks", residual_blocks, 0),
-        ):
+        for name, value, lowest in (("filters", filters, 1), ("residual_blocks", residual_blocks, 0)):
             if value < lowest:
                 raise UserError(f"{name}={value}; expected {lowest} or more")
-        factor = 2 ** (scales - 1)
-        if self.image_shape[0] % factor or self.image_shape[1] % factor:
-            raise UserError(
-                f"image_shape={self.image_shape}: Real-NVP with scales={scales} needs a height and a width divisible "
-                f"by {factor}, since it halves both {scales - 1} times"
-            )
         self.residual_blocks = residual_blocks
         self.filters = filters
         self.batch_norm = batch_norm
-        self.scales = scales
         self.seed = seed
         self.masks: list[np.ndarray] = []
         self._coupling_names: list[str] = []
-        height, width, channels = self.image_shape
-        for scale in range(scales):
+        for scale, (shape, squeezed) in enumerate(self.scale_shapes):
             is_last = scale == scales - 1
             for passes in CHECKERBOARD if is_last else CHECKERBOARD[:3]:
-                mask = bijectors.checkerboard_mask(height, width, passes)
-                self._add_coupling(f"checkerboard_{scale}", mask, (height, width, channels), initial_tanh_scale=0.0)
-            if not is_last:
-                height, width, channels = height // 2, width // 2, 4 * channels
-                for passes in CHANNEL:
-                    mask = bijectors.channel_mask(channels, passes)
-                    self._add_coupling(f"channel_{scale}", mask, (height, width, channels), initial_tanh_scale=1.0)
-                channels //= 2
+                mask = bijectors.checkerboard_mask(*shape[:2], passes)
+                self._add_coupling(f"checkerboard_{scale}", mask, shape, initial_tanh_scale=0.0)
+            for passes in () if is_last else CHANNEL:
+                mask = bijectors.channel_mask(squeezed[-1], passes)
+                self._add_coupling(f"channel_{scale}", mask, squeezed, initial_tanh_scale=1.0)
         self.built = True
 
     def _add_coupling(self, prefix, mask, shape, initial_tanh_scale):
@@ -144,11 +134,11 @@ class RealNVP(FlowGenerator):
     def log_scale_variables(self) -> list[keras.Variable]:
         """See `FlowGenerator.log_scale_variables`; two scalars per coupling, none with `coupling_network`."""
         networks = [network for network in self.networks if isinstance(network, ResidualNetwork)]
-        return [v for network in networks for v in (network.tanh_scale, network.scale_shift)]
+        own = [v for network in networks for v in (network.tanh_scale, network.scale_shift)]
+        return own + super().log_scale_variables
 
-    def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
-        """See `FlowGenerator.bijector`."""
-        validate_args = training if validate_args is None else validate_args
+    def scale_layers(self, training: bool, validate_args: bool) -> list[bijectors.Scale]:
+        """See `MultiScaleFlow.scale_layers`."""
         layers = iter(
             [
                 bijectors.AffineCoupling(
@@ -160,29 +150,11 @@ class RealNVP(FlowGenerator):
                 for network, mask, name in zip(self.networks, self.masks, self._coupling_names, strict=True)
             ]
         )
-        flow = self._scale(layers, self.image_shape, 0)
-        height, width, channels = self.image_shape
-        z_shape = [height, width, channels] if self.scales == 1 else [height // 2, width // 2, 4 * channels]
-        f = [
-            bijectors.alpha_logit(self.logit_alpha, self.compute_dtype),
-            *flow,
-            tfb.Reshape(event_shape_in=z_shape, event_shape_out=[self.size]),
-        ]
-        return tfb.Invert(bijectors.Chain(f[::-1]), name="real_nvp")
 
-    def _scale(self, layers, shape, scale):
-        """Return the bijectors, in order, of the scales from `scale` on, whose input has the shape `shape`."""
-        if scale == self.scales - 1:
-            return list(layers)
-        checkerboards = [next(layers) for _ in range(3)]
-        channels = [next(layers) for _ in range(3)]
-        height, width, squeezed = shape[0] // 2, shape[1] // 2, 4 * shape[2]
-        rest_shape = (height, width, squeezed // 2)
-        rest = self._scale(layers, rest_shape, scale + 1)
-        if scale + 1 < self.scales - 1:
-            rest.append(tfb.Invert(bijectors.squeeze(rest_shape)))
-        factor_out = bijectors.factor_out(bijectors.Chain(rest[::-1]), name=f"factor_out_{scale}")
-        return [*checkerboards, bijectors.squeeze(shape), *channels, factor_out]
+        def take(count):
+            return list(itertools.islice(layers, count))
+
+        return [*((take(3), take(3)) for _ in range(self.scales - 1)), (take(4), None)]
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
@@ -190,7 +162,6 @@ class RealNVP(FlowGenerator):
             "residual_blocks": self.residual_blocks,
             "filters": self.filters,
             "batch_norm": self.batch_norm,
-            "scales": self.scales,
             "seed": self.seed,
         }
 
@@ -208,5 +179,6 @@ def from_settings(config: Config, image_shape: tuple) -> RealNVP:
         scales=config.scales,
         seed=config.seed,
         precision=config.precision,
+        learned_prior=config.learned_prior,
         name="generator",
     )

@@ -16,6 +16,10 @@ GENERATORS = {
     "real_nvp": lambda **settings: flow_gan.RealNVP(
         SHAPE, residual_blocks=1, filters=4, logit_alpha=ALPHA, **({"scales": 2} | settings)
     ),
+    "nice, a learned prior": lambda **settings: GENERATORS["nice"](learned_prior=True, **settings),
+    "glow": lambda **settings: flow_gan.Glow(
+        (4, 6, 2), 2, scales=1, filters=4, logit_alpha=ALPHA, learned_prior=True, **settings
+    ),
     "real_nvp, by the batch": lambda **settings: flow_gan.RealNVP(
         SHAPE, residual_blocks=1, filters=4, logit_alpha=ALPHA, batch_norm="batch", **settings
     ),
@@ -69,7 +73,7 @@ def test_the_terms_add_up_to_the_nll(name):
     assert min(abs(means[term]) for term in ("prior", "log_scales", "logit")) > 0.1
     assert (terms.num_images, terms.finite_fraction, terms.total.num_values) == (23, 1.0, 48)
     assert terms.warnings == ([NO_PER_IMAGE_LIKELIHOOD] if name.endswith("by the batch") else [])
-    assert (terms.per_pixel is None) == (name != "nice") and terms.regions == {}
+    assert (terms.per_pixel is None) == (not name.startswith("nice")) and terms.regions == {}
 
 
 def test_the_terms_of_nice_are_those_of_the_formula():
