@@ -51,7 +51,9 @@ class RealNVP(FlowGenerator):
       coupling_network: function from a coupling's shape (H, W, C) to a Keras layer that maps [batch, H, W, C], with
         zeros where the coupling changes the image, to a tuple (shift, log-scale), each of that shape; see
         `FlowGenerator`. The arguments of the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`,
-        `precision`) then have no effect.
+        `precision`, `recompute`) then have no effect.
+      recompute: bool, compute a part of the networks again in the backward pass instead of keeping it, which saves
+        memory; see `networks.residual`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -77,6 +79,7 @@ class RealNVP(FlowGenerator):
         seed: int = 0,
         precision: str = "float32",
         coupling_network: MakeNetwork | None = None,
+        recompute: bool = False,
         **kwargs: Any,
     ):
         super().__init__(image_shape, prior, logit_alpha, coupling_network, precision=precision, **kwargs)
@@ -97,6 +100,7 @@ class RealNVP(FlowGenerator):
         self.residual_blocks = residual_blocks
         self.filters = filters
         self.batch_norm = batch_norm
+        self.recompute = recompute
         self.scales = scales
         self.seed = seed
         self.masks: list[np.ndarray] = []
@@ -127,6 +131,7 @@ class RealNVP(FlowGenerator):
                 initial_tanh_scale,
                 SeededInitializers("xavier", self.seed, GENERATOR, len(self.networks)),
                 self.precision,
+                self.recompute,
                 name=name,
                 dtype=self.dtype_policy,
             )
@@ -192,6 +197,7 @@ class RealNVP(FlowGenerator):
             "batch_norm": self.batch_norm,
             "scales": self.scales,
             "seed": self.seed,
+            "recompute": self.recompute,
         }
 
 
@@ -208,5 +214,6 @@ def from_settings(config: Config, image_shape: tuple) -> RealNVP:
         scales=config.scales,
         seed=config.seed,
         precision=config.precision,
+        recompute=config.recompute,
         name="generator",
     )
