@@ -232,8 +232,8 @@ class FlowGAN(ImageModel):
         elif released:
             self._generate(draws.latent(), 1)
         if objective.has_likelihood:
-            # Only when the first part's gradient is there and what it kept is freed: the hybrid preset for CIFAR-10 takes
-            # 4.9 GB instead of 7.7, and 0.94 of the CPU time.
+            # Only when the first part's gradient is there and what it kept is freed: the CIFAR-10 preset takes 4.9 GB
+            # instead of 7.7, and 0.94 of the CPU time.
             first = [gradient for part in parts for gradient in part if gradient is not None]
             with tf.control_dependencies(first), self._generator_tape() as tape:
                 nll = self.compute_nll(draws.likelihood_images(batches[-1]), training=True)
