@@ -3,13 +3,15 @@
 import importlib
 import sys
 
-from flow_gan import command_line, config
+from flow_gan import command_line, config, start_up
 
 _INTERRUPTED = "interrupted; to continue a training run from its latest checkpoint, pass --resume and --run_dir"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name); return the exit status."""
+    if argv is None:
+        start_up.make_tensorflow_lean()
     return command_line.run(lambda: _main(sys.argv[1:] if argv is None else argv), _INTERRUPTED)
 
 

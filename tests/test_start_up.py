@@ -37,6 +37,29 @@ def test_commands_show_progress_and_no_more(tmp_path):
     assert "training: 2/2" in told
 
 
+def test_a_command_imports_only_what_it_needs(tmp_path):
+    """Others can be imported afterwards."""
+    script = (
+        "import gc, sys\n"
+        "sys.argv = ['flow_gan', '--dataset=./nothing.npy']\n"
+        "from flow_gan.main import main\n"
+        "assert main() == 2 and 'keras' in sys.modules and gc.isenabled()\n"
+        "assert not {'IPython', 'matplotlib', 'pandas', 'scipy.stats', 'sklearn'} & sys.modules.keys()\n"
+        "import matplotlib.pyplot, pandas, scipy.stats, sklearn.base\n"
+    )
+    assert standard_error(tmp_path, script).startswith("error: ")
+
+
+def test_other_programs_have_all_of_keras(tmp_path):
+    script = (
+        "import flow_gan, keras\n"
+        "from keras.src.trainers.data_adapters import array_slicing\n"
+        "assert array_slicing.pandas is not None\n"
+        "keras.wrappers.SKLearnClassifier(keras.Sequential())\n"
+    )
+    assert standard_error(tmp_path, script) == ""
+
+
 def import_in_vain(folder, **variables):
     """Return what is told of the import of a TensorFlow that writes two lines, as C does, and fails."""
     (folder / "tensorflow.py").write_text(

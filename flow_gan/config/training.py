@@ -100,6 +100,13 @@ class TrainingSettings(Section):
         choices=PRECISIONS,
         changes_in=("evaluate", "sample", "score", "interpolate", "inpaint", "export", "reproduce"),
     )
+    recompute: bool = setting(
+        False,
+        "Real-NVP: compute the ReLUs and norms of its coupling networks again in the backward pass instead of keeping "
+        "them, to train in less memory",
+        models=("real_nvp",),
+        **_COMPUTED,
+    )
     deterministic_ops: bool = setting(
         False,
         "use only deterministic operations. On GPUs a resumed run needs this to end bit for bit as one that was never "

@@ -1,8 +1,6 @@
 """scikit-learn's handwritten digits: 1,797 real 8x8 images with 17 grey levels, inside the package."""
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from flow_gan.config.datasets import SPLITS
 from flow_gan.data import digest
@@ -17,6 +15,8 @@ def load() -> Dataset:
 
     The file lists the writers one after another, so the split is random; it is the same for every run.
     """
+    from sklearn.datasets import load_digits  # Slow to import, as below, and other data sets do not need it.
+
     digits = load_digits()
     images = digits.images.astype(np.uint8)[..., np.newaxis]
     labels = digits.target.astype(np.int64)
@@ -35,4 +35,6 @@ def load() -> Dataset:
 
 
 def _stratified(indices, labels):
+    from sklearn.model_selection import train_test_split
+
     return train_test_split(indices, test_size=HELD_OUT, stratify=labels[indices], random_state=0, shuffle=True)

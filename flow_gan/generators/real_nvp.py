@@ -49,8 +49,10 @@ class RealNVP(MultiScaleFlow):
       coupling_network: function from a coupling's shape (H, W, C) to a Keras layer that maps [batch, H, W, C], with
         zeros where the coupling changes the image, to a tuple (shift, log-scale), each of that shape; see
         `FlowGenerator`. The arguments of the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`,
-        `precision`) then have no effect.
+        `precision`, `recompute`) then have no effect.
       learned_prior: bool, see `FlowGenerator`.
+      recompute: bool, compute a part of the networks again in the backward pass instead of keeping it, which saves
+        memory; see `networks.residual`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -80,6 +82,7 @@ class RealNVP(MultiScaleFlow):
         precision: str = "float32",
         coupling_network: MakeNetwork | None = None,
         learned_prior: bool = False,
+        recompute: bool = False,
         **kwargs: Any,
     ):
         super().__init__(
@@ -92,6 +95,7 @@ class RealNVP(MultiScaleFlow):
         self.residual_blocks = residual_blocks
         self.filters = filters
         self.batch_norm = batch_norm
+        self.recompute = recompute
         self.seed = seed
         self.masks: list[np.ndarray] = []
         self._coupling_names: list[str] = []
@@ -117,6 +121,7 @@ class RealNVP(MultiScaleFlow):
                 initial_tanh_scale,
                 SeededInitializers("xavier", self.seed, GENERATOR, len(self.networks)),
                 self.precision,
+                self.recompute,
                 name=name,
                 dtype=self.dtype_policy,
             )
@@ -163,6 +168,7 @@ class RealNVP(MultiScaleFlow):
             "filters": self.filters,
             "batch_norm": self.batch_norm,
             "seed": self.seed,
+            "recompute": self.recompute,
         }
 
 
@@ -180,5 +186,6 @@ def from_settings(config: Config, image_shape: tuple) -> RealNVP:
         seed=config.seed,
         precision=config.precision,
         learned_prior=config.learned_prior,
+        recompute=config.recompute,
         name="generator",
     )

@@ -4,8 +4,6 @@ import dataclasses
 import math
 
 from flow_gan import data, training
-from flow_gan.measurement import LoadedRun, Scorer, measure
-from flow_gan.report import paper
 from flow_gan.training.run_config import run_config
 
 
@@ -15,7 +13,7 @@ def run(given: dict) -> None:
     Without a likelihood there is no NLL, and the latest weights are used.
     """
     config = run_config(given)
-    trained = training.train(config, Scorer)
+    trained = training.train(config, _make_scorer)
     if trained is None:
         print("training is done; the chief evaluates and saves")
         return
@@ -35,6 +33,8 @@ def run(given: dict) -> None:
     grid = folder.samples / f"{checkpoint}.png"
     data.save_png(grid, data.image_grid(model.generator.sample(config.num_samples, config.seed)))
     if math.isfinite(trained.best_score):
+        from flow_gan.report import paper
+
         label = paper.score_label(trained.dataset)
         print(f"{'best ' + label:<20} {trained.best_score:.3f} in training, at step {trained.best_score_step}")
         # The highest of several scores is biased upwards: the chosen weights are measured on new samples.
@@ -45,8 +45,17 @@ def run(given: dict) -> None:
     print(f"curves               tensorboard --logdir {folder.tensorboard}")
 
 
+def _make_scorer(config, dataset):
+    # As below: SciPy, scikit-learn and Matplotlib, which come with it, are not imported before the training begins.
+    from flow_gan.measurement import Scorer
+
+    return Scorer(config, dataset)
+
+
 def _measured(trained, config, checkpoint, metric):
     """Return the text, indented, of a metric on the test images; the model has the weights of the checkpoint."""
+    from flow_gan.measurement import LoadedRun, measure
+
     finished = dataclasses.replace(config, checkpoint=checkpoint, split="test")
     text = measure(
         LoadedRun(config=finished, folder=trained.folder, dataset=trained.dataset, model=trained.model), metric

@@ -16,6 +16,7 @@ from flow_gan.networks.normalization import (
     whole_batch_norm,
 )
 from flow_gan.networks.precision import product_dtype, product_policy
+from flow_gan.networks.recompute import recomputed
 from flow_gan.networks.weight_norm import add_convolutions, weight_norm_conv
 
 BATCH_NORMS = ("moving", "batch", "none")
@@ -56,6 +57,8 @@ class ResidualNetwork(SeededLayer):
       initial_tanh_scale: float, initial value of `tanh_scale`.
       initializers: `SeededInitializers` for the convolutions.
       precision: of the convolutions, see `precision.product_policy`.
+      recompute: bool, compute ReLUs and norms again in the backward pass of a training instead of keeping them, see
+        `recompute.recomputed`. It makes no difference with batch_norm="none".
       **kwargs: of `keras.layers.Layer`.
     """
 
@@ -68,9 +71,11 @@ class ResidualNetwork(SeededLayer):
         initial_tanh_scale: float,
         initializers: SeededInitializers,
         precision: str = "float32",
+        recompute: bool = False,
         **kwargs: Any,
     ):
         super().__init__(initializers, **kwargs)
+        self.recompute = recompute
         product = product_dtype(product_policy(precision, self.dtype_policy))
         self._convolve = functools.partial(weight_norm_conv, dtype=product)
         self.channels = channels
@@ -109,54 +114,70 @@ class ResidualNetwork(SeededLayer):
 
         `training` is as in `BatchNorm.call`; without moving averages it makes no difference.
         """
-        if self.batch_norm == "moving":
-            y = self._features(x, training)
-        elif self.batch_norm == "batch":
-            y = self._whole_batch_features(x)
-        else:
-            y = self._features_without_norms(x)
-        log_scale, shift = halves(tf.tanh(self._convolve(y, *self.conv_out)))
+        outputs = {"moving": self._outputs, "batch": self._whole_batch_outputs, "none": self._outputs_without_norms}
+        log_scale, shift = halves(tf.tanh(outputs[self.batch_norm](x, training)))
         return shift, log_scale * self.tanh_scale + self.scale_shift
 
-    def _features(self, x, training):
-        averages: list[Any] = [(tf.convert_to_tensor(v) for v in self.input_averages)]
+    def _outputs(self, x, training):
+        """Return the result of the last convolution, as the next two methods do."""
+        averages: list[Any] = [tuple(tf.convert_to_tensor(v) for v in self.input_averages)]
         averages += zip(*(tf.unstack(v) for v in self.norm_averages), strict=True)
         affine = list(zip(tf.unstack(self.norm_scale), tf.unstack(self.norm_shift), strict=True))
-        statistics: list[Any] = []
 
-        def norm(y, *scale_and_shift):
+        def norm(y, average, *scale_and_shift):
             if training:
-                y, of_batch = channel_batch_norm(y, _EPSILON, *scale_and_shift)
-                statistics.append(of_batch)
-                return y
-            mean, variance = averages[len(statistics)]
-            statistics.append((mean, variance))
-            return normalize(y, mean, variance, _EPSILON, *scale_and_shift)
+                return channel_batch_norm(y, _EPSILON, *scale_and_shift)
+            return normalize(y, *average, _EPSILON, *scale_and_shift), average
 
-        y = norm(x)
-        y = norm(tf.nn.relu(self._convolve(y, *self.conv_in)), *affine[0])
-        for (first, second), scale_and_shift in zip(self._blocks(), affine[1:], strict=True):
-            residual = self._convolve(norm(tf.nn.relu(self._convolve(y, *first))), *second)
-            y = norm(tf.nn.relu(y + residual), *scale_and_shift)
+        def layer(y, affine, convolution, returns_norm=False):
+            """Return the convolution of the norm of the ReLU of `y`, after this norm if it is to be returned, too."""
+            average = averages[len(statistics)]
+
+            def compute(y, *weights):
+                y, statistic = norm(tf.nn.relu(y), average, *weights[: len(affine)])
+                convolved = self._convolve(y, *weights[len(affine) :])
+                return (y, convolved) if returns_norm else convolved, statistic
+
+            results, statistic = self._run(training, compute, y, *affine, *convolution)
+            statistics.append(statistic)
+            return results
+
+        y, of_input = norm(x, averages[0])
+        statistics: list[Any] = [of_input]
+        y = self._convolve(y, *self.conv_in)
+        for (first, second), scale_and_shift in zip(self._blocks(), affine[:-1], strict=True):
+            y, residual = layer(y, scale_and_shift, first, returns_norm=True)
+            y += layer(residual, (), second)
+        y = layer(y, affine[-1], list(map(tf.convert_to_tensor, self.conv_out)))
         if training:
-            for average, statistic in zip(self.input_averages, statistics[0], strict=True):
+            for average, statistic in zip(self.input_averages, of_input, strict=True):
                 take_statistic(average, statistic)
             for average, statistic in zip(self.norm_averages, zip(*statistics[1:], strict=True), strict=True):
                 take_statistic(average, tf.stack(statistic))
         return y
 
-    def _whole_batch_features(self, x):
+    def _whole_batch_outputs(self, x, training):
+        def second_half(y, *convolution):
+            return self._convolve(tf.nn.relu(whole_batch_norm(y)), *convolution), ()
+
+        def add(y, residual):
+            return tf.nn.relu(y + whole_batch_norm(residual)), ()
+
         y = tf.nn.relu(whole_batch_norm(self._convolve(whole_batch_norm(x), *self.conv_in)))
         for first, second in self._blocks():
-            residual = tf.nn.relu(whole_batch_norm(self._convolve(y, *first)))
-            y = tf.nn.relu(y + whole_batch_norm(self._convolve(residual, *second)))
-        return y
+            residual, _ = self._run(training, second_half, self._convolve(y, *first), *second)
+            y, _ = self._run(training, add, y, residual)
+        return self._convolve(y, *self.conv_out)
 
-    def _features_without_norms(self, x):
+    def _outputs_without_norms(self, x, training):
         y = tf.nn.relu(self._convolve(x, *self.conv_in))
         for first, second in self._blocks():
             y = tf.nn.relu(y + self._convolve(tf.nn.relu(self._convolve(y, *first)), *second))
-        return y
+        return self._convolve(y, *self.conv_out)
+
+    def _run(self, training, function, *arguments):
+        """Return (results, statistics) of `function`, see `recomputed`."""
+        return recomputed(function, *arguments) if self.recompute and training else function(*arguments)
 
     def _blocks(self):
         """Return the weights of the two convolutions of each block."""
@@ -178,4 +199,5 @@ class ResidualNetwork(SeededLayer):
             "batch_norm": self.batch_norm,
             "initial_tanh_scale": self.initial_tanh_scale,
             "precision": self.precision,
+            "recompute": self.recompute,
         }

@@ -30,8 +30,16 @@ def make_model(dtype="float32", optimizer=None, seed=0, flow="nice", **arguments
         # An adversarial step has many passes, which take as long to trace as they have couplings: 10 of two scales, 4
         # of one.
         scales = 1 if arguments["n_critic"] else 2
+        batch_norm, _, recompute = flow.partition(", ")
         generator = flow_gan.RealNVP(
-            SHAPE, residual_blocks=0, filters=2, scales=scales, batch_norm=flow, seed=seed, dtype=dtype
+            SHAPE,
+            residual_blocks=0,
+            filters=2,
+            scales=scales,
+            batch_norm=batch_norm,
+            recompute=recompute == "recompute",
+            seed=seed,
+            dtype=dtype,
         )
     # The initial weights are small; larger ones let a wrong gradient show.
     rng = np.random.default_rng(seed)
