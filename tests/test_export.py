@@ -217,7 +217,7 @@ def test_real_nvp_without_gradients_of_its_own(tmp_path):
 
 
 def test_batch_statistics_come_with_a_warning(tmp_path):
-    changes = REAL_NVP | {"n_critic": 0, "no_of_layers": 0, "scales": 1, "batch_norm_adaptive": 0}
+    changes = REAL_NVP | {"n_critic": 0, "no_of_layers": 0, "batch_norm_adaptive": 0}
     run, printed = run_and_export(tmp_path, **changes)
     assert "warning: with --batch_norm_adaptive=0 an image's value depends on the other images" in printed
     assert set(tf.saved_model.load(run / "export" / "best").signatures) == OF_A_FLOW

@@ -14,6 +14,8 @@ from flow_gan.evaluation.cnn import Recipe, make_cnn, train_cnn
 from flow_gan.evaluation.inception import make_inception
 from flow_gan.networks.precision import default_keras_settings
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 17, (20, *SHAPE)).astype(np.uint8)
 SETTINGS = {

@@ -49,7 +49,10 @@ def test_all_are_tested():
     assert {path.stem for path in NOTEBOOKS} == set(SMALL)
 
 
-def test_first_steps(run_notebook, capsys):
+def test_first_steps(run_notebook, capsys, monkeypatch):
+    """With the default run's networks made smaller."""
+    whole, small = config.Config, {"hidden_layers": 16, "df_dim": 4, "n_critic": 1}
+    monkeypatch.setattr(config, "Config", lambda **given: whole(**small | given))
     names, figures = run_notebook("first_steps")
     assert figures == 4 and names["log_prob"].shape == (250,)
     assert [line["step"] for line in names["validated"]] == list(range(2, 17, 2))

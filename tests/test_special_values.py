@@ -32,14 +32,21 @@ def special(dtype, largest=None):
     return np.unique(np.concatenate([-sizes, sizes])).astype(dtype)
 
 
-def value_and_gradient(function, x, compiler):
+def with_gradient(function, compiler):
+    """Return the function of x that returns function(x) and its gradient, compiled once for all x of a shape."""
+
     def both(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = function(x)
         return y, tape.gradient(y, x)
 
-    return [part.numpy() for part in COMPILERS[compiler](both)(tf.constant(x))]
+    compiled = COMPILERS[compiler](both)
+    return lambda x: [part.numpy() for part in compiled(tf.constant(x))]
+
+
+def value_and_gradient(function, x, compiler):
+    return with_gradient(function, compiler)(x)
 
 
 def logistic(x):
@@ -249,10 +256,10 @@ def test_gradient_penalty_of_a_linear_critic(norm, dtype, compiler):
     def penalty(w):
         return objectives.gradient_penalty(lambda x: tf.reduce_sum(w * x, [1, 2, 3])[:, tf.newaxis], images, norm)
 
-    tiny = np.finfo(dtype).tiny
+    tiny, value_and_slope = np.finfo(dtype).tiny, with_gradient(penalty, compiler)
     # Of these the square is below the smallest number, a denormal one, or normal.
     for w in (0, tiny, 3e-23, 5e-20, 1e-10, 0.5, -0.5, 1e4, 1e8):
-        value, gradient = value_and_gradient(penalty, np.array(w, dtype), compiler)
+        value, gradient = value_and_slope(np.array(w, dtype))
         norm_of_w = root * abs(w)
         np.testing.assert_allclose(value, (norm_of_w - 1) ** 2, rtol=1e-5)
         slope = 2 * (norm_of_w - 1) * root * np.sign(w)
@@ -290,8 +297,9 @@ def test_norms_of_constant_tiny_and_large_activations(name, dtype, compiler):
     activations = [0 * normal, 0 * normal + 7, 1e-30 * normal, 1e-8 * normal, 1e6 * normal]
     if (name, compiler) != ("channels", "xla"):
         activations.append(0 * normal + 1e6)
+    both = with_gradient(weighted, compiler)
     for x in activations:
-        value, gradient = value_and_gradient(weighted, x.astype(dtype), compiler)
+        value, gradient = both(x.astype(dtype))
         assert np.isfinite(value) and np.isfinite(gradient).all(), x.flat[0]
 
 

@@ -13,7 +13,6 @@ chains adapted their own, no transition would leave its density invariant, and E
 """
 
 import dataclasses
-import functools
 import math
 import typing
 from collections.abc import Callable, Sequence
@@ -388,11 +387,9 @@ class _Annealer:
         self._prior = prior
         self._settings = settings
         self._schedule = sigmoid_schedule(settings.temperatures)
-        self._start = tf.function(self._first_state, autograph=False, reduce_retracing=True)
-        self._advance, self._explore = (
-            tf.function(functools.partial(self._transitions, adapt), autograph=False, reduce_retracing=True)
-            for adapt in (False, True)
-        )
+        self._start = tf.function(self._first_state, autograph=False)
+        self._advance = tf.function(self._transitions, autograph=False)
+        self._image_shape = None
 
     def pilot(self, images, sigma, text):
         """Return the log step sizes, [T + 1], with which chains on some of the images reach the target acceptance.
@@ -406,7 +403,7 @@ class _Annealer:
         images = tf.constant(images[np.arange(PILOT_CHAINS) % len(images)], tf.float64)
         z = self._prior.sample(PILOT_CHAINS, seed=start)
         log_steps = tf.fill([len(self._schedule)], tf.constant(math.log(self._settings.step_size), tf.float64))
-        _, log_steps, _ = self._run(self._explore, images, z, self._schedule, sigma, log_steps, transitions, text)
+        _, log_steps, _ = self._run(images, z, self._schedule, sigma, log_steps, transitions, text, adapt=True)
         return log_steps
 
     def estimate(self, images, sigma, log_steps, text):
@@ -430,7 +427,6 @@ class _Annealer:
         state, _ = self._forward(images, sigma, log_steps, forward, "AIS, lower bound")
         lower = log_mean_exp(self._by_image(state.log_weight), axis=1)
         state, _, _ = self._run(
-            self._advance,
             self._repeat(images),
             self._repeat(z),
             self._schedule[::-1],
@@ -454,25 +450,40 @@ class _Annealer:
         start, transitions = tf.unstack(tf.random.experimental.stateless_split(key, 2))
         rows = len(images) * self._settings.chains
         z = self._prior.sample(rows, seed=start)
-        state, _, acceptances = self._run(
-            self._advance, self._repeat(images), z, self._schedule, sigma, log_steps, transitions, text
-        )
+        state, _, acceptances = self._run(self._repeat(images), z, self._schedule, sigma, log_steps, transitions, text)
         return state, acceptances
 
-    def _run(self, advance, images, z, schedule, sigma, log_steps, key, text):
+    def _run(self, images, z, schedule, sigma, log_steps, key, text, adapt=False):
         """Return the last `_State`, the log step sizes and the mean acceptance of each call's transitions, [calls]."""
-        fixed = [tf.constant(sigma, tf.float64), tf.constant(schedule, tf.float64), key]
+        fixed = [tf.constant(sigma, tf.float64), tf.constant(schedule, tf.float64), key, tf.constant(adapt)]
+        self._trace(images.shape[1:])
         state = self._start(images, fixed[0], tf.cast(z, tf.float64))
         last, acceptances = len(schedule) - 1, []
         with progress(None, text, total=last) as bar:
             for first in range(0, last, _TEMPERATURES_PER_CALL):
                 count = min(_TEMPERATURES_PER_CALL, last - first)
-                state, log_steps, acceptance = advance(
+                state, log_steps, acceptance = self._advance(
                     images, *fixed, state, log_steps, tf.constant(first), tf.constant(first + count)
                 )
                 acceptances.append(float(acceptance) / count)
                 bar.update(count)
         return state, log_steps, acceptances
+
+    def _trace(self, image_shape):
+        """Trace what `_run` calls for any number of rows: the pilot run, the images and the bounds have each another.
+
+        A trace of G with its gradients takes seconds, and each number of rows would have its own.
+        """
+        if image_shape == self._image_shape:
+            return
+        self._image_shape = image_shape
+        images, scalar = tf.TensorSpec([None, *image_shape], tf.float64), tf.TensorSpec([], tf.float64)
+        z = tf.TensorSpec([None, *self._prior.event_shape], tf.float64)
+        start = self._start.get_concrete_function(images, scalar, z)
+        state = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), start.structured_outputs)
+        values = tf.TensorSpec([len(self._schedule)], tf.float64)
+        key, adapt, number = (tf.TensorSpec(*one) for one in (([2], tf.int32), ([], tf.bool), ([], tf.int32)))
+        self._advance.get_concrete_function(images, scalar, values, key, adapt, state, values, number, number)
 
     def _log_prior(self, z):
         return tf.cast(self._prior.log_prob(tf.cast(z, self._prior.dtype)), tf.float64)
@@ -497,7 +508,7 @@ class _Annealer:
         results = self._kernel(images, sigma, one, tf.zeros_like(one)).bootstrap_results(z)
         return _State(z, results, one, tf.zeros_like(z[:, 0]))
 
-    def _transitions(self, adapt, images, sigma, schedule, key, state, log_steps, first, last):
+    def _transitions(self, images, sigma, schedule, key, adapt, state, log_steps, first, last):
         """Take the steps first + 1 to last of the schedule.
 
         Return the state, the log step sizes, [T + 1], all of which except the first `adapt` may change, and the sum of
@@ -521,10 +532,9 @@ class _Annealer:
                 seed=tf.random.experimental.stateless_fold_in(key, t),
             )
             accepts = tf.exp(tf.minimum(results.log_accept_ratio, 0.0))
-            if adapt:
-                # Set for all later steps too, so that the last step needs no special case.
-                change = ADAPTATION_RATE * self._excess(accepts, likelihood)
-                log_steps += tf.where(tf.range(tf.size(log_steps)) > t + 1, change, tf.zeros_like(change))
+            # Set for all later steps too, so that the last step needs no special case.
+            change = ADAPTATION_RATE * self._excess(accepts, likelihood)
+            log_steps += tf.where(adapt & (tf.range(tf.size(log_steps)) > t + 1), change, tf.zeros_like(change))
             log_weight = state.log_weight + (beta - schedule[t]) * likelihood
             return t + 1, _State(z, results, beta, log_weight), log_steps, acceptance + tf.reduce_mean(accepts)
 

@@ -53,7 +53,7 @@ def test_a_linear_gaussian_model(dtype):
     assert result.converged and result.gap.nats < 0.5 and result.warnings == []
     assert 0.6 < result.acceptance < 0.7 and 0.6 < result.final_acceptance < 0.7
     assert 1 < result.effective_sample_size <= 16
-    assert result.pilot_share == ais.PILOT_CHAINS / (20 * 16) and "pilot run 1.56 % on top" in str(result)
+    assert result.pilot_share == ais.PILOT_CHAINS / (20 * 16) and "pilot run 1.56 % extra" in str(result)
 
 
 def test_the_mean_weight_is_the_density():
@@ -209,13 +209,13 @@ def test_a_flow():
     """A flow of few pixels at its initial weights, float32 with the logistic prior."""
     generator = flow_gan.NICE((2, 2, 1), hidden_units=8, num_hidden_layers=1)
     images = generator.sample(10, seed=1).numpy()
+    images = images[np.abs(images - 0.5).max((1, 2, 3)) < 0.4]
+    assert len(images) >= 3
     # For small noise the observation model's density is the flow's own; 0.02 is small beside these images' spread.
-    settings = ais.AISSettings(temperatures=1000, chains=256)
-    result = ais.evaluate_ais(generator.decode, generator.prior, images, 0.02, settings)
+    settings = ais.AISSettings(temperatures=300, chains=128)
+    result = ais.evaluate_ais(generator.decode, generator.prior, images, 0.02, settings, gap_images=5)
     assert result.converged
-    inner = np.abs(images - 0.5).max((1, 2, 3)) < 0.4
-    assert inner.sum() >= 3
-    np.testing.assert_allclose(np.array(result.log_prob)[inner], generator.log_prob(images).numpy()[inner], atol=0.5)
+    np.testing.assert_allclose(result.log_prob, generator.log_prob(images), atol=0.5)
 
 
 @pytest.mark.parametrize(

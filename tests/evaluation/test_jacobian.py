@@ -14,8 +14,8 @@ from flow_gan.networks.normalization import moving_averages
 
 GENERATORS = {
     "nice": lambda dtype: flow_gan.NICE((4, 4, 1), hidden_units=8, num_hidden_layers=1, dtype=dtype),
-    "real_nvp": lambda dtype: flow_gan.RealNVP((2, 4, 1), residual_blocks=1, filters=3, dtype=dtype),
-    "glow": lambda dtype: flow_gan.Glow((4, 4, 1), 2, filters=3, learned_prior=True, dtype=dtype),
+    "real_nvp": lambda dtype: flow_gan.RealNVP((2, 4, 1), residual_blocks=1, filters=3, scales=1, dtype=dtype),
+    "glow": lambda dtype: flow_gan.Glow((4, 4, 1), 2, scales=1, filters=3, learned_prior=True, dtype=dtype),
     "dcgan": lambda dtype: flow_gan.DCGAN((4, 4, 1), filters=2, dtype=dtype),
     "dcgan, k < d": lambda dtype: flow_gan.DCGAN((4, 4, 1), filters=8, latent_size=5, dtype=dtype),
 }

@@ -445,7 +445,7 @@ def test_odd_number_of_pixels(tmp_path):
 def test_pixels_that_real_nvp_cannot_halve(tmp_path):
     np.save(tmp_path / "odd.npy", np.zeros((200, 9, 8), np.uint8))
     with pytest.raises(flow_gan.UserError, match=r"\(9, 8, 1\): Real-NVP with scales=2 needs a height and a width"):
-        training.train(settings(tmp_path / "run", dataset=str(tmp_path / "odd.npy"), **REAL_NVP))
+        training.train(settings(tmp_path / "run", dataset=str(tmp_path / "odd.npy"), **REAL_NVP | {"scales": 2}))
     assert not (tmp_path / "run").exists()
 
 
