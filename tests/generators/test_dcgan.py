@@ -141,7 +141,7 @@ def test_config_makes_an_equal_generator():
     ],
 )
 def test_what_needs_a_likelihood_is_refused(what, call):
-    with pytest.raises(flow_gan.UserError, match=rf"DCGAN has no likelihood: .* no {what}; expected a flow, NICE or"):
+    with pytest.raises(flow_gan.UserError, match=rf"DCGAN has no likelihood: .* no {what}; expected a flow, such as"):
         call(make(), np.zeros((2, 8, 8, 1)))
 
 
