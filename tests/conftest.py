@@ -1,3 +1,4 @@
+import gc
 import os
 import pathlib
 
@@ -38,8 +39,9 @@ _QUICK = """
 
 # Those that take longest, the longest first: begun first, so that all processes end at about the same time.
 _LONGEST = """
-    test_model training/test_training training/test_multi_worker modes/test_modes test_findings training/test_faults
-    evaluation/test_ais training/test_killed evaluation/test_jacobian reproduction/test_reproduce
+    training/test_training test_model training/test_multi_worker modes/test_modes test_special_values
+    training/test_faults training/test_killed modes/test_own_images generators/test_battery evaluation/test_ais
+    evaluation/test_jacobian reproduction/test_reproduce test_findings
 """
 
 
@@ -62,6 +64,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(here).as_posix() in quick:
             item.add_marker(pytest.mark.quick)
+
+
+def pytest_collection_finish():
+    """Let Python's garbage collector pass over what was imported, which stays; it would look at all of it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

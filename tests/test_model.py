@@ -36,8 +36,9 @@ def fit(model, steps, batch_size=10, batches_per_step=None):
 def test_two_replicas_equal_one(objective, divergence, flow):
     """SGD in float64: 2 replicas with half the batch each do what 1 does with the whole."""
     arguments = OBJECTIVES[objective] | {"divergence": divergence, "flow": flow}
-    if divergence == "ce":
-        arguments["n_critic"] = 1  # Several critic updates are seen with wgan.
+    if objective != "mle" and (objective, divergence, flow) != ("adv", "wgan", "nice"):
+        # Replicas trace each critic update of a step anew: several are made of one model alone.
+        arguments["n_critic"] = 1
     one, one_logs, one_nll = run_20_steps(make_strategy("one_device", 100), **arguments)
     two, two_logs, two_nll = run_20_steps(make_strategy("mirrored", 100), **arguments)
     assert two.distribute_strategy.num_replicas_in_sync == 2
@@ -54,6 +55,7 @@ def test_two_replicas_equal_one(objective, divergence, flow):
         np.testing.assert_allclose(two_nll[name], value, rtol=1e-10)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_logs(objective):
     steps = fit(make_model(**OBJECTIVES[objective]), 3)
@@ -68,6 +70,7 @@ def test_logs(objective):
         np.testing.assert_allclose(steps[0]["critic_loss"], parts, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("arguments", [{}, {"critic_batches": "fresh", "batch_norm_updates": "released"}])
 def test_training_without_a_likelihood(arguments):
     """The step of ADV, with all of its logs but the NLL, moves every weight."""
@@ -196,6 +199,7 @@ def test_fresh_batches(monkeypatch, updates, expected):
     assert len(fit(make_model(n_critic=3, critic_batches="fresh"), 2, 5, 3)) == 2
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_column_penalty_is_another_one():
     penalties = [fit(make_model(gradient_penalty_norm=norm), 1)[0]["gradient_penalty"] for norm in ("image", "column")]
     assert abs(penalties[0] - penalties[1]) > 1e-3

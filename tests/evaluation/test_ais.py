@@ -184,6 +184,15 @@ def test_a_transition_costs_one_gradient_for_each_leapfrog_step():
     assert passes.numpy() == 5 * (30 * 3 + 1)
 
 
+def test_the_pilot_run_alone_adapts():
+    annealer = ais._Annealer(decode, gaussian_prior(), ais.AISSettings(temperatures=12, step_size=0.02))
+    log_steps = annealer.pilot(images_of(2), SIGMA, "")
+    assert np.unique(log_steps).size == 12, "all but the first two differ"
+    z, images = annealer.simulate(2, SIGMA)
+    _, kept, _ = annealer._run(images, z, annealer._schedule, SIGMA, log_steps, annealer._key(0), "")
+    np.testing.assert_array_equal(kept, log_steps)
+
+
 def test_batches():
     annealer = ais._Annealer(decode, gaussian_prior(), ais.AISSettings(temperatures=300, chains=4, batch_size=3))
     images = images_of(7)

@@ -9,13 +9,13 @@ from flow_gan import training
 from tests.helpers.runs import DCGAN, GLOW, REAL_NVP, settings
 from tests.helpers.same_run import lines_of
 
-# Digits, 40 steps: in float32 the NLL falls by some 60 nats (NICE), and by more with Real-NVP.
+# Digits, 40 steps: in float32 the NLL of NICE falls by some 60 nats.
 FLOWS = {
     "nice": {"hidden_layers": 64, "n_critic": 2, "df_dim": 8},
     "real_nvp": REAL_NVP | {"filters": 8, "n_critic": 2, "df_dim": 8, "batch_size": 50},
     "glow": GLOW | {"filters": 8, "n_critic": 2, "df_dim": 8, "batch_size": 50},
 }
-# Seen with NICE: 0.04 nats, and 0.05 of the critic's loss, which is large at first. Real-NVP's differences are larger.
+# Seen with NICE: 0.04 nats, and 0.05 of the critic's loss, which is large at first.
 BANDS = {"nll": 0.5, "critic_loss": 1.0, "generator_loss": 0.25, "gradient_penalty": 0.15}
 
 
