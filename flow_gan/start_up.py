@@ -83,7 +83,8 @@ def _run_in_contexts(run, tensorflow):
 def _leanly():
     # A package whose entry is None cannot be imported: this is Python's own way to say so.
     hidden = [name for name in _OPTIONS if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(hidden))
     was_collecting = gc.isenabled()
     # Nearly all that is made stays; looking for garbage among it takes a fifth of the time.
     gc.disable()

@@ -127,7 +127,8 @@ class ResidualNetwork(SeededLayer):
         def norm(y, average, *scale_and_shift):
             if training:
                 return channel_batch_norm(y, _EPSILON, *scale_and_shift)
-            return normalize(y, *average, _EPSILON, *scale_and_shift), average
+            mean, variance = average
+            return normalize(y, mean, variance, _EPSILON, *scale_and_shift), average
 
         def layer(y, affine, convolution, returns_norm=False):
             """Return the convolution of the norm of the ReLU of `y`, after this norm if it is to be returned, too."""
