@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.halves import halves
 from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.precision import product_dtype, product_policy
 
@@ -65,7 +66,7 @@ class CouplingCNN(SeededLayer):
         """Return (shift, log_scale), each [batch, H, W, channels], of `x` of that shape, whatever `training` is."""
         for weights in self.hidden:
             x = tf.nn.relu(self._convolve(x, *weights))
-        log_scale, shift = tf.split(self._convolve(x, *self.conv_out), 2, axis=-1)
+        log_scale, shift = halves(self._convolve(x, *self.conv_out))
         return shift, LARGEST_LOG_SCALE * tf.tanh(log_scale / LARGEST_LOG_SCALE)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple[tuple, tuple]:

@@ -7,8 +7,9 @@ import flow_gan
 
 FLOWS = {
     "nice": lambda: flow_gan.NICE((4, 4, 1), num_hidden_layers=1, hidden_units=8),
-    "real_nvp": lambda: flow_gan.RealNVP((4, 4, 1), filters=2),
+    "real_nvp": lambda: flow_gan.RealNVP((4, 4, 1), 1, filters=2, scales=1),
     "real_nvp, recompute": lambda: flow_gan.RealNVP((4, 4, 1), 1, filters=2, scales=1, recompute=True),
+    "glow": lambda: flow_gan.Glow((4, 4, 1), 1, scales=1, filters=2),
 }
 
 
