@@ -4,7 +4,6 @@ import ast
 import doctest
 import importlib
 import pathlib
-import pkgutil
 import re
 import subprocess
 import sys
@@ -13,9 +12,9 @@ import pytest
 
 import flow_gan
 from flow_gan import config
+from tests.helpers.modules import MODULES
 
 ROOT = pathlib.Path(__file__).parents[1]
-MODULES = sorted(m.name for m in pkgutil.walk_packages(flow_gan.__path__, "flow_gan."))
 PRESETS = sorted((ROOT / "flow_gan" / "presets").glob("*.flags"))
 
 

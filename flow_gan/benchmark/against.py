@@ -88,7 +88,7 @@ def _settings(config, steps):
 
 
 def _run(command):
-    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["without a message"]
         raise UserError(f"{command[0]} failed: {brief(ValueError(lines[-1].removeprefix('error: ')))}")
