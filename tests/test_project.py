@@ -10,7 +10,6 @@ import sys
 
 import pytest
 
-import flow_gan
 from flow_gan import config
 from tests.helpers.modules import MODULES
 
