@@ -35,9 +35,13 @@ class EvaluationSettings(Section):
     )
     classifier: str = _setting(
         "cnn",
-        "classifier that scores samples: a small CNN, trained once on the data set's labels, or Keras's InceptionV3",
-        choices=CLASSIFIERS,
+        "classifier that scores samples: cnn, a small network, trained once on the data set's labels; inception_v3, "
+        "trained on ImageNet; or a model of your own, a .keras file or the folder of a SavedModel (with a / in its "
+        "path). It takes images [n, H, W, C] of the data set's size in [0, 1], and gives class logits or probabilities "
+        "[n, K] and features [n, F]; with one output, the features of a Keras model are the input of its last layer "
+        "with weights",
         changes_in=("evaluate", "compare", "reproduce"),
+        is_path=True,
         identifies=True,
     )
     classifier_dir: str = _setting(
@@ -48,8 +52,16 @@ class EvaluationSettings(Section):
     )
     inception_weights: str | None = _setting(
         None,
-        "file of InceptionV3's weights; downloaded by Keras if not given",
+        "file of Inception's weights: classify_image_graph_def.pb of inception-2015-12-05.tgz, the network of "
+        "published scores, or weights of Keras's InceptionV3, which are downloaded if not given",
         changes_in=(*EXISTING_RUN, "compare", "reproduce"),
+        is_path=True,
+    )
+    fid_statistics: str | None = _setting(
+        None,
+        "measure the FID against the statistics in this file instead of training images: a .npz file of mu and sigma, "
+        "in the format of pytorch-fid and torch-fidelity, of the features of the same network",
+        changes_in=("train", "evaluate", "compare"),
         is_path=True,
     )
     score_samples: int = _setting(10_000, "number of samples to score", at_least=2, identifies=True)
@@ -98,7 +110,22 @@ class EvaluationSettings(Section):
         """Raise `UserError` for an unknown metric, or more splits than samples."""
         for metric in self.metrics.split(","):
             check_choice("--metrics", metric, METRICS)
+        check_classifier_name("--classifier", self.classifier)
         if self.score_splits > self.score_samples:
             raise UserError(
                 f"--score_splits={self.score_splits}; expected at most --score_samples={self.score_samples}"
             )
+
+
+def is_own_classifier(name: str) -> bool:
+    """Whether a classifier is a model of the user's own: the path of a .keras file, or one with a /."""
+    return name.endswith(".keras") or "/" in name
+
+
+def check_classifier_name(setting_name: str, name: str) -> None:
+    """Raise `UserError` unless `name`, the setting called `setting_name`, is one of `CLASSIFIERS` or a path."""
+    if name not in CLASSIFIERS and not is_own_classifier(name):
+        raise UserError(
+            f"{setting_name}={name!r} is unknown; expected one of: {', '.join(CLASSIFIERS)}, or a model of your own: a "
+            f".keras file, or the folder of a SavedModel as ./{name}"
+        )

@@ -3,7 +3,14 @@
 from flow_gan.evaluation.ais import AIS, AISSettings, choose_sigma, evaluate_ais
 from flow_gan.evaluation.auroc import AUROC, evaluate_auroc
 from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth, winning_bandwidths
-from flow_gan.evaluation.classifier import Classifier, load_classifier
+from flow_gan.evaluation.classifier import Classifier, check_classifier, load_classifier
+from flow_gan.evaluation.fid_statistics import (
+    FIDStatistics,
+    check_same_features,
+    read_fid_statistics,
+    write_fid_statistics,
+)
+from flow_gan.evaluation.file_digest import file_digest
 from flow_gan.evaluation.image_scores import ImageScores, critic_logits, score_images, typicality
 from flow_gan.evaluation.inpainting import Inpainting, inpaint
 from flow_gan.evaluation.input_complexity import input_complexity, png_bits
@@ -35,6 +42,7 @@ __all__ = [
     "BandwidthSearch",
     "Classifier",
     "Closeness",
+    "FIDStatistics",
     "ImageScores",
     "Inpainting",
     "IsotropicMixture",
@@ -42,6 +50,8 @@ __all__ = [
     "NLLTerms",
     "SampleScores",
     "Sampler",
+    "check_classifier",
+    "check_same_features",
     "choose_sigma",
     "closeness",
     "critic_logits",
@@ -52,6 +62,7 @@ __all__ = [
     "evaluate_nll",
     "evaluate_nll_terms",
     "evaluate_prdc",
+    "file_digest",
     "inpaint",
     "input_complexity",
     "interpolate",
@@ -63,6 +74,7 @@ __all__ = [
     "mean_and_error",
     "png_bits",
     "progress",
+    "read_fid_statistics",
     "reconstructions",
     "resampled",
     "score_images",
@@ -73,4 +85,5 @@ __all__ = [
     "typicality",
     "winning_bandwidths",
     "with_error",
+    "write_fid_statistics",
 ]

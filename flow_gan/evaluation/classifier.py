@@ -1,4 +1,4 @@
-"""Classifiers for scores of samples: a CNN trained on the data set itself, or ImageNet's InceptionV3."""
+"""Classifiers for scores of samples: a CNN trained on the data set itself, ImageNet's Inception, or a user's model."""
 
 import dataclasses
 import functools
@@ -15,11 +15,18 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from flow_gan.config.evaluation import CLASSIFIERS
+from flow_gan.config.evaluation import check_classifier_name, is_own_classifier
 from flow_gan.data import Dataset, Images
-from flow_gan.errors import NotFiniteError, UserError, brief, check_choice
+from flow_gan.errors import NotFiniteError, UserError, brief
 from flow_gan.evaluation.cnn import make_cnn, make_recipe, train_cnn
-from flow_gan.evaluation.inception import make_inception
+from flow_gan.evaluation.inception import (
+    check_inception,
+    inception_resizing,
+    is_published,
+    make_inception,
+    weights_digest,
+)
+from flow_gan.evaluation.own_classifier import load_own_network
 from flow_gan.progress import progress
 
 # Test accuracy that a CNN needs for its scores to mean anything.
@@ -36,6 +43,14 @@ _CNN_NOTE = (
 _INCEPTION_NOTE = (
     "the classifier is InceptionV3 of keras.applications, not the release of Inception that the paper or published "
     "FIDs used: the scores compare only with others by the same weights"
+)
+_PUBLISHED_NOTE = (
+    "the classifier is the Inception network of 2015 that published Inception scores and FIDs are of: they compare "
+    "where the numbers of images are the same, as a rule 50,000 samples, and for an FID the reference and the resizing"
+)
+_OWN_NOTE = (
+    "the classifier is a model of your own ({}): the scores compare only with others by the same file, never with "
+    "published ones"
 )
 
 
@@ -55,6 +70,9 @@ class Classifier:
       note: a sentence that says what its scores can be compared with.
       knows_labels: whether its classes are the labels of the data set.
       test_accuracy: in [0, 1]; None if the data set has no labels of its classes.
+      network_name: what identifies the network with its weights, whose features alone compare; the name if empty.
+      resizing: how images come to the network's size, in words.
+      is_own: whether it is a model of the user's own.
     """
 
     def __init__(
@@ -68,6 +86,9 @@ class Classifier:
         knows_labels: bool = True,
         test_accuracy: float | None = None,
         batch_size: int = 250,
+        network_name: str = "",
+        resizing: str = "none",
+        is_own: bool = False,
     ):
         self.name = name
         self.image_shape = tuple(image_shape)
@@ -75,8 +96,16 @@ class Classifier:
         self.note = note
         self.knows_labels = knows_labels
         self.test_accuracy = test_accuracy
+        self.network_name = network_name or name
+        self.resizing = resizing
+        self.is_own = is_own
         self._batch_size = batch_size
         self._run = tf.function(network, input_signature=[tf.TensorSpec([None, *image_shape], tf.float32)])
+
+    @property
+    def num_features(self) -> int:
+        """F, as an image tells it."""
+        return self._run(tf.zeros([1, *self.image_shape]))[1].shape[-1]
 
     def predict(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
         """Classify images in batches, with a progress bar if it takes long.
@@ -125,8 +154,9 @@ def load_classifier(
     """Return the classifier for samples of a data set.
 
     Args:
-      name: one of `CLASSIFIERS`. "cnn" is trained on the training images and stored in `folder`, and loaded from there
-        if the data, the network, its training and the seed are the same. "inception_v3" has ImageNet's classes.
+      name: "cnn" is trained on the training images and stored in `folder`, and loaded from there if the data, the
+        network, its training and the seed are the same. "inception_v3" has ImageNet's classes. Else the path of a model
+        of the user's own, see `load_own_network`.
       dataset: "cnn" needs labels of the training and the test images.
       folder: where trained classifiers are stored; created if necessary.
       inception_weights: see `make_inception`.
@@ -135,23 +165,75 @@ def load_classifier(
     Raises:
       UserError: what is wrong with the arguments.
     """
-    check_choice("classifier", name, CLASSIFIERS)
+    check_classifier(name, dataset, inception_weights)
+    if is_own_classifier(name):
+        return _load_own(dataset, name)
+    if name == "cnn":
+        return _load_cnn(dataset, pathlib.Path(folder), seed)
+    network, network_name = make_inception(dataset.image_shape, inception_weights)
+    # Only the name of the file: its folder does not matter to readers of the scores.
+    description = f"inception_v3 ({pathlib.Path(inception_weights or 'imagenet').name})"
+    return Classifier(
+        description,
+        network,
+        dataset.image_shape,
+        dataset.levels,
+        _PUBLISHED_NOTE if is_published(inception_weights) else _INCEPTION_NOTE,
+        knows_labels=False,
+        batch_size=32,
+        network_name=network_name,
+        resizing=inception_resizing(dataset.image_shape, inception_weights),
+    )
+
+
+def check_classifier(name: str, dataset: Dataset, inception_weights: str | os.PathLike | None = None) -> None:
+    """Raise `UserError` unless `load_classifier` finds its files, and a user's own model takes such images."""
+    check_classifier_name("classifier", name)
     if name == "inception_v3":
-        network = make_inception(dataset.image_shape, inception_weights)
-        # Only the name of the file, without its folder, which says nothing about the scores.
-        description = f"inception_v3 ({pathlib.Path(inception_weights or 'imagenet').name})"
-        return Classifier(
-            description,
-            _in_evaluation(network),
-            dataset.image_shape,
-            dataset.levels,
-            _INCEPTION_NOTE,
-            knows_labels=False,
-            batch_size=32,
-        )
-    if inception_weights is not None:
+        check_inception(dataset.image_shape, inception_weights)
+    elif inception_weights is not None:
         raise UserError(f"inception_weights={inception_weights} cannot be set for classifier={name}")
-    return _load_cnn(dataset, pathlib.Path(folder), seed)
+    if is_own_classifier(name):
+        load_own_network(name, dataset)
+
+
+def _load_own(dataset, path):
+    own = load_own_network(path, dataset)
+    given = "probabilities" if own.gives_probabilities else "logits"
+    is_labelled = dataset.train.labels is not None and dataset.test.labels is not None
+    knows_labels = is_labelled and np.array_equal(np.unique(dataset.train.labels), np.arange(own.num_classes))
+    name = pathlib.Path(path).name
+    make = functools.partial(
+        Classifier,
+        name,
+        own.run,
+        dataset.image_shape,
+        dataset.levels,
+        _OWN_NOTE.format(f"{name}: {own.num_classes} {given}"),
+        knows_labels=knows_labels,
+        network_name=own.name,
+        is_own=True,
+    )
+    accuracy = _test_accuracy(make(), dataset) if knows_labels else None
+    if accuracy is not None:
+        _warn_of_low(accuracy, dataset)
+    return make(test_accuracy=accuracy)
+
+
+def _test_accuracy(classifier, dataset):
+    probabilities, _ = classifier.predict(dataset.test.images)
+    return float(np.mean(probabilities.argmax(1) == dataset.test.labels))
+
+
+def _warn_of_low(accuracy, dataset):
+    target = TARGET_ACCURACY.get(dataset.name, 0.0)
+    if accuracy < target:
+        logging.warning(
+            "the classifier of %s has a test accuracy of %.2f %%, below %.2f %%: its scores mean little",
+            dataset.name,
+            100 * accuracy,
+            100 * target,
+        )
 
 
 def _in_evaluation(network):
@@ -173,7 +255,14 @@ def _load_cnn(dataset, folder, seed):
         note = _CNN_NOTE.format(dataset.name)
         name = f"cnn trained on {dataset.name}"
         return Classifier(
-            name, _in_evaluation(network), dataset.image_shape, dataset.levels, note, test_accuracy=test_accuracy
+            name,
+            _in_evaluation(network),
+            dataset.image_shape,
+            dataset.levels,
+            note,
+            test_accuracy=test_accuracy,
+            # By its weights: elsewhere the same training rounds otherwise.
+            network_name=f"{name}, {weights_digest(network)}",
         )
 
     accuracy = _read_weights(path, network, fingerprint)
@@ -185,17 +274,9 @@ def _load_cnn(dataset, folder, seed):
         except OSError as error:
             raise UserError(f"--classifier_dir={folder} cannot be written: {error}") from error
         train_cnn(network, dataset.train.images, dataset.train.labels, dataset.levels, recipe, seed)
-        probabilities, _ = make_classifier(None).predict(dataset.test.images)
-        accuracy = float(np.mean(probabilities.argmax(1) == dataset.test.labels))
+        accuracy = _test_accuracy(make_classifier(None), dataset)
         _write_weights(path, network, fingerprint, accuracy)
-    target = TARGET_ACCURACY.get(dataset.name, 0.0)
-    if accuracy < target:
-        logging.warning(
-            "the classifier of %s has a test accuracy of %.2f %%, below %.2f %%: its scores mean little",
-            dataset.name,
-            100 * accuracy,
-            100 * target,
-        )
+    _warn_of_low(accuracy, dataset)
     return make_classifier(accuracy)
 
 

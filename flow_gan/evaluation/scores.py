@@ -1,6 +1,7 @@
 """Scores of sample quality (paper, Section 3.2): Inception score, MODE score and FID."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from flow_gan.data import Split
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.classifier import Classifier, label_counts
 from flow_gan.evaluation.features import check_features
+from flow_gan.evaluation.fid_statistics import FIDStatistics, fid_statistics
 from flow_gan.evaluation.text import with_error
 
 
@@ -83,19 +85,7 @@ def fid(features: np.ndarray, reference_features: np.ndarray) -> float:
       UserError: the shapes do not match, or a value is not finite.
     """
     features, reference_features = check_features(features, reference_features)
-    mean1, factor1 = _gaussian(features)
-    mean2, factor2 = _gaussian(reference_features)
-    # tr (C1 C2)^(1/2) is the sum of the singular values of L1^T L2 with C = L L^T. Unlike a matrix square root this
-    # is exact up to rounding if a covariance is singular, as it is with fewer images than features.
-    overlap = np.linalg.svd(factor1.T @ factor2, compute_uv=False).sum()
-    distance = np.sum((mean1 - mean2) ** 2) + np.sum(factor1**2) + np.sum(factor2**2) - 2 * overlap
-    return max(float(distance), 0.0)
-
-
-def _gaussian(features):
-    """Return the mean, [F], and a factor L, [F, F], of the covariance L L^T (divisor n - 1)."""
-    eigenvalues, vectors = np.linalg.eigh(np.atleast_2d(np.cov(features, rowvar=False)))
-    return features.mean(0), vectors * np.sqrt(np.maximum(eigenvalues, 0))
+    return fid_statistics(features).distance(fid_statistics(reference_features))
 
 
 def _mean_divergence(probabilities, other):
@@ -135,6 +125,11 @@ class Reference:
     features: np.ndarray = dataclasses.field(repr=False)
     label_distribution: np.ndarray = dataclasses.field(repr=False)
 
+    @functools.cached_property
+    def statistics(self) -> FIDStatistics:
+        """Their mean and covariance."""
+        return fid_statistics(self.features)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SampleScores:
@@ -144,11 +139,14 @@ class SampleScores:
       inception_score, inception_score_std: see `inception_score`.
       mode_score, mode_score_std: see `mode_score`.
       fid: see `fid`.
-      num_reference: training images in the FID.
+      fid_reference: what it is measured against, in words.
+      num_reference: images of that; None where a file of statistics does not say.
+      resizing: see `Classifier`.
       classifier: the classifier's name.
       classifier_test_accuracy: its accuracy on the test images, if the data set has labels of its classes.
       label_distribution: the source of p*(y) in the MODE score.
       note: a sentence that says what the scores can be compared with.
+      statistics: of the samples' features.
     """
 
     inception_score: float
@@ -156,13 +154,16 @@ class SampleScores:
     mode_score: float
     mode_score_std: float
     fid: float
+    fid_reference: str
     num_samples: int
-    num_reference: int
+    num_reference: int | None
     splits: int
     classifier: str
     classifier_test_accuracy: float | None
     label_distribution: str
+    resizing: str
     note: str
+    statistics: FIDStatistics = dataclasses.field(repr=False, compare=False)
 
     def __str__(self) -> str:
         accuracy = self.classifier_test_accuracy
@@ -171,14 +172,16 @@ class SampleScores:
             f"Inception score  {with_error(self.inception_score, self.inception_score_std, 3)}\n"
             f"MODE score       {with_error(self.mode_score, self.mode_score_std, 3)} (p* from "
             f"{self.label_distribution})\n"
-            f"FID              {self.fid:.3f} ({self.num_reference} training images)\n"
+            f"FID              {self.fid:.3f} ({self.num_samples} samples against {self.fid_reference})\n"
             f"classifier       {self.classifier}{known}; {self.num_samples} samples, {self.splits} splits\n"
+            f"resizing         {self.resizing}\n"
             f"note: {self.note}"
         )
 
     def to_dict(self) -> dict:
         """Return all figures by name."""
-        return dataclasses.asdict(self)
+        names = (field.name for field in dataclasses.fields(self) if field.name != "statistics")
+        return {name: getattr(self, name) for name in names}
 
 
 def make_reference(classifier: Classifier, split: Split, num_images: int | None = None) -> Reference:
@@ -207,13 +210,19 @@ def make_reference(classifier: Classifier, split: Split, num_images: int | None 
     return Reference(features, label_counts(split.labels) / len(split))
 
 
-def score_samples(classifier: Classifier, samples: np.ndarray, reference: Reference, splits: int = 10) -> SampleScores:
+def score_samples(
+    classifier: Classifier,
+    samples: np.ndarray,
+    reference: Reference,
+    splits: int = 10,
+    statistics: FIDStatistics | None = None,
+    statistics_name: str = "given statistics",
+) -> SampleScores:
     """Return the `SampleScores` of samples.
 
     Args:
       samples: float [n, H, W, C] in [0, 1].
-      reference: by the same classifier.
-      splits: see `inception_score`.
+      reference, splits, statistics, statistics_name: see `score_predictions`.
 
     Raises:
       UserError: the samples have another shape, are not finite, or are fewer than `splits` or than 2.
@@ -221,11 +230,17 @@ def score_samples(classifier: Classifier, samples: np.ndarray, reference: Refere
     samples = np.asarray(samples)
     if not 1 <= splits <= len(samples):
         raise UserError(f"splits={splits} of {len(samples)} samples; expected 1 to the number of samples")
-    return score_predictions(classifier, *classifier.predict(samples), reference, splits)
+    return score_predictions(classifier, *classifier.predict(samples), reference, splits, statistics, statistics_name)
 
 
 def score_predictions(
-    classifier: Classifier, probabilities: np.ndarray, features: np.ndarray, reference: Reference, splits: int = 10
+    classifier: Classifier,
+    probabilities: np.ndarray,
+    features: np.ndarray,
+    reference: Reference,
+    splits: int = 10,
+    statistics: FIDStatistics | None = None,
+    statistics_name: str = "given statistics",
 ) -> SampleScores:
     """Return the `SampleScores` of samples that the classifier has classified.
 
@@ -233,23 +248,35 @@ def score_predictions(
       probabilities, features: what `Classifier.predict` returns.
       reference: by the same classifier.
       splits: see `inception_score`.
+      statistics: of the same network's features; the FID is measured against them instead of the reference.
+      statistics_name: what they are, in words.
 
     Raises:
       UserError: there are fewer samples than `splits` or than 2.
     """
     inception, inception_std = inception_score(probabilities, splits)
     mode, mode_std = mode_score(probabilities, reference.label_distribution, splits)
+    features, _ = check_features(features, reference.features)
+    of_samples = fid_statistics(features, classifier.network_name)
+    if statistics is None:
+        statistics = reference.statistics
+        against = f"{statistics.num_images} training images"
+    else:
+        against = f"{statistics_name}, of {statistics.num_images or 'an unknown number of'} images"
     return SampleScores(
         inception_score=inception,
         inception_score_std=inception_std,
         mode_score=mode,
         mode_score_std=mode_std,
-        fid=fid(features, reference.features),
+        fid=of_samples.distance(statistics),
+        fid_reference=against,
         num_samples=len(features),
-        num_reference=len(reference.features),
+        num_reference=statistics.num_images,
         splits=splits,
         classifier=classifier.name,
         classifier_test_accuracy=classifier.test_accuracy,
         label_distribution="training labels" if classifier.knows_labels else "mean prediction on training images",
+        resizing=classifier.resizing,
         note=classifier.note,
+        statistics=of_samples,
     )

@@ -11,9 +11,27 @@ from flow_gan.config import Config
 from flow_gan.evaluation.scores import Reference
 
 # What the predictions depend on.
-SETTINGS = ("classifier", "score_samples", "seed")
+SETTINGS = ("classifier", "inception_weights", "score_samples", "seed")
 # Class probabilities [n, K] and features [n, F].
 Predictions = tuple[np.ndarray, np.ndarray]
+
+
+def load_classifier(config: Config, dataset: data.Dataset) -> evaluation.Classifier:
+    """Return the classifier that the settings name."""
+    return evaluation.load_classifier(config.classifier, dataset, config.classifier_dir, config.inception_weights)
+
+
+def read_statistics(config: Config, classifier: evaluation.Classifier) -> evaluation.FIDStatistics | None:
+    """Return what `--fid_statistics` holds, None if it is not given.
+
+    Raises:
+      UserError: the file cannot be read, or is of other features than the classifier's.
+    """
+    if config.fid_statistics is None:
+        return None
+    statistics = evaluation.read_fid_statistics(config.fid_statistics)
+    evaluation.check_same_features(statistics, config.fid_statistics, classifier)
+    return statistics
 
 
 class Classified:
@@ -34,13 +52,16 @@ class Classified:
     def __init__(self, config: Config, dataset: data.Dataset, draw: Callable[[int], np.ndarray] | None = None):
         self.config = config
         self.dataset = dataset
-        self.classifier = evaluation.load_classifier(
-            config.classifier, dataset, config.classifier_dir, config.inception_weights
-        )
+        self.classifier = load_classifier(config, dataset)
         count = min(config.score_samples, len(dataset.train))
         self.reference: Reference = evaluation.make_reference(self.classifier, dataset.train, count)
         self._draw = draw
         self._last: tuple[weakref.ref, Predictions] | None = None
+
+    @functools.cached_property
+    def fid_statistics(self) -> evaluation.FIDStatistics | None:
+        """What an FID is measured against in place of the reference."""
+        return read_statistics(self.config, self.classifier)
 
     @functools.cached_property
     def test(self) -> Predictions:

@@ -9,7 +9,7 @@ from flow_gan.data import Dataset
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.measurement import needs, registry
-from flow_gan.measurement.run import LoadedRun
+from flow_gan.measurement.run import LoadedRun, file_digests
 from flow_gan.training.files import write_json
 
 _OTHER_DATA = "the data have changed since the run was trained: this result is for the data as they are now"
@@ -61,6 +61,7 @@ def measure(run: LoadedRun, name: str) -> str:
         "versions": versions.installed(),
         "text": str(measured),
         "config": dataclasses.asdict(run.config),
+        "files": file_digests(run.config, name),
     }
     try:
         write_json(run.path(name, "json"), about | result)

@@ -38,9 +38,10 @@ class Metric(Generic[Found]):
 
     Attributes:
       measure: function from a `LoadedRun` to what is found.
-      draw: function from the run and what was found to the paths of the pictures that it writes; None for none.
+      draw: function from the run and what was found to the paths of the files that it writes, such as pictures;
+        None for none.
       settings: the settings of an evaluation that the result depends on, besides the precision: a stored result of
-        other ones is measured again.
+        other ones, or of other contents of the files that they name, is measured again.
       needs: what a run must have, see `needs`.
       image_counts: settings that say how many images of the split are measured; there must be as many.
       is_of_best_nll: bool, whether `--mode=compare` and the report take it of the weights of the lowest validation NLL,

@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Callable
 
+from flow_gan import evaluation
 from flow_gan.config import Config
 from flow_gan.data import Dataset
+from flow_gan.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +44,7 @@ def _prior_without_edge(asked, config, dataset):
 
 def _labels(asked, config, dataset):
     if config.classifier != "cnn" or (dataset.train.labels is not None and dataset.test.labels is not None):
-        return None
+        return _classifier_files(asked, config, dataset)
     return (
         f"{asked} needs labels of training and test images, and --dataset={config.dataset} has none; expected a "
         "labelled data set, or --classifier=inception_v3"
@@ -75,6 +77,14 @@ def _neighbours(asked, config, dataset):
     return f"--prdc_neighbours={neighbours} with {asked}, which has {words}; expected {expected}"
 
 
+def _classifier_files(asked, config, dataset):
+    try:
+        evaluation.check_classifier(config.classifier, dataset, config.inception_weights)
+    except UserError as error:
+        return str(error)
+    return None
+
+
 def _test_split(asked, config, dataset):
     if config.split == "test":
         return None
@@ -88,7 +98,9 @@ LIKELIHOOD = Need(_likelihood)
 # Batch norm's, which a pass over training images can estimate anew.
 MOVING_AVERAGES = Need(_moving_averages)
 PRIOR_WITHOUT_EDGE = Need(_prior_without_edge)
-# Of the images, to train and to test the classifier that judges samples.
+# Of a classifier that comes from a file: it has to be there and to take such images.
+CLASSIFIER_FILES = Need(_classifier_files, is_of_run=False)
+# Of the images, to train and to test the classifier that judges samples; or its file, likewise.
 LABELS = Need(_labels, is_of_run=False)
 # For a subset, or for a neighbourhood.
 SUBSETS = Need(_subsets, is_of_run=False)

@@ -12,6 +12,8 @@ import numpy as np
 
 from flow_gan import data, evaluation, training
 from flow_gan.config import Config
+from flow_gan.config.evaluation import CLASSIFIERS
+from flow_gan.config.setting import about
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
 from flow_gan.measurement import registry
@@ -287,6 +289,16 @@ def result_path(folder: RunFolder, config: Config, name: str, suffix: str = "jso
     return folder.evaluation / f"{name}-{config.split}-{config.checkpoint}.{suffix}"
 
 
+def file_digests(config: Config, metric: str) -> dict[str, str]:
+    """Return {setting: digest} of the contents of the files that a metric's settings name, such as a classifier's."""
+    paths = {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if field.name in registry.find(metric).settings and about(field).is_path
+    }
+    return {name: evaluation.file_digest(path) for name, path in paths.items() if path not in (None, *CLASSIFIERS)}
+
+
 def stored_result(folder: RunFolder, config: Config, metric: str, data_digest: str | None = None) -> dict | None:
     """Return the stored result of a metric if it is of these settings, weights and data; otherwise None.
 
@@ -294,12 +306,16 @@ def stored_result(folder: RunFolder, config: Config, metric: str, data_digest: s
     """
     try:
         stored = json.loads(result_path(folder, config, metric).read_text(encoding="utf-8"))
-        config_then = stored["config"]
+        files = file_digests(config, metric)
         same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
         settings = "precision", *registry.find(metric).settings
         # Without the key it is of an earlier version, which measured in other ways.
         same = same and (None in (data_digest, stored["data_digest"]) or stored["data_digest"] == data_digest)
-        same = same and all(config_then[setting] == getattr(config, setting) for setting in settings)
+        # What a setting was of which an earlier version knew nothing.
+        then = {field.name: field.default for field in dataclasses.fields(config)} | stored["config"]
+        same = same and stored.get("files", {}) == files
+        # Wherever a file lies, its content counts.
+        same = same and all(then[name] == getattr(config, name) for name in settings if name not in files)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return stored if same else None

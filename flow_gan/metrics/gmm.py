@@ -8,8 +8,9 @@ import numpy as np
 
 from flow_gan import evaluation
 from flow_gan.data import Dataset
+from flow_gan.measurement.classified import Predictions
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.needs import LABELS, TEST_SPLIT
+from flow_gan.measurement.needs import CLASSIFIER_FILES, LABELS, TEST_SPLIT
 from flow_gan.measurement.run import FinishedRun, LoadedRun
 from flow_gan.metrics import kde, scores
 from flow_gan.report import figures, paper
@@ -110,8 +111,11 @@ def _scored(run, found):
     """Return it with the scores of the run and of the mixture at each bandwidth."""
     images, count = run.classified, run.config.score_samples
 
-    def score(predictions):
-        judged = scores.score(images, predictions)
+    def score(predictions: Predictions) -> tuple[float, float]:
+        # Of the scores none is an FID.
+        judged = evaluation.score_predictions(
+            images.classifier, *predictions, reference=images.reference, splits=images.config.score_splits
+        )
         return getattr(judged, found.score), getattr(judged, f"{found.score}_std")
 
     of_mixture = [
@@ -165,7 +169,7 @@ METRIC = Metric(
     measure=measure,
     draw=draw,
     settings=("num_examples", *scores.SETTINGS),
-    needs=(TEST_SPLIT,),
+    needs=(TEST_SPLIT, CLASSIFIER_FILES),
     noun="mixture",
     overlay=overlay,
 )

@@ -13,6 +13,7 @@ import numpy as np
 from flow_gan import data, evaluation
 from flow_gan.data import Dataset
 from flow_gan.errors import NotFiniteError
+from flow_gan.measurement import classified
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import LABELS, TEST_SPLIT, Need
 from flow_gan.measurement.run import LoadedRun
@@ -97,9 +98,7 @@ def measure(run: LoadedRun) -> Memorisation:
     spaces = {"pixels": evaluation.closeness(images, train, _NEIGHBOURS)}
     classifier = LABELS.why_not("a classifier", config, dataset)
     if classifier is None:
-        network = evaluation.load_classifier(
-            config.classifier, dataset, config.classifier_dir, config.inception_weights
-        )
+        network = classified.load_classifier(config, dataset)
         of_images, of_train = (network.predict(each)[1] for each in (images, train))
         spaces["features"] = evaluation.closeness(of_images, of_train, _NEIGHBOURS)
         classifier = network.name
@@ -203,7 +202,7 @@ def _too_few_training_images(asked, config, dataset):
 METRIC = Metric(
     measure=measure,
     draw=draw,
-    settings=("classifier", "score_samples", "seed"),
+    settings=classified.SETTINGS,
     needs=(TEST_SPLIT, Need(_too_few_training_images, is_of_run=False)),
     columns=columns,
     noun="authenticity",

@@ -1,15 +1,17 @@
 """Scores of samples by a classifier: Inception score, MODE score and FID (paper, Section 3.2)."""
 
 import dataclasses
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
 
 from flow_gan import data, evaluation
+from flow_gan.errors import UserError
 from flow_gan.measurement import classified
 from flow_gan.measurement.classified import Classified
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.needs import LABELS
+from flow_gan.measurement.needs import LABELS, Need
 from flow_gan.measurement.run import LoadedRun
 from flow_gan.report import paper
 from flow_gan.report.model_tables import OBJECTIVES, Column
@@ -57,10 +59,31 @@ class ScoresBesideTestImages:
 
 def score(images: Classified, predictions: classified.Predictions) -> evaluation.SampleScores:
     """Return the scores of what the classifier says of samples, such as `images.samples` or `images.of(samples)`."""
-    probabilities, features = predictions
+    path = images.config.fid_statistics
     return evaluation.score_predictions(
-        images.classifier, probabilities, features, images.reference, images.config.score_splits
+        images.classifier,
+        *predictions,
+        reference=images.reference,
+        splits=images.config.score_splits,
+        statistics=images.fid_statistics,
+        statistics_name="" if path is None else pathlib.Path(path).name,
     )
+
+
+def _fitting_statistics(asked, config, dataset):
+    if config.fid_statistics is None:
+        return None
+    try:
+        # Alone first, before a classifier is trained for minutes.
+        evaluation.read_fid_statistics(config.fid_statistics)
+        classified.read_statistics(config, classified.load_classifier(config, dataset))
+    except UserError as error:
+        return str(error)
+    return None
+
+
+# Of the file of statistics, to be of the classifier's features.
+FITTING_STATISTICS = Need(_fitting_statistics, is_of_run=False)
 
 
 def measure(run: LoadedRun) -> ScoresBesideTestImages:
@@ -70,6 +93,13 @@ def measure(run: LoadedRun) -> ScoresBesideTestImages:
     return ScoresBesideTestImages(
         samples, test_images, name=paper.score_name(run.dataset), label=paper.score_label(run.dataset)
     )
+
+
+def write_statistics(run: LoadedRun, measured: ScoresBesideTestImages) -> list[pathlib.Path]:
+    """Write the mean and the covariance of the samples' features, for `--fid_statistics` and for others' programs."""
+    path = run.path("fid_statistics", "npz")
+    evaluation.write_fid_statistics(path, measured.samples.statistics)
+    return [path]
 
 
 def score_in_training(images: Classified) -> Callable[[np.ndarray], dict[str, float]]:
@@ -82,7 +112,7 @@ def _recorded(scores):
 
 
 def columns(dataset: data.Dataset, split: str = "test") -> tuple[Column, ...]:
-    """Return the column of the score that the paper gives for such images."""
+    """Return the columns of the score that the paper gives for such images, and of the FID."""
     name, label = paper.score_name(dataset), paper.score_label(dataset)
     score = Column(
         table=OBJECTIVES,
@@ -96,7 +126,7 @@ def columns(dataset: data.Dataset, split: str = "test") -> tuple[Column, ...]:
         paper_heading=f"Paper: {label}",
         to_value=lambda result: over_splits(result[name], result[f"{name}_std"], result["splits"]),
     )
-    return (score,)
+    return score, Column(table=OBJECTIVES, heading="FID", number="fid", real_images="test_images")
 
 
 def remarks(results: dict[str, dict]) -> list[str]:
@@ -106,7 +136,10 @@ def remarks(results: dict[str, dict]) -> list[str]:
         accuracy = result["classifier_test_accuracy"]
         known = "" if accuracy is None else f", test accuracy {100 * accuracy:.2f} %"
         samples = f"{result['num_samples']} samples in {result['splits']} splits"
-        found.append(f"{name}: scores of {samples} by {result['classifier']}{known}")
+        # Results of earlier versions do not say it.
+        against = f"; FID against {result['fid_reference']}" if "fid_reference" in result else ""
+        resizing = f"; resizing: {result['resizing']}" if "resizing" in result else ""
+        found.append(f"{name}: scores of {samples} by {result['classifier']}{known}{against}{resizing}")
     found += sorted({result["note"] for result in results.values()})
     return found + [
         f"(!) {name}, score: {warning}" for name, result in results.items() for warning in result.get("warnings", [])
@@ -115,8 +148,9 @@ def remarks(results: dict[str, dict]) -> list[str]:
 
 METRIC = Metric(
     measure=measure,
-    settings=SETTINGS,
-    needs=(LABELS,),
+    draw=write_statistics,
+    settings=(*SETTINGS, "fid_statistics"),
+    needs=(LABELS, FITTING_STATISTICS),
     is_of_every_model=True,
     columns=columns,
     noun="score",

@@ -73,7 +73,7 @@ def is_wide(values: Sequence[float | None]) -> bool:
 
 @style.own_style
 def objective_curves(path: pathlib.Path, panels: Mapping[str, Mapping], unit: str, wide: Collection[str] = ()) -> None:
-    """Draw a panel for each objective as in the paper's Figure 2: train and validation NLL, and the critic's loss.
+    """Draw a panel for each objective as in the paper's Figure 2: train and validation NLL, below them critic's loss.
 
     Args:
       path: file to write.
@@ -81,23 +81,31 @@ def objective_curves(path: pathlib.Path, panels: Mapping[str, Mapping], unit: st
       unit: of the NLL.
       wide: titles of the panels whose NLL grows over decades, on a symmetric log axis.
     """
-    figure = Figure((3.6 * len(panels), 3.0), layout="constrained")
+    has_critic = any("critic_loss" in run for run in panels.values())
+    figure = Figure((3.6 * len(panels), 4.2 if has_critic else 3.0), layout="constrained")
+    rows = 2 if has_critic else 1
+    grid = figure.subplots(rows, len(panels), squeeze=False, height_ratios=[3, 1][:rows])
     handles: dict[str, Any] = {}
-    for axes, (title, run) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-        axes.set_title(title)
-        axes.set_xlabel("generator updates")
-        axes.set_ylabel(f"NLL ({unit})")
+    for (title, run), axes in zip(panels.items(), grid.T, strict=True):
+        axes[0].set_title(title)
+        axes[0].set_ylabel(f"NLL ({unit})")
         drawn = []
         for split, colour in (("train", style.TRAIN), ("validation", style.VALIDATION)):
             nll = _finite(run[f"{split}_nll"])
-            drawn += axes.plot(run["step"], nll, color=colour, marker="o", label=f"{split} NLL")
+            drawn += axes[0].plot(run["step"], nll, color=colour, marker="o", label=f"{split} NLL")
         if title in wide:
-            axes.set_yscale("symlog", linthresh=1.0)
+            axes[0].set_yscale("symlog", linthresh=1.0)
         if "critic_loss" in run:
-            right = _right_of(axes, "critic's loss")
+            axes[1].sharex(axes[0])
+            axes[0].tick_params(labelbottom=False)
+            axes[1].set_ylabel("critic's loss")
             loss = _thinned(run["critic_step"], run["critic_loss"])
-            drawn += right.plot(*loss, color=style.CRITIC, linewidth=1, alpha=0.8, label="critic's loss")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+            drawn += axes[1].plot(*loss, color=style.CRITIC, linewidth=1, label="critic's loss")
+        elif has_critic:
+            axes[1].remove()
+        lowest = axes[-1] if "critic_loss" in run else axes[0]
+        lowest.set_xlabel("generator updates")
+        lowest.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         handles |= {str(line.get_label()): line for line in drawn}
     _legend_above(figure, [*handles.values()], [*handles])
     style.save(figure, path)

@@ -72,7 +72,7 @@ def test_a_best_bandwidth_at_an_end_is_said():
     centres = RNG.uniform(size=(5, 3))
     result = search_bandwidth(IsotropicMixture(centres), centres, centres, grid=[1.0, 0.1, 0.5])
     assert result.best_bandwidth == 0.1
-    assert result.warnings == ["the best bandwidth, 0.1, is an end of the range that was searched"]
+    assert result.warnings == ["the best bandwidth, 0.1, is at an end of the range that was searched"]
     assert str(result).endswith("\nwarning: " + result.warnings[0])
 
 

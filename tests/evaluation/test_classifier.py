@@ -264,5 +264,5 @@ def test_inception_with_random_weights_from_a_file(tmp_path):
     expected = original(keras.applications.inception_v3.preprocess_input(np.array(large)))
     np.testing.assert_allclose(probabilities, expected, rtol=1e-3, atol=1e-6)
     path.write_bytes(path.read_bytes()[:10_000])
-    with pytest.raises(flow_gan.UserError, match=r"cannot be loaded .*; expected a weights file of keras"):
+    with pytest.raises(flow_gan.UserError, match=r"cannot be loaded .*; expected classify_image_graph_def.pb"):
         classifier.load_classifier("inception_v3", striped_dataset(), tmp_path, path)

@@ -169,8 +169,9 @@ def test_score_samples():
     assert str(result).splitlines() == [
         "Inception score  1.755 +- unknown",
         "MODE score       1.755 +- unknown (p* from training labels)",
-        "FID              0.000 (4 training images)",
+        "FID              0.000 (4 samples against 4 training images)",
         "classifier       corners, test accuracy 75.00 %; 4 samples, 1 splits",
+        "resizing         none",
         "note: note",
     ]
 

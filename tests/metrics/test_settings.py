@@ -2,22 +2,23 @@
 
 from flow_gan.measurement import registry
 
-SCORING = {"classifier", "score_samples", "score_splits", "seed"}
+CLASSIFYING = {"classifier", "inception_weights", "score_samples", "seed"}
+SCORING = CLASSIFYING | {"score_splits"}
 MIXTURE = {"num_examples", "kde_samples", "seed"}
 SETTINGS = {
     "nll": {"num_examples", "noise_draws"},
     "nll_reestimated": {"num_examples", "noise_draws", "batch_size"},
     "nll_terms": {"num_examples"},
-    "scores": SCORING,
-    "kid": {"classifier", "score_samples", "kid_subsets", "kid_subset_size", "seed"},
-    "prdc": {"classifier", "score_samples", "prdc_neighbours", "seed"},
+    "scores": SCORING | {"fid_statistics"},
+    "kid": CLASSIFYING | {"kid_subsets", "kid_subset_size"},
+    "prdc": CLASSIFYING | {"prdc_neighbours"},
     "gmm": {"num_examples"} | SCORING,
     "kde": MIXTURE,
     "ais": MIXTURE | {"ais_images", "ais_chains", "ais_temperatures", "ais_leapfrog"},
     "jacobian": {"jacobian_draws", "seed"},
     "pictures": {"seed"},
     "ood": {"ood_dataset", "num_examples"},
-    "memorisation": {"classifier", "score_samples", "seed"},
+    "memorisation": CLASSIFYING,
 }
 
 

@@ -265,7 +265,7 @@ def test_compare(runs, tmp_path, capsys, monkeypatch):
     lines, rows = text.splitlines(), rows_of(text, "Test NLL (nats)")
     nll = stored(runs / "mle", "nll-test-best")
     exact = f"{nll['nats']:.2f} +- {nll['nats_standard_error']:.2f}"
-    assert rows["mle"][:2] == ["MLE", "16"] and rows["mle"][4:] == [exact, "best"]
+    assert rows["mle"][:2] == ["MLE", "16"] and rows["mle"][4:6] == [exact, "best"]
     pairs = [stored(runs / name, "nll-test-best")["nats_per_image"] for name in ("adv", "mle")]
     test = scipy.stats.ttest_rel(*pairs)
     (line,) = [line for line in lines if line.startswith("NLL in nats, adv - mle: ")]

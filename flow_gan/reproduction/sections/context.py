@@ -270,7 +270,7 @@ def differences(context: Context) -> list[str]:
     lines.append(
         "Scores are by this package's own classifier: they compare with one another, not with the paper's."
         if plan.config.classifier == "cnn"
-        else "Scores are by Keras's InceptionV3."
+        else f"Scores are by {plan.config.classifier}."
     )
     config = plan.training("mle").config
     if config.model_type == "real_nvp" and (config.no_of_layers, config.filters) != (8, 64):
