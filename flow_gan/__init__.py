@@ -31,7 +31,7 @@ registered.register()
 
 if TYPE_CHECKING:
     from flow_gan import data, evaluation, generators, measurement, objectives, original, training
-    from flow_gan.generators import DCGAN, NICE, RealNVP
+    from flow_gan.generators import DCGAN, NICE, Glow, RealNVP
     from flow_gan.measurement import load
     from flow_gan.model import FlowGAN
     from flow_gan.networks import critics
@@ -44,6 +44,7 @@ __all__ = [
     "NICE",
     "Divergence",
     "FlowGAN",
+    "Glow",
     "RealNVP",
     "UserError",
     "critics",
@@ -62,6 +63,7 @@ _MODULES = {
     "DCGAN": "flow_gan.generators",
     "Divergence": "flow_gan.objectives",
     "FlowGAN": "flow_gan.model",
+    "Glow": "flow_gan.generators",
     "NICE": "flow_gan.generators",
     "RealNVP": "flow_gan.generators",
     "load": "flow_gan.measurement",

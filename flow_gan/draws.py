@@ -52,6 +52,10 @@ class Draws:
         first = tf.reduce_min(batch["index"])
         return self.dequantize(key, first, tf.shape(batch["images"])[0], batch["images"])
 
+    def initial_images(self, images: tf.Tensor) -> tf.Tensor:
+        """Dequantise the uint8 images from which a generator is initialised, with noise keyed by (seed, index)."""
+        return self.dequantize(random.key(self.seed, random.Stream.INITIALIZATION), 0, len(images), images)
+
     def dequantize(
         self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor, images: tf.Tensor
     ) -> tf.Tensor:

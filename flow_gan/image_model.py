@@ -47,6 +47,25 @@ class ImageModel(BuiltModel, keras.Model):
         """Make a training step on this replica's part of a batch, uint8; return its logs, scalars."""
         raise NotImplementedError
 
+    def initialize(self, images: Any) -> None:
+        """Set the generator's weights whose initial values depend on images, unless it was done before."""
+        raise NotImplementedError
+
+    def _initialize_from(self, what, x):
+        """Call `initialize` with the images that `what` was given: an array, or the first batch of a data set."""
+        if self.generator.is_initialized:
+            return
+        if self._images_on_device is not None:
+            x = self._images_on_device.numpy()
+        elif isinstance(x, tf.distribute.DistributedDataset):
+            raise UserError(
+                f"{what}: a distributed data set, but {type(self.generator).__name__} begins with statistics of "
+                "images; expected a call of initialize(images) before, with training images"
+            )
+        elif isinstance(x, tf.data.Dataset):
+            x = next(iter(x)).numpy()
+        self.initialize(x.reshape(-1, *self.generator.image_shape))
+
     def fit(
         self,
         x: Any,
@@ -61,7 +80,7 @@ class ImageModel(BuiltModel, keras.Model):
         sample_weight: None = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        """Train on images; all arguments are those of `keras.Model.fit`.
+        """Train on images; all arguments are those of `keras.Model.fit`. The first call begins with `initialize`.
 
         Args:
           x: images as the class describes them; with critic_batches="fresh" batches [batch, n_critic, H, W, C]; after
@@ -90,6 +109,7 @@ class ImageModel(BuiltModel, keras.Model):
         if validation_data is not None:
             validation_data = self._images.to_evaluate("fit(validation_data)", validation_data, found)
         with inputs.raising(found):
+            self._initialize_from("fit(x)", x)
             callbacks = fit_callbacks.prepare(callbacks, self)
             return super().fit(
                 x, None, batch_size, epochs, callbacks=callbacks, validation_data=validation_data, **kwargs
@@ -151,6 +171,7 @@ class ImageModel(BuiltModel, keras.Model):
         inputs.refuse("train_on_batch", y=y, sample_weight=sample_weight, class_weight=class_weight)
         if not self._is_told_by_the_step(x):
             x = self._images.to_train("train_on_batch(x)", x, [], self._images_per_example)
+        self._initialize_from("train_on_batch(x)", x)
         return super().train_on_batch(x, **kwargs)
 
     def test_on_batch(self, x: Any, y: None = None, sample_weight: None = None, **kwargs: Any) -> Any:

@@ -6,9 +6,10 @@ import os
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from flow_gan import keras_internals, objectives, serialization
+from flow_gan import data, keras_internals, objectives, serialization
 from flow_gan.config.generator import BATCH_NORM_UPDATES
 from flow_gan.config.objective import CRITIC_BATCHES
 from flow_gan.draws import Draws, StepDraws
@@ -21,6 +22,9 @@ from flow_gan.networks.normalization import moving_average_updates
 from flow_gan.networks.precision import default_keras_settings
 from flow_gan.networks.replicas import mean_over_replicas, num_replicas
 from flow_gan.objectives import Objective
+
+# The images that decide the first values of activation norms, and their pixel values, at most: 21 of 256x256x3.
+_INITIAL_IMAGES, _INITIAL_VALUES = 256, 2**22
 
 
 @keras.saving.register_keras_serializable("flow_gan")
@@ -98,7 +102,7 @@ class FlowGAN(ImageModel):
         **kwargs: Any,
     ):
         if not isinstance(generator, Generator):
-            raise UserError(f"generator={generator!r}; expected a NICE, RealNVP or DCGAN")
+            raise UserError(f"generator={generator!r}; expected one of flow_gan, such as NICE")
         objective = Objective(divergence, like_reg, n_critic, gradient_penalty, gradient_penalty_norm)
         check_choice("batch_norm_updates", batch_norm_updates, BATCH_NORM_UPDATES)
         check_choice("critic_batches", critic_batches, CRITIC_BATCHES)
@@ -184,6 +188,31 @@ class FlowGAN(ImageModel):
             _prepare(self.optimizer, self.generator.trainable_variables)
             if self.critic is not None:
                 _prepare(self.critic_optimizer, self.critic.trainable_variables)
+
+    def initialize(self, images: Any) -> None:
+        """Set the generator's weights whose initial values depend on images: the activation norms of a `Glow`.
+
+        Up to 256 of the images decide, always the same ones, dequantised with noise of `seed`, so that the values do
+        not depend on the number of replicas. `fit` calls it with its images, or with the first batch of a data set;
+        before a `fit` with a distributed data set it has to be called. That it was done is stored with the weights, and
+        a second call has no effect.
+
+        Args:
+          images: uint8 [N, H, W, C], training images.
+
+        Raises:
+          UserError: what is wrong with the images.
+        """
+        if self.generator.is_initialized:
+            return
+        if isinstance(images, tf.Tensor) or len(getattr(images, "shape", ())) != 4:
+            images = self._images.array("initialize(images)", images)
+        # Of a large set only these are read.
+        count = min(len(images), _INITIAL_IMAGES, max(_INITIAL_VALUES // self.generator.size, 1))
+        sample = data.fixed_sample(images, count)[np.arange(count)]
+        sample = self._images.array("initialize(images)", sample)
+        with self.distribute_strategy.scope():
+            self.generator.initialize(self.draws.initial_images(sample))
 
     def call(self, images: Any, training: bool = False) -> tf.Tensor:
         """Return log p(x), [N], of uint8 images [N, H, W, C], dequantised as by `predict` of the whole set `images`."""

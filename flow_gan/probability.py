@@ -8,7 +8,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 NAMES = {
-    "bijectors": ("Bijector", "Chain", "Invert", "JointMap", "Reshape", "Scale", "Sigmoid", "Split", "Transpose"),
+    "bijectors": (
+        "Bijector",
+        "Chain",
+        "Invert",
+        "JointMap",
+        "Reshape",
+        "Scale",
+        "Shift",
+        "Sigmoid",
+        "Split",
+        "Transpose",
+    ),
     "distributions": ("Distribution", "Logistic", "Normal", "Sample", "TransformedDistribution", "Uniform"),
     "math": ("reduce_logmeanexp", "value_and_gradient"),
     "mcmc": ("HamiltonianMonteCarlo", "SimpleStepSizeAdaptation"),

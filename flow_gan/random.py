@@ -33,6 +33,7 @@ class Stream(enum.IntEnum):
     SELECTION = 8
     MOVING_AVERAGES = 9
     INPAINTING = 10
+    INITIALIZATION = 11
 
 
 def key(seed: int | tf.Tensor, stream: Stream, *indices: int | tf.Tensor) -> tf.Tensor:

@@ -84,7 +84,8 @@ def test_files_that_the_pages_name_exist():
 
 
 def test_every_preset_is_shown():
-    rows = set(re.findall(r"^\| `(\w+_(?:nice|real_nvp|dcgan)_\w+)` \|", PAGES["getting_started.md"], re.MULTILINE))
+    name = r"\w+_(?:nice|real_nvp|glow|dcgan)_\w+"
+    rows = set(re.findall(rf"^\| `({name})` \|", PAGES["getting_started.md"], re.MULTILINE))
     assert rows == {path.stem for path in (ROOT / "runs").glob("*.flags")}
 
 
@@ -102,6 +103,7 @@ def test_python_from_python(tmp_path, monkeypatch, capsys):
     assert names["samples"].shape == [16, 8, 8, 1] and names["density"].event_shape == (8, 8, 1)
     assert names["nll"].num_images == 250 and "nats" in capsys.readouterr().out
     assert len(names["history"].history["validation_nll"]) == 3
+    assert names["glow_mle"].num_steps == 2 and names["glow"].is_initialized
     assert names["baseline"].shape == (3,) and (tmp_path / "real_nvp.weights.h5").exists()
 
 

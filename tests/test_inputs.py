@@ -358,5 +358,5 @@ def test_numbers_out_of_their_range(arguments, message):
 
 
 def test_what_is_no_generator():
-    with pytest.raises(flow_gan.UserError, match="generator='nice'; expected a NICE, RealNVP or DCGAN"):
+    with pytest.raises(flow_gan.UserError, match="generator='nice'; expected one of flow_gan, such as NICE"):
         flow_gan.FlowGAN("nice", n_critic=0)

@@ -29,7 +29,7 @@ def fit(model, steps, batch_size=10, batches_per_step=None):
     [
         *(("mle", "wgan", "nice"), ("adv", "wgan", "nice"), ("hybrid", "wgan", "nice"), ("hybrid", "ce", "nice")),
         *(("mle", "wgan", "moving"), ("adv", "wgan", "moving"), ("hybrid", "wgan", "moving")),
-        *(("mle", "wgan", "batch"), ("adv", "wgan", "dcgan")),
+        *(("mle", "wgan", "batch"), ("adv", "wgan", "dcgan"), ("hybrid", "wgan", "glow")),
     ],
 )
 def test_two_replicas_equal_one(objective, divergence, flow):

@@ -134,6 +134,7 @@ FLOWS = {
     "nice": lambda **kwargs: flow_gan.NICE(SHAPE, coupling_network=dense, **kwargs),
     "nice, a layer": lambda **kwargs: flow_gan.NICE(SHAPE, coupling_network=lambda shape: Additive(), **kwargs),
     "real_nvp": lambda **kwargs: flow_gan.RealNVP(SHAPE, coupling_network=convolutions, **kwargs),
+    "glow": lambda **kwargs: flow_gan.Glow(SHAPE, 2, coupling_network=convolutions, **kwargs),
     "real_nvp_3": lambda **kwargs: flow_gan.RealNVP(SHAPE, scales=3, coupling_network=convolutions, **kwargs),
 }
 

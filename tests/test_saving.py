@@ -65,6 +65,13 @@ def make_real_nvp():
     return model
 
 
+def make_glow():
+    generator = flow_gan.Glow(SHAPE, depth_per_scale=2, scales=1, filters=3, learned_prior=True)
+    model = flow_gan.FlowGAN(generator, n_critic=0, levels=17)
+    model.compile(Adam(1e-2, use_ema=True))
+    return model
+
+
 def make_dcgan():
     critic = flow_gan.critics.dcgan(SHAPE, "ce", filters=2)
     generator = flow_gan.DCGAN(SHAPE, filters=2, latent_size=6)
@@ -84,7 +91,7 @@ def make_own():
     return model
 
 
-MODELS = {"nice": make_nice, "real_nvp": make_real_nvp, "dcgan": make_dcgan, "own": make_own}
+MODELS = {"nice": make_nice, "real_nvp": make_real_nvp, "glow": make_glow, "dcgan": make_dcgan, "own": make_own}
 
 
 def state(model):

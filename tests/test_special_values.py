@@ -190,10 +190,12 @@ def test_a_saturated_pixel_has_the_derivative_of_the_formula_and_at_last_0(dtype
 GENERATORS = {
     **{f"nice, {'' if norm else 'no '}batch norm": (flow_gan.NICE, {"batch_norm": norm}) for norm in (True, False)},
     **{f"real_nvp, {norm}": (flow_gan.RealNVP, {"batch_norm": norm}) for norm in ("moving", "batch", "none")},
+    "glow": (flow_gan.Glow, {}),
 }
 SMALL = {
     flow_gan.NICE: {"hidden_units": 8, "num_hidden_layers": 1},
     flow_gan.RealNVP: {"residual_blocks": 1, "filters": 4, "scales": 1},
+    flow_gan.Glow: {"depth_per_scale": 2, "filters": 4, "scales": 2, "learned_prior": True},
 }
 
 

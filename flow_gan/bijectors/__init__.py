@@ -5,7 +5,8 @@ G is `tfb.Invert` of their chain.
 """
 
 from flow_gan.bijectors.coupling import AdditiveCoupling, AffineCoupling, layer_not_finite, watched_layers
-from flow_gan.bijectors.elementwise import alpha_logit, diagonal_scaling
+from flow_gan.bijectors.elementwise import alpha_logit, diagonal_scaling, standardization
+from flow_gan.bijectors.glow_steps import GlowSteps
 from flow_gan.bijectors.identity import Chain
 from flow_gan.bijectors.masks import channel_mask, checkerboard_mask
 from flow_gan.bijectors.multi_scale import Scale, Shape, factor_out, multi_scale, scale_shapes, squeeze
@@ -15,6 +16,7 @@ __all__ = [
     "AdditiveCoupling",
     "AffineCoupling",
     "Chain",
+    "GlowSteps",
     "Scale",
     "Shape",
     "alpha_logit",
@@ -27,5 +29,6 @@ __all__ = [
     "multi_scale",
     "scale_shapes",
     "squeeze",
+    "standardization",
     "watched_layers",
 ]

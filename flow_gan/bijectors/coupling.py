@@ -38,14 +38,31 @@ def layer_not_finite(error: Exception) -> str | None:
     return f"the {what} of layer {found[1]} is not finite"
 
 
-def _check(value, result, bijector):
-    # Not bijector.name, to which tfp adds a number in the second pass of a graph.
-    name = bijector.parameters["name"]
+def checked(value: tf.Tensor, result: tf.Tensor, layer: str, validate_args: bool) -> tf.Tensor:
+    """Return the result of a layer; with `validate_args` through an operation that raises if it is not finite."""
     if _watched is not None:
-        _watched[name] = float(tf.reduce_max(tf.abs(value))), float(tf.reduce_max(tf.abs(result)))
-    if not bijector.validate_args:
-        return result
-    return tf.debugging.check_numerics(result, _NOT_FINITE.format(name))
+        _watched[layer] = float(tf.reduce_max(tf.abs(value))), float(tf.reduce_max(tf.abs(result)))
+    return tf.debugging.check_numerics(result, _NOT_FINITE.format(layer)) if validate_args else result
+
+
+class OncePerPass:
+    """Keeps what a pass computed beside its result, by the tensors that went in and came out.
+
+    tfp asks a bijector for the transformation and for its log-determinant separately, with x or with y.
+    """
+
+    def __init__(self) -> None:
+        self._tensors: tuple[weakref.ref, ...] = ()
+        self._kept: Any = None
+
+    def find(self, value: tf.Tensor) -> Any:
+        """Return what was kept last if it was with this tensor, else None."""
+        return self._kept if any(value is known() for known in self._tensors) else None
+
+    def keep(self, kept: Any, *values: tf.Tensor) -> None:
+        """Keep something with these tensors."""
+        # Weak references: tfp's cache keeps the bijector alive as long as these tensors, which would never be freed.
+        self._tensors, self._kept = tuple(map(weakref.ref, values)), kept
 
 
 class AdditiveCoupling(ByIdentity, tfp.bijectors.Bijector):
@@ -78,6 +95,8 @@ class AdditiveCoupling(ByIdentity, tfp.bijectors.Bijector):
             raise ValueError(f"shifted_half={shifted_half!r}; expected 'first' or 'second'")
         self._shift_fn = shift_fn
         self._shifted_half = shifted_half
+        # Not self.name, to which tfp adds a number in the second pass of a graph.
+        self._layer = name
         super().__init__(
             forward_min_event_ndims=1,
             is_constant_jacobian=True,
@@ -92,7 +111,7 @@ class AdditiveCoupling(ByIdentity, tfp.bijectors.Bijector):
             second = second + sign * self._shift_fn(first)
         else:
             first = first + sign * self._shift_fn(second)
-        return _check(x, tf.concat([first, second], axis=-1), self)
+        return checked(x, tf.concat([first, second], axis=-1), self._layer, self.validate_args)
 
     def _forward(self, x):
         return self._couple(x, 1.0)
@@ -134,22 +153,23 @@ class AffineCoupling(ByIdentity, tfp.bijectors.Bijector):
         parameters = dict(locals())
         self._conditioner = conditioner
         self._mask = mask
-        self._latest: tuple[tuple[weakref.ref, ...], Any] = ((), None)
+        self._layer = name
+        self._latest = OncePerPass()
         super().__init__(forward_min_event_ndims=3, validate_args=validate_args, parameters=parameters, name=name)
 
     def _shift_and_log_scale(self, value):
-        # tfp asks for the transformation and for its log-determinant separately, with x or with y. Both have the same
-        # conditioning part, so that one call of the conditioner serves both.
-        if not any(value is known() for known in self._latest[0]):
+        # x and y have the same conditioning part, so that one call of the conditioner serves both.
+        found = self._latest.find(value)
+        if found is None:
             mask = tf.cast(self._mask, value.dtype)
             shift, log_scale = self._conditioner(mask * value)
-            self._latest = ((weakref.ref(value),), ((1 - mask) * shift, (1 - mask) * log_scale))
-        return self._latest[1]
+            found = (1 - mask) * shift, (1 - mask) * log_scale
+            self._latest.keep(found, value)
+        return found
 
     def _finish(self, value, result):
-        result = _check(value, result, self)
-        # A weak reference: tfp's cache keeps the bijector alive as long as these tensors, which would never be freed.
-        self._latest = ((weakref.ref(value), weakref.ref(result)), self._latest[1])
+        result = checked(value, result, self._layer, self.validate_args)
+        self._latest.keep(self._latest.find(value), value, result)
         return result
 
     # Where b is 1 the shift and the log-scale are 0, so these are the formulas above.

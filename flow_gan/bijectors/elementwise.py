@@ -1,9 +1,10 @@
-"""Elementwise transformations: the logit of an image and the diagonal scaling of a vector."""
+"""Elementwise transformations: the logit of an image and the diagonal scaling and the standardisation of a vector."""
 
 import numpy as np
 import tensorflow as tf
 
 from flow_gan import probability as tfp
+from flow_gan.bijectors.identity import Chain
 
 tfb = tfp.bijectors
 
@@ -49,3 +50,11 @@ def diagonal_scaling(log_scale: tf.Tensor) -> tfp.bijectors.Bijector:
     `log_scale` is [D], one entry per element of the vector.
     """
     return tfb.Scale(log_scale=log_scale, name="diagonal_scaling")
+
+
+def standardization(mean: tf.Tensor, log_scale: tf.Tensor) -> tfp.bijectors.Bijector:
+    """Return the bijector z = (u - mean) exp(-log_scale) with log |det dz/du| = -sum(log_scale).
+
+    `mean` and `log_scale` are [D], one entry per element of the vector.
+    """
+    return tfb.Invert(Chain([tfb.Shift(mean), tfb.Scale(log_scale=log_scale)]), name="standardization")

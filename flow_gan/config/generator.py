@@ -5,7 +5,7 @@ import dataclasses
 from flow_gan.config.setting import Section, setting
 from flow_gan.errors import UserError
 
-FLOWS = ("nice", "real_nvp")
+FLOWS = ("nice", "real_nvp", "glow")
 MODEL_TYPES = (*FLOWS, "dcgan")
 PRIORS = ("logistic", "gaussian", "uniform")
 INITIALIZERS = ("normal", "uniform", "orthogonal", "xavier")
@@ -31,22 +31,34 @@ class GeneratorSettings(Section):
     )
     no_of_layers: int = setting(
         1,
-        "NICE: hidden-to-hidden layers of a coupling network, besides its input and output layer; Real-NVP: residual "
-        "blocks of a coupling network",
+        "NICE and Glow: hidden-to-hidden layers of a coupling network, besides its input and output layer; Real-NVP: "
+        "residual blocks of a coupling network",
         at_least=0,
         models=FLOWS,
     )
     filters: int = setting(
         64,
-        "Real-NVP: channels in the coupling networks, 64 in the release; DCGAN: channels before the last convolution, "
-        "with twice as many before each earlier one",
+        "Real-NVP and Glow: channels in the coupling networks, 64 in the release; DCGAN: channels before the last "
+        "convolution, with twice as many before each earlier one",
         more_than=0,
-        models=("real_nvp", "dcgan"),
+        models=("real_nvp", "glow", "dcgan"),
     )
     scales: int = setting(
-        2, "scales of Real-NVP; each except the last halves height and width", at_least=1, models=("real_nvp",)
+        2,
+        "scales of Real-NVP, each of which except the last halves height and width, or of Glow, where all do",
+        at_least=1,
+        models=("real_nvp", "glow"),
+    )
+    depth_per_scale: int = setting(
+        8,
+        "steps of Glow at each scale: activation norm, invertible 1x1 convolution, affine coupling",
+        at_least=1,
+        models=("glow",),
     )
     prior: str = setting("logistic", "density of z", choices=PRIORS)
+    learned_prior: bool = setting(
+        False, "learn a mean and a log-scale of the prior for each entry of z, together with the flow", models=FLOWS
+    )
     alpha: float = setting(
         1e-7,
         "pixels x in [0, 1] become alpha + (1 - 2 alpha) x before the logit, so that it is finite; between 0 and 0.5",
@@ -56,7 +68,7 @@ class GeneratorSettings(Section):
     )
     init_type: str = setting(
         "normal",
-        "initial weights of NICE; Real-NVP's are xavier, DCGAN's normal",
+        "initial weights of NICE; Real-NVP's and Glow's are xavier, DCGAN's normal",
         choices=INITIALIZERS,
         models=("nice",),
         of_weights=True,
@@ -68,7 +80,9 @@ class GeneratorSettings(Section):
         models=("real_nvp",),
     )
     batch_norm: bool = setting(
-        True, "batch norm in the coupling networks of NICE and Real-NVP; --nobatch_norm leaves it out", models=FLOWS
+        True,
+        "batch norm in the coupling networks of NICE and Real-NVP; --nobatch_norm leaves it out",
+        models=("nice", "real_nvp"),
     )
     batch_norm_updates: str = setting(
         "objective",
@@ -81,7 +95,7 @@ class GeneratorSettings(Section):
         None,
         "TensorFlow 1 checkpoint of the original release, whose weights are the initial weights, the critic's "
         "included: the prefix of its files, or their folder. A resumed run does not read it again",
-        models=FLOWS,
+        models=("nice", "real_nvp"),
         of_weights=True,
         is_path=True,
     )

@@ -35,7 +35,8 @@ class TrainingSettings(Section):
     log_scale_rate: float = setting(
         1.0,
         "factor of the learning rate for a flow's log-scales: NICE's diagonal, the two scalars of each Real-NVP "
-        "coupling. Adam moves a weight by about the rate in a step, and only the diagonal changes NICE's volume",
+        "coupling, those of Glow's norms and convolutions, of a learned prior. Adam moves a weight by about the rate "
+        "in a step, and only the diagonal changes NICE's volume",
         more_than=0,
         models=FLOWS,
     )

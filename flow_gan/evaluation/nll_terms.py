@@ -43,12 +43,13 @@ class NLLTerms:
         NLL = sum_i -log p(z_i) + sum_i -log-scale_i(x) + sum_i -log |d logit / dx_i|
 
     over the D = H W C pixel values i of an image x. The log-scales are NICE's diagonal s, the same for all images, or
-    the sum of those of Real-NVP's affine couplings. The logit is `bijectors.alpha_logit`, the first layer of both.
+    the sum of those of Real-NVP's and Glow's layers. A learned prior's count among them, since z has the fixed one. The
+    logit is `bijectors.alpha_logit`, the first layer of all flows.
 
     In NICE each z_i belongs to one pixel value: a coupling adds to an entry a function of other entries, every entry
-    keeps its place, and only s_i scales it. So each pixel value has its own terms. In Real-NVP couplings also scale the
-    entries, by functions of other pixels, at several scales: z_i and its log-scales do not belong to one pixel, and
-    there are only totals.
+    keeps its place, and only s_i scales it. So each pixel value has its own terms. In the other flows couplings also
+    scale the entries, by functions of other pixels, at several scales: z_i and its log-scales do not belong to one
+    pixel, and there are only totals.
 
     Attributes:
       total: over all pixel values; the mean of "nll" is that of `evaluate_nll`.
@@ -159,7 +160,7 @@ def constant_values(images: data.Images) -> dict[str, np.ndarray]:
 def _parts(generator, images):
     """Return -log p(z_i), [batch, D], minus the sum of log-scales, and -log |d logit / dx_i|, [batch, H, W, C].
 
-    The second is [batch] in Real-NVP and [] in NICE, where it is the same for all images.
+    The second is [] in NICE, where it is the same for all images, and [batch] in the others.
     """
     images = tf.cast(images, generator.compute_dtype)
     logit, rest = logit_and_rest(generator)
@@ -181,7 +182,8 @@ def _pixel_terms(nice, images):
     """Return the three terms of each pixel value of each image, [batch, 3, H, W, C]."""
     prior, _, logit = _parts(nice, images)
     to_pixels = even_odd_split(nice.image_shape).inverse
-    log_scales = tf.broadcast_to(-nice.log_scale.value, tf.shape(prior))
+    log_scales = nice.log_scale - nice.prior_log_scale if nice.learned_prior else nice.log_scale.value
+    log_scales = tf.broadcast_to(-log_scales, tf.shape(prior))
     return tf.stack([to_pixels(prior), to_pixels(log_scales), logit], 1)
 
 

@@ -8,6 +8,7 @@ import importlib
 from flow_gan.config import Config
 from flow_gan.generators.base import NO_PER_IMAGE_LIKELIHOOD, FlowGenerator, Generator
 from flow_gan.generators.dcgan import DCGAN
+from flow_gan.generators.glow import Glow
 from flow_gan.generators.nice import NICE
 from flow_gan.generators.priors import PRIORS, make_prior
 from flow_gan.generators.real_nvp import RealNVP
@@ -19,6 +20,7 @@ __all__ = [
     "PRIORS",
     "FlowGenerator",
     "Generator",
+    "Glow",
     "RealNVP",
     "make_generator",
     "make_prior",

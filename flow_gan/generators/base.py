@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from flow_gan import keras_internals, random
 from flow_gan import probability as tfp
+from flow_gan.bijectors import Chain, standardization
 from flow_gan.errors import UserError
 from flow_gan.generators.coupling_network import MakeNetwork, make_network
 from flow_gan.generators.priors import make_prior
@@ -62,6 +63,11 @@ class Generator(keras.Model):
         self.prior = make_prior(prior, self.latent_size, np.dtype(self.compute_dtype).type)
 
     @property
+    def is_initialized(self) -> bool:
+        """Whether `initialize` has been called, or has nothing to do."""
+        return True
+
+    @property
     def has_per_image_likelihood(self) -> bool:
         """Whether `log_prob` of an image depends on that image alone."""
         return self.has_likelihood
@@ -70,6 +76,16 @@ class Generator(keras.Model):
     def fast_batch_size(self) -> int:
         """Batch size that is fast in evaluation; 1 if batches larger than those of training gain nothing."""
         return 1
+
+    def initialize(self, images: tf.Tensor) -> None:
+        """Set the weights whose initial values depend on images, if there are any and they are not set yet.
+
+        `FlowGAN.initialize` calls it with a fixed sample of the training images. That it was done is a weight itself,
+        so that it is not done again after loading.
+
+        Args:
+          images: float [n, H, W, C] in [0, 1], dequantised.
+        """
 
     def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, k]. The images are not clipped.
@@ -105,7 +121,7 @@ class Generator(keras.Model):
         if not self.has_likelihood:
             raise UserError(
                 f"{type(self).__name__} has no likelihood: it has no inverse z = f(x), so there is no {what}; "
-                "expected a flow, NICE or RealNVP"
+                "expected a flow, such as NICE"
             )
 
     def distribution(self, training: bool = False) -> tfp.distributions.Distribution:
@@ -145,8 +161,14 @@ class FlowGenerator(Generator):
 
         log p(x) = log p(z) + log |det df(x)/dx|,  z = f(x)
 
-    Subclasses own the weights and build `bijector` around them. Bijectors are built anew for every pass,
+    Subclasses own the weights and build `flow_layers` around them. Bijectors are built anew for every pass,
     so that tfp's cache never returns a result of an earlier pass.
+
+    With a learned prior the entries u of the flow's last layer have a learned mean and log-scale each,
+
+        u = mean + exp(log_scale) z,  z ~ p(z)
+
+    and f ends with z = (u - mean) exp(-log_scale), so that z has the prior of a fixed one.
 
     Args:
       image_shape: (H, W, C).
@@ -155,6 +177,7 @@ class FlowGenerator(Generator):
       coupling_network: function that makes the network of each coupling, in place of the flow's own. It maps the shape
         of the network's input, without the batch, to a Keras layer whose outputs have that shape. Networks for the
         same shape must differ only in their weights.
+      learned_prior: bool, whether the prior has a learned mean and log-scale for each entry.
       **kwargs: of `keras.Model`.
     """
 
@@ -164,6 +187,7 @@ class FlowGenerator(Generator):
         prior: str,
         logit_alpha: float,
         coupling_network: MakeNetwork | None = None,
+        learned_prior: bool = False,
         **kwargs: Any,
     ):
         super().__init__(image_shape, prior, **kwargs)
@@ -174,6 +198,10 @@ class FlowGenerator(Generator):
         self.run_network = SharedTraces()
         self._coupling_network = coupling_network
         self.networks: list[keras.layers.Layer] = []
+        self.learned_prior = learned_prior
+        if learned_prior:
+            self.prior_mean = self.add_weight(shape=(self.size,), initializer="zeros", name="prior_mean")
+            self.prior_log_scale = self.add_weight(shape=(self.size,), initializer="zeros", name="prior_log_scale")
 
     has_likelihood = True
 
@@ -202,7 +230,14 @@ class FlowGenerator(Generator):
 
     @property
     def log_scale_variables(self) -> list[keras.Variable]:
-        """The weights that are log-scales; `--log_scale_rate` multiplies their learning rate."""
+        """The weights that are log-scales; `--log_scale_rate` multiplies their learning rate.
+
+        A subclass adds its own to the prior's.
+        """
+        return [self.prior_log_scale] if self.learned_prior else []
+
+    def flow_layers(self, training: bool, validate_args: bool) -> list[tfp.bijectors.Bijector]:
+        """Return the layers of f, from the logit of an image [batch, H, W, C] to u [batch, D]; see `bijector`."""
         raise NotImplementedError
 
     def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
@@ -213,7 +248,12 @@ class FlowGenerator(Generator):
           validate_args: bool, raise `tf.errors.InvalidArgumentError` with the coupling layer's name where its result
             is not finite. The default is the value of `training`.
         """
-        raise NotImplementedError
+        return self.generator_of(self.flow_layers(training, training if validate_args is None else validate_args))
+
+    def generator_of(self, flow_layers: list[tfp.bijectors.Bijector]) -> tfp.bijectors.Bijector:
+        """Return the bijector G of the flow with these layers, to which the prior's is added."""
+        prior = [standardization(self.prior_mean.value, self.prior_log_scale.value)] if self.learned_prior else []
+        return tfp.bijectors.Invert(Chain([*prior, *flow_layers[::-1]]), name="flow")
 
     def distribution(self, training: bool = False) -> tfp.distributions.Distribution:
         """Return p(x) over images [H, W, C], a `tfp.distributions.TransformedDistribution`."""
@@ -249,7 +289,7 @@ class FlowGenerator(Generator):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments; networks that `coupling_network` made are in it themselves."""
-        config = super().get_config() | {"logit_alpha": self.logit_alpha}
+        config = super().get_config() | {"logit_alpha": self.logit_alpha, "learned_prior": self.learned_prior}
         if self.has_own_networks:
             config["networks"] = [keras.saving.serialize_keras_object(network) for network in self.networks]
         return config

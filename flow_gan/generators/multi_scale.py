@@ -18,8 +18,9 @@ class MultiScaleFlow(FlowGenerator):
 
     Args:
       image_shape: (H, W, C), with H and W that can be halved as often as the flow squeezes.
-      prior, logit_alpha, coupling_network, **kwargs: of `FlowGenerator`.
+      prior, logit_alpha: of `FlowGenerator`.
       scales: int >= 1.
+      coupling_network, learned_prior, **kwargs: of `FlowGenerator`.
 
     Raises:
       UserError: an argument out of its range, or a shape that cannot be squeezed.
@@ -36,9 +37,10 @@ class MultiScaleFlow(FlowGenerator):
         logit_alpha: float,
         scales: int,
         coupling_network: MakeNetwork | None = None,
+        learned_prior: bool = False,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, prior, logit_alpha, coupling_network, **kwargs)
+        super().__init__(image_shape, prior, logit_alpha, coupling_network, learned_prior, **kwargs)
         if scales < 1:
             raise UserError(f"scales={scales}; expected 1 or more")
         halvings = scales if self.SQUEEZES_LAST else scales - 1
@@ -57,19 +59,21 @@ class MultiScaleFlow(FlowGenerator):
         return bijectors.scale_shapes(self.image_shape, self.scales)
 
     def scale_layers(self, training: bool, validate_args: bool) -> list[bijectors.Scale]:
-        """Return the layers of each scale before and after its squeeze; arguments as of `bijector`."""
+        """Return the layers of each scale before and after its squeeze; see `bijector`."""
         raise NotImplementedError
 
-    def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
-        """See `FlowGenerator.bijector`."""
-        validate_args = training if validate_args is None else validate_args
-        layers, z_shape = bijectors.multi_scale(self.image_shape, self.scale_layers(training, validate_args))
-        f = [
+    def flow_layers(self, training: bool, validate_args: bool) -> list[tfp.bijectors.Bijector]:
+        """See `FlowGenerator.flow_layers`."""
+        return self.layers_of(self.scale_layers(training, validate_args))
+
+    def layers_of(self, scale_layers: list[bijectors.Scale]) -> list[tfp.bijectors.Bijector]:
+        """Return the layers of a flow with these scales."""
+        layers, z_shape = bijectors.multi_scale(self.image_shape, scale_layers)
+        return [
             bijectors.alpha_logit(self.logit_alpha, self.compute_dtype),
             *layers,
             tfb.Reshape(event_shape_in=z_shape, event_shape_out=[self.size]),
         ]
-        return tfb.Invert(bijectors.Chain(f[::-1]), name="multi_scale")
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from flow_gan import probability as tfp
-from flow_gan.bijectors import AdditiveCoupling, Chain, alpha_logit, diagonal_scaling, even_odd_split
+from flow_gan.bijectors import AdditiveCoupling, alpha_logit, diagonal_scaling, even_odd_split
 from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators.base import FlowGenerator
@@ -45,6 +45,7 @@ class NICE(FlowGenerator):
       coupling_network: function from the shape (H W C / 2,) to a Keras layer that maps [batch, H W C / 2] to the shift,
         of the same shape; see `FlowGenerator`. The arguments of the flow's own networks (`hidden_units`,
         `num_hidden_layers`, `init_type`, `batch_norm`, `seed`, `precision`) then have no effect.
+      learned_prior: bool, see `FlowGenerator`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -70,9 +71,12 @@ class NICE(FlowGenerator):
         seed: int = 0,
         precision: str = "float32",
         coupling_network: MakeNetwork | None = None,
+        learned_prior: bool = False,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, prior, logit_alpha, coupling_network, precision=precision, **kwargs)
+        super().__init__(
+            image_shape, prior, logit_alpha, coupling_network, learned_prior, precision=precision, **kwargs
+        )
         if self.size % 2:
             raise UserError(
                 f"image_shape={self.image_shape} has {self.size} pixel values; NICE needs an even number, "
@@ -108,11 +112,10 @@ class NICE(FlowGenerator):
     @property
     def log_scale_variables(self) -> list[keras.Variable]:
         """See `FlowGenerator.log_scale_variables`."""
-        return [self.log_scale]
+        return [self.log_scale, *super().log_scale_variables]
 
-    def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
-        """See `FlowGenerator.bijector`."""
-        validate_args = training if validate_args is None else validate_args
+    def flow_layers(self, training: bool, validate_args: bool) -> list[tfp.bijectors.Bijector]:
+        """See `FlowGenerator.flow_layers`."""
 
         def coupling(index):
             network = self.networks[index]
@@ -123,13 +126,12 @@ class NICE(FlowGenerator):
                 name=f"coupling_{index + 1}",
             )
 
-        f = [
+        return [
             alpha_logit(self.logit_alpha, self.compute_dtype),
             even_odd_split(self.image_shape),
             *(coupling(i) for i in range(NUM_COUPLINGS)),
             diagonal_scaling(self.log_scale.value),
         ]
-        return tfp.bijectors.Invert(Chain(f[::-1]), name="nice")
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
@@ -154,5 +156,6 @@ def from_settings(config: Config, image_shape: tuple) -> NICE:
         batch_norm=config.batch_norm,
         seed=config.seed,
         precision=config.precision,
+        learned_prior=config.learned_prior,
         name="generator",
     )

@@ -50,6 +50,7 @@ class RealNVP(MultiScaleFlow):
         zeros where the coupling changes the image, to a tuple (shift, log-scale), each of that shape; see
         `FlowGenerator`. The arguments of the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`,
         `precision`) then have no effect.
+      learned_prior: bool, see `FlowGenerator`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -78,9 +79,12 @@ class RealNVP(MultiScaleFlow):
         seed: int = 0,
         precision: str = "float32",
         coupling_network: MakeNetwork | None = None,
+        learned_prior: bool = False,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, prior, logit_alpha, scales, coupling_network, precision=precision, **kwargs)
+        super().__init__(
+            image_shape, prior, logit_alpha, scales, coupling_network, learned_prior, precision=precision, **kwargs
+        )
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
         for name, value, lowest in (("filters", filters, 1), ("residual_blocks", residual_blocks, 0)):
             if value < lowest:
@@ -130,7 +134,8 @@ class RealNVP(MultiScaleFlow):
     def log_scale_variables(self) -> list[keras.Variable]:
         """See `FlowGenerator.log_scale_variables`; two scalars per coupling, none with `coupling_network`."""
         networks = [network for network in self.networks if isinstance(network, ResidualNetwork)]
-        return [v for network in networks for v in (network.tanh_scale, network.scale_shift)]
+        own = [v for network in networks for v in (network.tanh_scale, network.scale_shift)]
+        return own + super().log_scale_variables
 
     def scale_layers(self, training: bool, validate_args: bool) -> list[bijectors.Scale]:
         """See `MultiScaleFlow.scale_layers`."""
@@ -174,5 +179,6 @@ def from_settings(config: Config, image_shape: tuple) -> RealNVP:
         scales=config.scales,
         seed=config.seed,
         precision=config.precision,
+        learned_prior=config.learned_prior,
         name="generator",
     )

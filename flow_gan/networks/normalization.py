@@ -203,3 +203,8 @@ class LayerNorm(keras.layers.Layer):
 def add_moving_average(layer: keras.layers.Layer, shape: tuple, initializer: str, name: str) -> keras.Variable:
     """Add a moving average to a Keras layer: a weight that is not trained, and averaged over replicas."""
     return layer.add_weight(shape=shape, initializer=initializer, trainable=False, aggregation="mean", name=name)
+
+
+def moving_averages(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """Return the moving averages among a Keras layer's weights: those whose names tell it."""
+    return [v for v in layer.non_trainable_variables if "moving_" in v.path.split("/")[-1]]

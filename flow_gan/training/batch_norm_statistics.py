@@ -11,12 +11,12 @@ from flow_gan import data, random
 from flow_gan.errors import UserError
 from flow_gan.generators import Generator
 from flow_gan.model import FlowGAN
-from flow_gan.networks.normalization import batch_statistics
+from flow_gan.networks.normalization import batch_statistics, moving_averages
 
 
 def has_batch_norm_statistics(generator: Generator) -> bool:
     """Whether a generator normalises by moving averages in evaluation."""
-    return bool(generator.non_trainable_variables)
+    return bool(moving_averages(generator))
 
 
 @contextlib.contextmanager
@@ -42,7 +42,7 @@ class BatchNormStatistics:
 
     def __init__(self, model: FlowGAN):
         self._model = model
-        self._variables = model.generator.non_trainable_variables
+        self._variables = moving_averages(model.generator)
         # Made once: a trace of the network is slower than the passes.
         self._from_images = tf.function(self._pass_from_images, autograph=False)
         self._from_latents = tf.function(self._pass_from_latents, autograph=False)
@@ -100,7 +100,7 @@ def reestimated_batch_norm_statistics(
     if len(images) < batch_size:
         raise UserError(f"batch_size={batch_size} of {len(images)} images; expected at most their number")
     averages = BatchNormStatistics(model)
-    with kept(model.generator.non_trainable_variables):
+    with kept(moving_averages(model.generator)):
         count = len(images) // batch_size * batch_size
         with data.reading_errors():
             averages.fill_from_images(progress(data.evaluation_batches(images, "train", batch_size, count)))

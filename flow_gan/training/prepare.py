@@ -72,6 +72,8 @@ def prepare(config: Config, note: Callable[[str], None] = lambda stage: None) ->
         note("trace")
         dataset = reading.result()
         note("data")
+    if not resume.has_begun(resolved):
+        model.initialize(dataset.train.images)
     return Prepared(config=resolved, dataset=dataset, model=model, initial_weights=initial_weights)
 
 

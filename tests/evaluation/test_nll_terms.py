@@ -16,6 +16,10 @@ GENERATORS = {
     "real_nvp": lambda **settings: flow_gan.RealNVP(
         SHAPE, residual_blocks=1, filters=4, logit_alpha=ALPHA, **({"scales": 2} | settings)
     ),
+    "nice, a learned prior": lambda **settings: GENERATORS["nice"](learned_prior=True, **settings),
+    "glow": lambda **settings: flow_gan.Glow(
+        (4, 6, 2), 2, scales=1, filters=4, logit_alpha=ALPHA, learned_prior=True, **settings
+    ),
     "real_nvp, by the batch": lambda **settings: flow_gan.RealNVP(
         SHAPE, residual_blocks=1, filters=4, logit_alpha=ALPHA, batch_norm="batch", **settings
     ),

@@ -20,6 +20,10 @@ def make_model(dtype="float32", optimizer=None, seed=0, flow="nice", **arguments
     arguments = {"levels": 17, "n_critic": 2, "divergence": "wgan"} | arguments
     if flow == "nice":
         generator = flow_gan.NICE(SHAPE, hidden_units=8, num_hidden_layers=0, seed=seed, dtype=dtype)
+    elif flow == "glow":
+        generator = flow_gan.Glow(
+            SHAPE, depth_per_scale=2, scales=1, filters=2, learned_prior=True, seed=seed, dtype=dtype
+        )
     elif flow == "dcgan":
         generator = flow_gan.DCGAN(SHAPE, filters=2, seed=seed, dtype=dtype)
     else:
@@ -41,6 +45,7 @@ def make_model(dtype="float32", optimizer=None, seed=0, flow="nice", **arguments
         for variable in critic.trainable_variables:
             variable.assign_add(0.3 * rng.normal(size=variable.shape))
     model = flow_gan.FlowGAN(generator, critic, seed=seed, **arguments)
+    model.initialize(images_of(400))
     make = optimizer or (lambda: Adam(1e-3))
     model.compile(make(), make())
     return model
@@ -74,7 +79,7 @@ def run_20_steps(strategy, dtype="float64", **arguments):
     return model, logs.steps, nll
 
 
-CASES = [(objective, flow) for flow in ("nice", "moving") for objective in OBJECTIVES]
+CASES = [*((objective, flow) for flow in ("nice", "moving") for objective in OBJECTIVES), ("hybrid", "glow")]
 
 
 def train_each_case(strategy):

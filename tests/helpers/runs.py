@@ -6,6 +6,7 @@ from flow_gan.measurement import registry
 SMALL = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "eval_every": 4, "log_every": 3}
 REAL_NVP = {"model_type": "real_nvp", "filters": 3, "no_of_layers": 1, "prior": "gaussian", "batch_size": 20}
 REAL_NVP |= {"hidden_layers": config.Config.hidden_layers}  # NICE alone has them.
+GLOW = REAL_NVP | {"model_type": "glow", "depth_per_scale": 2, "learned_prior": True}
 DCGAN = {"model_type": "dcgan", "filters": 2, "like_reg": 0.0, "batch_size": 20}
 DCGAN |= {name: getattr(config.Config, name) for name in ("hidden_layers", "no_of_layers")}
 

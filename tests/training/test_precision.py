@@ -6,13 +6,14 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan import training
-from tests.helpers.runs import DCGAN, REAL_NVP, settings
+from tests.helpers.runs import DCGAN, GLOW, REAL_NVP, settings
 from tests.helpers.same_run import lines_of
 
 # Digits, 40 steps: in float32 the NLL falls by some 60 nats (NICE) and 290 (Real-NVP).
 FLOWS = {
     "nice": {"hidden_layers": 64, "n_critic": 2, "df_dim": 8},
     "real_nvp": REAL_NVP | {"filters": 8, "n_critic": 2, "df_dim": 8, "batch_size": 50},
+    "glow": GLOW | {"filters": 8, "n_critic": 2, "df_dim": 8, "batch_size": 50},
 }
 # Seen: 0.04 and 0.21 nats; 0.05 and 0.64 of the critic's loss, which is large at first.
 BANDS = {"nll": 0.5, "critic_loss": 1.0, "generator_loss": 0.25, "gradient_penalty": 0.15}
@@ -32,14 +33,16 @@ def test_a_run_in_bfloat16_follows_that_in_float32(tmp_path, flow):
         assert 0 < difference < band, f"{name}: {difference}"
 
 
-@pytest.mark.parametrize("flow", ["nice", "real_nvp"])
+@pytest.mark.parametrize("flow", FLOWS)
 def test_only_networks_are_in_bfloat16(flow):
     shape = (8, 8, 1)
-    if flow == "nice":
-        one, other = (flow_gan.NICE(shape, 32, 1, precision=p) for p in ("float32", "bfloat16"))
-    else:
-        one, other = (flow_gan.RealNVP(shape, 1, 8, precision=p) for p in ("float32", "bfloat16"))
-    for a, b in zip(one.weights, other.weights, strict=True):
+    make = {
+        "nice": lambda precision: flow_gan.NICE(shape, 32, 1, precision=precision),
+        "real_nvp": lambda precision: flow_gan.RealNVP(shape, 1, 8, precision=precision),
+        "glow": lambda precision: flow_gan.Glow(shape, 2, filters=8, precision=precision),
+    }[flow]
+    one, other = map(make, ("float32", "bfloat16"))
+    for a, b in zip(one.trainable_weights, other.trainable_weights, strict=True):
         assert b.dtype == "float32"
         value = a.numpy() + np.random.default_rng(0).normal(scale=0.05, size=a.shape)
         a.assign(value)
@@ -51,7 +54,9 @@ def test_only_networks_are_in_bfloat16(flow):
     assert 1e-4 < np.abs(rounded - z).max() / np.abs(z).max() < 0.02
     # Whatever they compute, the flow is as invertible, and its log-determinant that of what it computes.
     np.testing.assert_allclose(other.decode(rounded), images, atol=2e-5)
-    assert other.get_config()["precision"] == "bfloat16"
+    log_det = other.bijector().inverse_log_det_jacobian(images)
+    np.testing.assert_allclose(other.bijector().forward_log_det_jacobian(rounded), -log_det, rtol=1e-4)
+    assert log_det.dtype == tf.float32 and other.get_config()["precision"] == "bfloat16"
 
 
 @pytest.mark.parametrize("divergence", ["wgan", "ce"])
