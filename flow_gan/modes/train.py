@@ -5,6 +5,7 @@ import math
 
 from flow_gan import data, training
 from flow_gan.measurement import LoadedRun, Scorer, measure
+from flow_gan.modes.sample import sample_grid
 from flow_gan.report import paper
 from flow_gan.training.run_config import run_config
 
@@ -33,7 +34,7 @@ def run(given: dict) -> None:
     if model.generator.has_likelihood:
         print(f"{'test NLL':<20} {_measured(trained, config, checkpoint, 'nll')}")
     grid = folder.samples / f"{checkpoint}.png"
-    data.save_png(grid, data.image_grid(model.generator.sample(config.num_samples, config.seed)))
+    data.save_png(grid, sample_grid(model.generator, config))
     if math.isfinite(trained.best_score):
         label = paper.score_label(trained.dataset)
         print(f"{'best ' + label:<20} {trained.best_score:.3f} in training, at step {trained.best_score_step}")
