@@ -126,7 +126,7 @@ class ImageModel(BuiltModel, keras.Model):
             if labels is not None:
                 labels, validation_data = labels[:count], (validation_data, labels[count:])
         if labels is not None:
-            self.generator.set_class_shares(np.bincount(labels.ravel(), minlength=self.generator.num_classes))
+            self.generator.set_class_shares(np.bincount(labels.ravel(), minlength=self.generator.num_classes or 0))
         distribution.check_equal_parts("fit", x, batch_size, self.distribute_strategy.num_replicas_in_sync)
         if validation_data is not None:
             validation_data = self._images.to_evaluate("fit(validation_data)", validation_data, found)

@@ -37,10 +37,10 @@ def interpolate(
     if generator.num_classes is None:
         z, bijector, log_density = z.reshape(-1, generator.size), generator.bijector(), generator.prior.log_prob
     else:
-        means, log_scales = (
-            _straight(*(v.numpy()[labels] for labels in ends), count)
-            for v in (generator.prior_mean, generator.prior_log_scale)
+        of_first, of_last = (
+            [v.numpy()[labels] for v in (generator.prior_mean, generator.prior_log_scale)] for labels in ends
         )
+        means, log_scales = (_straight(a, b, count) for a, b in zip(of_first, of_last, strict=True))
         z = (means + np.exp(log_scales) * z).astype(z.dtype).reshape(-1, generator.size)
         bijector, log_density = generator.flow(), generator.marginal_log_prior
     # log p is computed in the pass z -> x, where pixels that round to black or white keep their exact logit.

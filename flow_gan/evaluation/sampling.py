@@ -46,10 +46,10 @@ class Sampler:
         """
         with progress(None, "samples", count) as bar:
             for first in range(0, count, self._batch_size):
-                given = tf.constant(seed), tf.constant(temperature, self._dtype), tf.constant(first)
+                given = [tf.constant(seed), tf.constant(temperature, self._dtype), tf.constant(first)]
                 if labels is not None:
                     chosen = np.arange(first, first + self._batch_size) % count
-                    given = *given, tf.constant(labels[chosen], tf.int32)
+                    given.append(tf.constant(labels[chosen], tf.int32))
                 batch = self._draw(*given).numpy()[: count - first]
                 yield batch
                 bar.update(len(batch))

@@ -36,7 +36,11 @@ def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
         to_value=to_value,
     )
     accuracy = Column(
-        table=OBJECTIVES, heading="Accuracy of p(y | x)", number="accuracy", error="accuracy_standard_error", digits=4
+        table=OBJECTIVES,
+        heading="Accuracy of the classes",
+        number="accuracy",
+        error="accuracy_standard_error",
+        digits=4,
     )
     return marginal, accuracy
 

@@ -19,7 +19,7 @@ def measure(run: LoadedRun) -> evaluation.NLLTerms:
         run.config.batch_size,
         dataset.train.images,
         len(dataset.split(split)),
-        dataset.split(split).labels[: len(images)] if run.config.conditional else None,
+        dataset.split(split).require_labels()[: len(images)] if run.config.conditional else None,
     )
 
 

@@ -94,7 +94,7 @@ def chosen_labels(config: Config) -> np.ndarray | None:
 def _of_labels(config):
     if not config.conditional:
         return ""
-    return " of labels drawn from p(y)," if config.labels is None else f" of --labels={config.labels},"
+    return ", labels drawn from p(y)" if config.labels is None else f" of --labels={config.labels}"
 
 
 def _write(config):

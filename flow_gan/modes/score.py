@@ -114,7 +114,8 @@ def _summary(images, scores, checkpoint):
     lines = [
         f"{len(images)} images, {checkpoint}{', log p(x) over all classes' * is_conditional}",
         f"mean log p       {np.mean(scores.log_prob):.2f} nats, {np.mean(scores.bits_per_dim):.4f} bits/dim",
-        f"entropy          {scores.entropy:.2f} nats, the mean -log p of the run's validation images",
+        f"entropy          {scores.entropy:.2f} nats, the mean -log p of the run's validation images"
+        f"{', given the label' * is_conditional}",
         f"least likely     {_named(images, scores, order[0])}",
         f"most likely      {_named(images, scores, order[-1])}",
         f"least typical    {_named(images, scores, np.argmax(np.nan_to_num(scores.typicality, nan=-1)))}",

@@ -43,8 +43,8 @@ def watched_images(dataset: data.Dataset) -> dict:
 def watched_labels(dataset: data.Dataset) -> dict:
     """Return {split: labels} of `watched_images`."""
     count = len(watched_images(dataset)["train"])
-    labels = data.fixed_sample(dataset.train.labels, count)[np.arange(count)]
-    return {"validation": dataset.validation.labels, "train": labels}
+    labels = data.fixed_sample(dataset.train.require_labels(), count)[np.arange(count)]
+    return {"validation": dataset.validation.require_labels(), "train": labels}
 
 
 def watched_batches(config: Config, model: FlowGAN, dataset: data.Dataset) -> dict:
@@ -62,7 +62,7 @@ def watched_batches(config: Config, model: FlowGAN, dataset: data.Dataset) -> di
 def _evaluated(config, model, split, images, labels):
     size = data.evaluation_batch_size(config.batch_size, model.generator.fast_batch_size, len(images))
 
-    def make(*replicas):
-        return data.evaluation_batches(images, split, size, None, *replicas, labels=labels)
+    def make(replicas, num_replicas):
+        return data.evaluation_batches(images, split, size, None, replicas, num_replicas, labels)
 
     return distribute(model.distribute_strategy, make), -(-len(images) // size)

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+import numpy as np
+
 from flow_gan import data
 from flow_gan.config import Config
 from flow_gan.config.datasets import SPLITS
@@ -59,15 +61,15 @@ def num_classes(config: Config, dataset: data.Dataset) -> int | None:
     """
     if not config.conditional:
         return None
-    labels = {split: dataset.split(split).labels for split in SPLITS}
-    without = [split for split, of_split in labels.items() if of_split is None]
+    without = [split for split in SPLITS if dataset.split(split).labels is None]
     if without:
         raise UserError(
             f"--conditional needs labels of all images, and --dataset={config.dataset} has none of its "
             f"{' and '.join(without)} images; expected data with labels, such as a folder with a subfolder for each "
             "class"
         )
-    lowest, highest = min(of.min() for of in labels.values()), max(of.max() for of in labels.values())
+    labels = np.concatenate([dataset.split(split).require_labels() for split in SPLITS])
+    lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0:
         raise UserError(
             f"--conditional with --dataset={config.dataset}, which has the label {lowest}; expected 0 or more"
@@ -84,7 +86,7 @@ def num_classes(config: Config, dataset: data.Dataset) -> int | None:
             f"--conditional with --dataset={config.dataset}, which has the label {highest} and {len(dataset.train)} "
             "training images; expected labels that count classes from 0 on, or --num_classes"
         )
-    return max(len(dataset.class_names or ()), int(highest) + 1)
+    return max(len(dataset.class_names or ()), highest + 1)
 
 
 def check_grid(config: Config, image_shape: tuple) -> None:

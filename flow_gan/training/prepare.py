@@ -76,7 +76,7 @@ def prepare(config: Config, note: Callable[[str], None] = lambda stage: None) ->
     if not resume.has_begun(resolved):
         model.initialize(dataset.train.images)
     if classes is not None:
-        model.generator.set_class_shares(np.bincount(dataset.train.labels, minlength=classes))
+        model.generator.set_class_shares(np.bincount(dataset.train.require_labels(), minlength=classes))
     return Prepared(config=resolved, dataset=dataset, model=model, initial_weights=initial_weights)
 
 

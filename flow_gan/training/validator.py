@@ -150,4 +150,4 @@ class Validator:
         count = min(HISTOGRAM_IMAGES, max(HISTOGRAM_VALUES // math.prod(dataset.image_shape), 1))
         count = min(count, len(dataset.validation))
         images = data.dequantize(dataset.validation.images[np.arange(count)], 0.5, dataset.levels)
-        return (images, dataset.validation.labels[:count]) if self._model.is_conditional else (images,)
+        return (images, dataset.validation.require_labels()[:count]) if self._model.is_conditional else (images,)
