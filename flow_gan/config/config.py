@@ -157,5 +157,9 @@ def refuse_unused(given: dict, mode: str) -> None:
 
 def identity(config: Config) -> dict:
     """Return the settings by which two trainings differ, {setting: value} in alphabetical order."""
-    names = sorted(field.name for field in dataclasses.fields(config) if about(field).identifies)
-    return {name: getattr(config, name) for name in names}
+    identifying = {field.name: field for field in dataclasses.fields(config) if about(field).identifies}
+    return {
+        name: getattr(config, name)
+        for name, field in sorted(identifying.items())
+        if not about(field).is_later or getattr(config, name) != field.default
+    }

@@ -54,22 +54,28 @@ class GeneratorSettings(Section):
         "steps of Glow at each scale: activation norm, invertible 1x1 convolution, affine coupling",
         at_least=1,
         models=("glow",),
+        is_later=True,
     )
     prior: str = setting("logistic", "density of z", choices=PRIORS)
     learned_prior: bool = setting(
-        False, "learn a mean and a log-scale of the prior for each entry of z, together with the flow", models=FLOWS
+        False,
+        "learn a mean and a log-scale of the prior for each entry of z, together with the flow",
+        models=FLOWS,
+        is_later=True,
     )
     conditional: bool = setting(
         False,
         "model p(x | y) of images x given their labels y: the prior has a learned mean and log-scale for each class, "
         "and the critic is given the class. The data must have labels, such as the names of a folder's subfolders",
         models=FLOWS,
+        is_later=True,
     )
     num_classes: int | None = setting(
         None,
         "number of classes with --conditional, with labels from 0 on; if not given, that of the data",
         at_least=1,
         models=FLOWS,
+        is_later=True,
     )
     alpha: float = setting(
         1e-7,
