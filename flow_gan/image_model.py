@@ -69,8 +69,10 @@ class ImageModel(BuiltModel, keras.Model):
                 "images; expected a call of initialize(images) before, with training images"
             )
         elif isinstance(x, tf.data.Dataset):
-            x = tf.nest.flatten(next(iter(x)))[0].numpy()
-        self.initialize(x.reshape(-1, *self.generator.image_shape))
+            # Of an empty one Keras tells.
+            x = np.asarray(tf.nest.flatten(next(iter(x), np.zeros([0])))[0])
+        if len(x):
+            self.initialize(x.reshape(-1, *self.generator.image_shape))
 
     def _with_labels(self, what, x, y):
         """Return (images, labels) where Keras's argument y is given; only a conditional model takes it."""

@@ -22,6 +22,7 @@ MODULES = {
     "Divergence": "flow_gan.objectives",
     "FlowGAN": "flow_gan.model",
     "Glow": "flow_gan.generators.glow",
+    "InvertibleConvolutions": "flow_gan.networks.invertible_convolution",
     "LayerNorm": "flow_gan.networks.normalization",
     "LeakyReLU": "flow_gan.networks.activations",
     "MeanAndStandardError": "flow_gan.mean_and_error",

@@ -16,7 +16,9 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import image_model, keras_internals, registered
 from flow_gan.generators.base import FlowGenerator, Generator
+from flow_gan.generators.multi_scale import MultiScaleFlow
 from flow_gan.networks import activations, convolution, initializers, normalization
+from flow_gan.networks.cnn import CouplingCNN
 from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.mlp import CouplingMLP
 from flow_gan.networks.residual import ResidualNetwork
@@ -213,6 +215,7 @@ LAYERS = {
         lambda: ResidualNetwork(2, 3, 1, "moving", 1.0, SeededInitializers("xavier", 1, 0, 2), name="mine"),
         (5, 4, 4, 2),
     ),
+    "cnn": (lambda: CouplingCNN(2, 3, 1, SeededInitializers("xavier", 1, 0, 2)), (5, 4, 4, 2)),
     "batch_norm": (lambda: normalization.BatchNorm(epsilon=0.1), (5, 4, 4, 2)),
     "layer_norm": (lambda: normalization.LayerNorm(dtype="float64"), (5, 4, 4, 2)),
     "leaky_relu": (lambda: activations.LeakyReLU(), (5, 4)),
@@ -242,7 +245,7 @@ def test_a_source_of_initializers_goes_on():
 
 
 # What others are derived from, and what Keras never makes by its name.
-BASES = {Generator, FlowGenerator, SeededLayer, image_model.ImageModel, keras_internals.UpdatesTogether}
+BASES = {Generator, FlowGenerator, MultiScaleFlow, SeededLayer, image_model.ImageModel, keras_internals.UpdatesTogether}
 
 
 def test_every_class_of_the_package_is_registered():

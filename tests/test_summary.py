@@ -16,6 +16,13 @@ MODELS = {
             for shape in ["(None, 8, 8, 1)"] * 3 + ["(None, 4, 4, 4)"] * 3 + ["(None, 4, 4, 2)"] * 4
         ],
     ),
+    "glow": (
+        lambda: flow_gan.Glow((8, 8, 1), depth_per_scale=1, filters=2),
+        [
+            *("((None, 4, 4, 2), (None, 4, 4, 2))", "(None, 4, 4, 4)"),
+            *("((None, 2, 2, 4), (None, 2, 2, 4))", "(None, 2, 2, 8)"),
+        ],
+    ),
     "own networks": (
         lambda: flow_gan.NICE((8, 8, 1), coupling_network=lambda shape: keras.layers.Dense(*shape)),
         ["(None, 32)"] * 4,
@@ -55,4 +62,4 @@ def test_every_row_has_a_shape(name):
     # A cell may be wrapped; a line follows each row.
     body = "\n".join(lines).partition("┩")[2].partition("└")[0]
     rows = [[line.split("│")[2].strip() for line in row.splitlines() if "│" in line] for row in body.split("┤")]
-    assert [" ".join(row) for row in rows] == shapes
+    assert [" ".join(row).strip() for row in rows] == shapes

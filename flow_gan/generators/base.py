@@ -286,7 +286,7 @@ class FlowGenerator(Generator):
           validate_args: bool, raise `tf.errors.InvalidArgumentError` with the coupling layer's name where its result
             is not finite. The default is the value of `training`.
         """
-        return self.generator_of(self.flow_layers(training, training if validate_args is None else validate_args))
+        return self.bijector_of(self.flow_layers(training, training if validate_args is None else validate_args))
 
     def bijector(
         self, labels: Any = None, training: bool = False, validate_args: bool | None = None
@@ -299,10 +299,10 @@ class FlowGenerator(Generator):
         """
         labels = as_labels("bijector", labels, self.num_classes)
         layers = self.flow_layers(training, training if validate_args is None else validate_args)
-        return self.generator_of([*layers, *self._prior_layers(labels)])
+        return self.bijector_of([*layers, *self._prior_layers(labels)])
 
     @staticmethod
-    def generator_of(flow_layers: list[tfp.bijectors.Bijector]) -> tfp.bijectors.Bijector:
+    def bijector_of(flow_layers: list[tfp.bijectors.Bijector]) -> tfp.bijectors.Bijector:
         """Return the bijector G of a flow f with these layers."""
         return tfp.bijectors.Invert(Chain(flow_layers[::-1]), name="flow")
 

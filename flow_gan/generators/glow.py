@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from flow_gan import bijectors
+from flow_gan import bijectors, keras_internals
 from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators.coupling_network import MakeNetwork
@@ -109,15 +109,15 @@ class Glow(MultiScaleFlow):
                 self.add_network(functools.partial(self._make_cnn, name, half), half, ("shift", "log-scale"))
             # The numbers after those of all coupling networks.
             place = GENERATOR, scales * depth_per_scale + scale
-            self.convolutions.append(
-                InvertibleConvolutions(
-                    depth_per_scale,
-                    channels,
-                    SeededInitializers("orthogonal", seed, *place),
-                    name=f"convolutions_{scale}",
-                    dtype=self.dtype_policy,
-                )
+            maps = InvertibleConvolutions(
+                depth_per_scale,
+                channels,
+                SeededInitializers("orthogonal", seed, *place),
+                name=f"convolutions_{scale}",
+                dtype=self.dtype_policy,
             )
+            keras_internals.show_shapes(maps, (None, height, width, channels))
+            self.convolutions.append(maps)
         self._is_initialized = self.add_weight(
             shape=(),
             dtype="int32",
@@ -158,7 +158,7 @@ class Glow(MultiScaleFlow):
         if self.is_initialized:
             return
         normalizing = self._steps(training=False, validate_args=False, normalizes=True)
-        self.generator_of(self.layers_of(normalizing)).inverse(self._images(images))
+        self.bijector_of(self.layers_of(normalizing)).inverse(self._images(images))
         self._is_initialized.assign(1)
 
     def scale_layers(self, training: bool, validate_args: bool) -> list[bijectors.Scale]:

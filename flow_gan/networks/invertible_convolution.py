@@ -7,13 +7,14 @@ import numpy as np
 import scipy.linalg
 import tensorflow as tf
 
-from flow_gan.networks.initializers import SeededInitializers
+from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 
 # Added to a channel's standard deviation before it is divided by.
 _EPSILON = 1e-6
 
 
-class InvertibleConvolutions(keras.layers.Layer):
+@keras.saving.register_keras_serializable("flow_gan")
+class InvertibleConvolutions(SeededLayer):
     """Affine maps of the channels: `depth` times an activation norm, then an invertible 1x1 convolution.
 
         u = W ((x + b) exp(s)),  W = P L (U + diag(sign exp(d)))   at each pixel
@@ -34,7 +35,7 @@ class InvertibleConvolutions(keras.layers.Layer):
     """
 
     def __init__(self, depth: int, channels: int, initializers: SeededInitializers, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(initializers, **kwargs)
         self.depth = depth
         self.channels = channels
         factors = [scipy.linalg.lu(initializers.next()((channels, channels)).numpy()) for _ in range(depth)]
@@ -98,3 +99,11 @@ class InvertibleConvolutions(keras.layers.Layer):
     def log_det(self) -> tf.Tensor:
         """Return the log-determinant of all maps together, per pixel, a scalar."""
         return tf.reduce_sum(self.norm_log_scale) + tf.reduce_sum(self.log_diagonal)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"depth": self.depth, "channels": self.channels}
