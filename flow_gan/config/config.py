@@ -72,6 +72,11 @@ class Config(
                     "leave the flag out"
                 )
 
+        if self.prior_mean_rate != 1 and not (self.learned_prior or self.conditional):
+            raise UserError(
+                f"--prior_mean_rate={self.prior_mean_rate} is for --learned_prior or --conditional; leave the flag out"
+            )
+
     def _check_objective(self):
         """Raise `UserError` if the generator does not have the likelihood that the objective needs."""
         if self.prior == "uniform" and self.objective != "adv":

@@ -96,7 +96,9 @@ class Critic(keras.Model):
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of the logits."""
-        return (input_shape if self.num_classes is None else input_shape[0])[0], 1
+        batch = input_shape[0]
+        # Of a pair (images, labels) it is the shape of the images.
+        return (batch[0] if isinstance(batch, tuple) else batch), 1
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""

@@ -8,8 +8,11 @@ import PIL.Image
 import pytest
 
 from flow_gan import data, training
+from flow_gan.config import Config
 from flow_gan.evaluation import evaluate_class_likelihoods
+from flow_gan.generators import make_generator
 from flow_gan.main import main
+from flow_gan.training.optimizers import generator_optimizer
 from flow_gan.training.run_config import run_config
 from tests.helpers.command_line import assert_refused
 from tests.helpers.same_run import assert_same_run
@@ -84,6 +87,7 @@ def test_samples_of_labels(run, tmp_path, capsys):
     expected = data.shown_levels(17)[data.quantize(model.generator.sample(5, [1, 2, 1, 2, 1]).numpy(), 17)]
     with np.load(tmp_path / "s.npz") as file:
         np.testing.assert_array_equal(file["arr_0"][..., :1], expected)
+    capsys.readouterr()
     for labels, wrong in (("3,cat", "'cat'"), ("10", "'10'"), ("-1", "'-1'")):
         assert_refused([*sample, f"--labels={labels}"], f"--labels={labels}: {wrong} is no class of the run", capsys)
 
@@ -159,6 +163,12 @@ def test_classes_of_a_folder(tmp_path, capsys):
     assert "20 samples of --labels=dog" in capsys.readouterr().out
 
 
+def test_the_rate_of_the_means():
+    config = Config(conditional=True, num_classes=3, hidden_layers=8, no_of_layers=0, prior_mean_rate=30.0)
+    generator = make_generator(config, (4, 4, 1))
+    assert generator_optimizer(config, generator).rate_factors == {generator.prior_mean.path: 30.0}
+
+
 def test_what_is_refused(tmp_path, run, capsys):
     images = np.zeros((30, 4, 4), np.uint8)
     np.savez(tmp_path / "without.npz", images=images)
@@ -177,5 +187,6 @@ def test_what_is_refused(tmp_path, run, capsys):
         small = [] if "--model_type=dcgan" in flags else [*SMALL, "--batch_size=10"]
         assert_refused([*small, "--conditional", *flags, f"--run_dir={tmp_path / 'x'}"], message, capsys)
     assert_refused([*SMALL, "--num_classes=10"], "--num_classes=10 is for --conditional", capsys)
+    assert_refused([*SMALL, "--prior_mean_rate=3"], "--prior_mean_rate=3.0 is for --learned_prior or --cond", capsys)
     assert_refused([*SMALL, "--labels=3"], "--labels=3 goes with --mode=sample", capsys)
     assert not (tmp_path / "x").exists()
