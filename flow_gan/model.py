@@ -15,6 +15,7 @@ from flow_gan.config.objective import CRITIC_BATCHES
 from flow_gan.draws import Draws, StepDraws
 from flow_gan.errors import UserError, check_choice, check_number
 from flow_gan.generators.base import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.image_model import ImageModel
 from flow_gan.mean_and_error import MeanAndStandardError
 from flow_gan.networks.critics import build_critic
@@ -294,7 +295,7 @@ class FlowGAN(ImageModel):
 
     def _generate(self, z, labels, updates):
         with moving_average_updates(updates):
-            return self.generator.decode(z, labels, training=True)
+            return self.generator.decode(z, **arguments(labels), training=True)
 
     def _logits(self, images, labels, updates=1):
         # Moving averages of Keras's own layers, which this package does not use, are updated in every pass.
@@ -314,7 +315,7 @@ class FlowGAN(ImageModel):
           training: bool, as in `Generator.decode`; False in ADV, where the NLL is only monitored.
           labels: int32 [batch], of a conditional generator, which gives -log p(x | y).
         """
-        return -tf.reduce_mean(self.generator.log_prob(images, labels, training))
+        return -tf.reduce_mean(self.generator.log_prob(images, **arguments(labels), training=training))
 
     def compute_generator_loss(self, fake: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return the adversarial part of the generator's objective, a scalar; a subclass may replace it.
@@ -379,7 +380,8 @@ class FlowGAN(ImageModel):
         return self._log_prob(self.numbered(data))
 
     def _log_prob(self, batch, training=False):
-        return self.generator.log_prob(self.draws.evaluation_images(batch), batch.get("labels"), training)
+        images = self.draws.evaluation_images(batch)
+        return self.generator.log_prob(images, **arguments(batch.get("labels")), training=training)
 
     def save(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """Save the whole model as `keras.Model.save` does; `UserError` if a part of it cannot be saved."""

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan.generators import FlowGenerator
+from flow_gan.generators.labels import arguments
 
 # In grey levels: with an error above one half the inverse does not return the image.
 ROUND_TRIP_LIMIT_LEVELS = 0.5
@@ -83,8 +84,9 @@ def round_trip_errors(generator: FlowGenerator, images: tf.Tensor, labels: Any =
 
     The latents are copied and each pass has its own bijectors, so that the inverse is computed, not taken from a cache.
     """
-    z = tf.identity(generator.encode(images, labels))
-    return tf.abs(images - generator.decode(z, labels))
+    given = arguments(labels)
+    z = tf.identity(generator.encode(images, **given))
+    return tf.abs(images - generator.decode(z, **given))
 
 
 def batch_dependence(log_prob: Callable[..., tf.Tensor], images: np.ndarray, labels: Any = None) -> float:
@@ -103,8 +105,8 @@ def batch_dependence(log_prob: Callable[..., tf.Tensor], images: np.ndarray, lab
     half = num_batch_checked(len(images))
     first, companions = images[:half], images[-half:]
     batches = [np.concatenate([first, beside]) for beside in (companions, 1 - companions)]
-    given = () if labels is None else (np.concatenate([labels[:half], labels[-half:]]),)
-    return largest_difference(*(np.asarray(log_prob(batch, *given))[:half] for batch in batches))
+    beside = None if labels is None else np.concatenate([labels[:half], labels[-half:]])
+    return largest_difference(*(np.asarray(log_prob(batch, **arguments(beside)))[:half] for batch in batches))
 
 
 def num_batch_checked(count: int) -> int:

@@ -6,6 +6,7 @@ import scipy.special
 from flow_gan.errors import UserError, check_choice
 from flow_gan.evaluation.image_scores import most_likely_class
 from flow_gan.generators import FlowGenerator
+from flow_gan.generators.labels import arguments
 
 # {value of `--prior`: shape of the path between two z}.
 PATHS = {
@@ -32,7 +33,10 @@ def interpolate(
     """
     generator.require_likelihood("interpolation between images")
     ends = [most_likely_class(generator, images) for images in (first, last)]
-    start, end = (np.asarray(generator.encode(*given)) for given in zip((first, last), ends, strict=True))
+    start, end = (
+        np.asarray(generator.encode(images, **arguments(labels)))
+        for images, labels in zip((first, last), ends, strict=True)
+    )
     z = latent_path(generator.prior_name, start, end, count).astype(generator.compute_dtype)
     if generator.num_classes is None:
         z, bijector, log_density = z.reshape(-1, generator.size), generator.bijector(), generator.prior.log_prob

@@ -15,6 +15,7 @@ from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.statistics import bootstrap_error, resampled
 from flow_gan.evaluation.text import with_warnings
 from flow_gan.generators import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.progress import progress
 from flow_gan.training.files import write_json
 
@@ -211,7 +212,9 @@ class _Jacobian:
             raise NotFiniteError(f"the Jacobian of {type(self.generator).__name__} is not finite at a z of the prior")
         log_determinant = None
         if self.generator.has_likelihood:
-            log_determinant = float(self.generator.bijector(labels).forward_log_det_jacobian(z, event_ndims=1)[0])
+            log_determinant = float(
+                self.generator.bijector(**arguments(labels)).forward_log_det_jacobian(z, event_ndims=1)[0]
+            )
         return {
             "singular_values": np.linalg.svd(rows, compute_uv=False).tolist(),
             "log_determinant": log_determinant,
@@ -221,7 +224,7 @@ class _Jacobian:
         """Return `_rows` rows of dG/dz from `start` on: one forward pass, and a backward pass for each row."""
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             tape.watch(z)
-            image = tf.reshape(self.generator.decode(z, labels), [self.generator.size])
+            image = tf.reshape(self.generator.decode(z, **arguments(labels)), [self.generator.size])
 
         def row(number):
             return tape.gradient(image, z, tf.one_hot(number, self.generator.size, dtype=tf.float64))[0]

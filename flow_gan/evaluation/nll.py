@@ -22,7 +22,7 @@ from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.statistics import kept_per_image, log_mean_exp, mean_and_error
 from flow_gan.evaluation.text import out_of, with_error, with_warnings
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD, Generator
-from flow_gan.generators.labels import check_labels
+from flow_gan.generators.labels import arguments, check_labels
 from flow_gan.model import FlowGAN
 from flow_gan.progress import progress
 
@@ -157,17 +157,17 @@ def evaluate_nll(
     first: Any = None
     batches = data.evaluation_batches(images, split, batch_size, count, labels=labels)
     for batch in _read(progress(batches, f"NLL, {split}")):
-        kept, given = batch["weight"].numpy() > 0, batch.get("labels")
+        kept, given = batch["weight"].numpy() > 0, arguments(batch.get("labels"))
         draws = []
         for draw in range(noise_draws):
             x = model.draws.evaluation_images(batch, draw)
-            draws.append(log_prob(x, given).numpy()[kept])
+            draws.append(log_prob(x, **given).numpy()[kept])
             if draw == 0 and len(by_batch) * batch_size < CHECKED_IMAGES:
-                error = errors(x, given).numpy()[kept].reshape(np.sum(kept), -1)
+                error = errors(x, **given).numpy()[kept].reshape(np.sum(kept), -1)
                 # Only numbers that `Checks` reports are kept, since images may be large.
                 round_trip.append((error.max(axis=1), error.mean(axis=1, dtype=np.float64)))
             if first is None:
-                first = x, given, draws[0]
+                first = x, batch.get("labels"), draws[0]
         by_batch.append(np.stack(draws))
     values = np.concatenate(by_batch, axis=1).astype(np.float64)
     largest, mean = (np.concatenate(parts) for parts in zip(*round_trip, strict=True))
@@ -237,7 +237,7 @@ def _rounding(generator, images, labels, log_prob):
     if generator.has_per_image_likelihood:
         images = images[:ROUNDING_IMAGES]
         labels = None if labels is None else labels[:ROUNDING_IMAGES]
-    exact = in_float64(generator).log_prob(images, labels).numpy()
+    exact = in_float64(generator).log_prob(images, **arguments(labels)).numpy()
     count = min(ROUNDING_IMAGES, len(log_prob))
     return largest_difference(log_prob[:count], exact[:count]), count
 

@@ -6,6 +6,7 @@ from flow_gan import random
 from flow_gan.evaluation.image_scores import most_likely_class
 from flow_gan.evaluation.interpolation import interpolate
 from flow_gan.generators import FlowGenerator, Generator
+from flow_gan.generators.labels import arguments
 
 TEMPERATURES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
 
@@ -23,8 +24,8 @@ def reconstructions(generator: FlowGenerator, images: np.ndarray) -> np.ndarray:
     """
     images = np.asarray(images)
     # A copy of the latents, so that tfp's cache cannot return the image.
-    labels = most_likely_class(generator, images)
-    again = generator.decode(np.array(generator.encode(images, labels)), labels).numpy()
+    given = arguments(most_likely_class(generator, images))
+    again = generator.decode(np.array(generator.encode(images, **given)), **given).numpy()
     difference = np.abs(images - again)
     is_finite = np.isfinite(difference)
     largest = np.max(difference, initial=0, where=is_finite)
@@ -78,5 +79,5 @@ def _decode(generator, z, labels):
     """Return G(z) of z [rows, columns, k], with one label in each column."""
     rows, columns, size = z.shape
     labels = None if labels is None else np.tile(labels, rows)
-    images = generator.decode(z.reshape(-1, size), labels).numpy()
+    images = generator.decode(z.reshape(-1, size), **arguments(labels)).numpy()
     return images.reshape(rows, columns, *images.shape[1:])

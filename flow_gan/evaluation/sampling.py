@@ -9,6 +9,7 @@ import tensorflow as tf
 from flow_gan import random
 from flow_gan.data import memory
 from flow_gan.generators import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.progress import progress
 
 
@@ -32,7 +33,7 @@ class Sampler:
             if labels is None:
                 key = random.key(seed, random.Stream.LABEL, stream)
                 labels = generator.sample_labels(key, first, batch_size)
-            return tf.clip_by_value(generator.decode(z, labels), 0.0, 1.0)
+            return tf.clip_by_value(generator.decode(z, **arguments(labels)), 0.0, 1.0)
 
         self._draw = draw
         self._dtype = generator.compute_dtype

@@ -13,7 +13,7 @@ from flow_gan import probability as tfp
 from flow_gan.bijectors import Chain, standardization
 from flow_gan.errors import UserError, check_number
 from flow_gan.generators.coupling_network import MakeNetwork, make_network
-from flow_gan.generators.labels import as_labels
+from flow_gan.generators.labels import arguments, as_labels
 from flow_gan.generators.priors import make_prior
 from flow_gan.networks.precision import check_float, network_policy
 from flow_gan.networks.shared_traces import SharedTraces
@@ -117,7 +117,9 @@ class Generator(keras.Model):
         z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
         if self.num_classes is not None and labels is None:
             labels = self.sample_labels(random.key(seed, random.Stream.LABEL, random.Stream.SAMPLE), 0, num_images)
-        return tf.clip_by_value(self.decode(temperature * z, labels), 0.0, 1.0)
+        if self.num_classes is None:
+            as_labels("sample", labels, None)
+        return tf.clip_by_value(self.decode(temperature * z, **arguments(labels)), 0.0, 1.0)
 
     def sample_latent(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
         """Draw z ~ p(z), [count, k], for the examples `first` to `first + count - 1` of a random key."""
@@ -340,9 +342,9 @@ class FlowGenerator(Generator):
         self._require_classes()
         images = self._images(images)
         flow = self.flow()
-        # Neither u nor the log-determinant depends on y.
-        log_prior = self.log_prior_by_class(flow.inverse(images))
-        return log_prior + flow.inverse_log_det_jacobian(images, event_ndims=3)[:, tf.newaxis]
+        # Neither depends on y. tfp keeps what it computed with u only as long as there is u.
+        u, log_det = flow.inverse(images), flow.inverse_log_det_jacobian(images, event_ndims=3)
+        return self.log_prior_by_class(u) + log_det[:, tf.newaxis]
 
     def log_prior_by_class(self, u: tf.Tensor) -> tf.Tensor:
         """Return log p(u | y), [batch, num_classes], for each class y, of u [batch, D]; see `flow`."""

@@ -43,3 +43,11 @@ def as_labels(what: str, labels: Any, num_classes: int | None) -> tf.Tensor | No
     if isinstance(labels, np.ndarray) or tf.executing_eagerly():
         check_labels(what, np.asarray(labels), num_classes)
     return tf.cast(labels, tf.int32)
+
+
+def arguments(labels: Any) -> dict[str, Any]:
+    """Return what a generator's method is called with besides: its argument labels, or nothing where they are None.
+
+    So the methods of a generator without classes need not take labels.
+    """
+    return {} if labels is None else {"labels": labels}

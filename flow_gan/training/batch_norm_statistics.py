@@ -10,6 +10,7 @@ import tensorflow as tf
 from flow_gan import data, random
 from flow_gan.errors import UserError
 from flow_gan.generators import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.model import FlowGAN
 from flow_gan.networks.normalization import batch_statistics, moving_averages
 
@@ -55,7 +56,7 @@ class BatchNormStatistics:
 
     def _pass_from_latents(self, z, labels):
         with batch_statistics() as statistics:
-            self._model.generator.decode(z, labels, training=True)
+            self._model.generator.decode(z, **arguments(labels), training=True)
         return self._in_order(statistics)
 
     def _in_order(self, statistics):

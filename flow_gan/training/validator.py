@@ -13,6 +13,7 @@ from flow_gan import data, random
 from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.model import FlowGAN
 from flow_gan.signals import StopSignals
 from flow_gan.training.averaged_weights import weights_to_use
@@ -131,7 +132,7 @@ class Validator:
 
     def _grid(self):
         z, labels, columns = self._fixed_z
-        return data.image_grid(self._model.generator.decode(z, labels), columns)
+        return data.image_grid(self._model.generator.decode(z, **arguments(labels)), columns)
 
     @functools.cached_property
     def _fixed_z(self):
