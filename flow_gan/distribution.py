@@ -32,14 +32,15 @@ def check_equal_parts(what: str, images: Any, batch_size: int | None, replicas: 
 
     Args:
       what: str, the first words of the error.
-      images: array, or tf.data.Dataset of batches; a distributed data set is not checked.
+      images: array, or tf.data.Dataset of batches, of images or of pairs with labels; a distributed data set is
+        not checked.
       batch_size: int or None, as in `keras.Model.fit`.
       replicas: int.
     """
     if replicas == 1 or isinstance(images, tf.distribute.DistributedDataset):
         return
     if isinstance(images, tf.data.Dataset):
-        size = images.element_spec.shape[0]
+        size = tf.nest.flatten(images.element_spec)[0].shape[0]
         if size is None or size % replicas:
             raise UserError(
                 f"{what}: a data set of batches of {size or 'unknown size'}, for {replicas} replicas; expected a "

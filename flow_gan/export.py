@@ -147,42 +147,64 @@ def signatures(model: FlowGAN) -> dict[str, Signature]:
     Every generator has `sample`. A flow also has `log_prob`, `encode`, `decode` and, with a critic, `critic`. Those
     that take images take them dequantised, float in [0, 1]. Their variants with `_uint8` in the name take grey levels
     and a seed; with the run's seed they add the noise that `--mode=evaluate` adds to the test images in order.
+
+    Those of a conditional model take labels, int32 [N] of 0 to num_classes - 1, too. Its `sample` draws an image of
+    each label, and has no count. Its `log_prob` is log p(x | y), and `joint_log_prob` gives log p(x, y) of all classes.
     """
     generator = model.generator
     dtype = generator.prior.dtype
     seed = {"seed": tf.TensorSpec([], tf.int32)}
-    sampling = {"count": tf.TensorSpec([], tf.int32), **seed, "temperature": tf.TensorSpec([], dtype)}
-    found = {
-        "sample": Signature(
-            function=lambda count, **how: generator.sample(count, **how), inputs=sampling, output="images"
-        )
-    }
+    labels = {} if generator.num_classes is None else {"labels": tf.TensorSpec([None], tf.int32)}
+    sampling = {**(labels or {"count": tf.TensorSpec([], tf.int32)}), **seed, "temperature": tf.TensorSpec([], dtype)}
+
+    def sample(count=None, **how):
+        return generator.sample(tf.shape(how["labels"])[0] if count is None else count, **how)
+
+    found = {"sample": Signature(function=_within_classes(generator, sample), inputs=sampling, output="images")}
     if not generator.has_likelihood:
         return found
-    z = {"z": tf.TensorSpec([None, generator.latent_size], dtype)}
-    found["decode"] = Signature(function=generator.decode, inputs=z, output="images")
+    z = {"z": tf.TensorSpec([None, generator.latent_size], dtype), **labels}
+    found["decode"] = Signature(function=_within_classes(generator, generator.decode), inputs=z, output="images")
     images = {"images": tf.TensorSpec([None, *generator.image_shape], dtype)}
     grey_levels = {"images": tf.TensorSpec([None, *generator.image_shape], tf.uint8), **seed}
     of_images = {"log_prob": (generator.log_prob, "log_prob", generator.size), "encode": (generator.encode, "z", 1)}
     if model.critic is not None:
-        of_images["critic"] = (model.critic, "logits", 1)
+        of_images["critic"] = (model.critic_logits, "logits", 1)
+    if labels:
+        of_images["joint_log_prob"] = (generator.joint_log_prob, "joint_log_prob", generator.size)
     for name, (function, output, terms) in of_images.items():
-        found[name] = Signature(function=function, inputs=images, output=output, terms=terms)
+        given = {} if name == "joint_log_prob" else labels
+        function = _within_classes(generator, function)
+        found[name] = Signature(function=function, inputs=images | given, output=output, terms=terms)
         found[f"{name}_uint8"] = Signature(
-            function=_of_grey_levels(model, function), inputs=grey_levels, output=output, terms=terms
+            function=_of_grey_levels(model, function), inputs=grey_levels | given, output=output, terms=terms
         )
     return found
 
 
+def _within_classes(generator, function):
+    """Return a function that checks the labels that it is given, if any: a GPU would take others for zeros."""
+
+    def checked(**given):
+        if "labels" in given:
+            largest = generator.num_classes - 1
+            message = f"labels: expected 0 to {largest}"
+            tf.debugging.assert_non_negative(given["labels"], message)
+            tf.debugging.assert_less_equal(given["labels"], largest, message)
+        return function(**given)
+
+    return checked
+
+
 def _of_grey_levels(model, function):
-    def of_grey_levels(images, seed):
+    def of_grey_levels(images, seed, **labels):
         if model.levels < 256:
             largest = model.levels - 1
             tf.debugging.assert_less_equal(
                 images, tf.constant(largest, tf.uint8), f"images: expected grey levels 0 to {largest}"
             )
         batch = {"images": images, "index": [0], "split": [SPLITS.index("test")]}
-        return function(model.draws.evaluation_images(batch, seed=seed))
+        return function(images=model.draws.evaluation_images(batch, seed=seed), **labels)
 
     return of_grey_levels
 
@@ -249,6 +271,7 @@ def _example(model, signature, count):
         "temperature": 0.7,
         "z": generator.sample_latent(key, 0, count),
         "images": grey_levels,
+        "labels": np.arange(count) % (generator.num_classes or 1),
     }
     arguments = {}
     for name, spec in signature.inputs.items():

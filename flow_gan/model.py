@@ -16,6 +16,7 @@ from flow_gan.config.objective import CRITIC_BATCHES
 from flow_gan.draws import Draws, StepDraws
 from flow_gan.errors import UserError, check_choice, check_number
 from flow_gan.generators.base import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.image_model import ImageModel
 from flow_gan.mean_and_error import MeanAndStandardError
 from flow_gan.networks.critics import build_critic
@@ -42,13 +43,18 @@ class FlowGAN(ImageModel):
     or a tf.data.Dataset of batches (or of dicts with "image", as in tensorflow_datasets; nothing else in them is
     used). Anything else is a `UserError`. For dequantised images, floats in [0, 1], see the generator's `log_prob`.
 
+    With a conditional generator, a flow with `num_classes`, images come with labels y: the arguments x and y, a pair
+    (images, labels), or a data set of such pairs or of dicts with "image" and "label". The NLL is -log p(x | y), and
+    the critic is D(x, y): a generated image has the label of the real one in its place of the batch.
+
     A training step dequantises its batch, makes `n_critic` critic updates and one generator update. All of its random
     draws derive from `seed`, the step, the critic run and the example's place in the global batch. Outside of training
     the noise derives from `seed` and the image's place in the whole set.
 
     Args:
       generator: a `Generator`.
-      critic: Keras model from images to logits [batch, 1], built or not; None for MLE.
+      critic: Keras model from images to logits [batch, 1], built or not; None for MLE. With a conditional generator it
+        takes a pair (images, labels int32 [batch]), as a critic of `critics` with `num_classes` does.
       divergence: one of `objectives.DIVERGENCES`, or a custom one: a pair of functions of logits (critic's loss,
         generator's loss), or an object with these, see `objectives.Divergence`.
       like_reg: float >= 0, lambda.
@@ -122,7 +128,7 @@ class FlowGAN(ImageModel):
         # A Keras model, None for MLE.
         self.critic: Any = critic if n_critic else None
         if self.critic is not None:
-            build_critic(self.critic, generator.image_shape)
+            build_critic(self.critic, generator.image_shape, generator.num_classes)
         self.objective = objective
         self.draws = Draws(generator, seed, levels, n_critic, horizontal_flip)
         self.batch_norm_updates = batch_norm_updates
@@ -216,15 +222,19 @@ class FlowGAN(ImageModel):
             self.generator.initialize(self.draws.initial_images(sample))
 
     def call(self, images: Any, training: bool = False) -> tf.Tensor:
-        """Return log p(x), [N], of uint8 images [N, H, W, C], dequantised as by `predict` of the whole set `images`."""
+        """Return log p(x), [N], of uint8 images [N, H, W, C], dequantised as by `predict` of the whole set `images`.
+
+        Of a conditional model `images` is (images, labels), and it returns log p(x | y).
+        """
         self.generator.require_likelihood("log p(x)")
         return self._log_prob(self.numbered_set(images), training)
 
-    def make_step(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def make_step(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Make `n_critic` critic updates and one generator update; see the class.
 
         Args:
           images: uint8 [batch, H, W, C], or [batch, n_critic, H, W, C] with critic_batches="fresh".
+          labels: int32 [batch] or [batch, n_critic], of a conditional generator.
 
         Returns:
           Scalars of this step, averaged over replicas, each from before its update: `nll` (nats per image; in ADV in
@@ -234,44 +244,49 @@ class FlowGAN(ImageModel):
         objective, n_critic = self.objective, self.objective.n_critic
         fresh = bool(self._images_per_example)
         batches = tf.unstack(images, axis=1) if fresh else [images] * max(n_critic, 1)
+        given: list = [labels] * len(batches)
+        if fresh and labels is not None:
+            given = tf.unstack(labels, axis=1)
+        # Overridden methods of unconditional models need not take labels.
+        of_class = {} if labels is None else {"labels": given[-1]}
         draws = self.draws.of_step(self.step, batches[0])
         critic_update = self._critic_updater()
         released = self.batch_norm_updates == "released"
         logs = {}
         if fresh:
             for run, batch in enumerate(batches):
-                fake = self._generate(draws.latent(run), int(released))
-                logs = critic_update(draws, tf.constant(run), batch, fake)
+                fake = self._generate(draws.latent(run), given[run], int(released))
+                logs = critic_update(draws, tf.constant(run), batch, fake, given[run])
         parts, adversarial, nll = [], None, None
         if n_critic:
             with self._generator_tape() as tape:
                 # One G(z) for all updates of a step; it is a constant in the critic's updates.
                 updates = 1 + n_critic if released and not fresh else 1
-                fake = self._generate(draws.latent(n_critic if fresh else 0), updates)
+                fake = self._generate(draws.latent(n_critic if fresh else 0), given[-1], updates)
                 if not fresh:
                     with tape.stop_recording():
                         for run, batch in enumerate(batches):
-                            logs = critic_update(draws, tf.constant(run), batch, fake)
-                adversarial = self.compute_generator_loss(fake)
+                            logs = critic_update(draws, tf.constant(run), batch, fake, given[run])
+                adversarial = self.compute_generator_loss(fake, **of_class)
                 # The likelihood's part is added below.
                 rest = tf.zeros_like(adversarial) if objective.has_likelihood else None
                 loss = objectives.generator_objective(adversarial, rest, objective.like_reg)
             parts.append(tape.gradient(loss, self.generator.trainable_variables))
             logs = logs | {"generator_loss": adversarial}
         elif released:
-            self._generate(draws.latent(), 1)
+            self._generate(draws.latent(), given[-1], 1)
         if objective.has_likelihood:
             # Only when the first part's gradient is there and what it kept is freed: the CIFAR-10 preset takes 4.9 GB
             # instead of 7.7, and 0.94 of the CPU time.
             first = [gradient for part in parts for gradient in part if gradient is not None]
             with tf.control_dependencies(first), self._generator_tape() as tape:
-                nll = self.compute_nll(draws.likelihood_images(batches[-1]), training=True)
+                nll = self.compute_nll(draws.likelihood_images(batches[-1]), training=True, **of_class)
             parts.append(tape.gradient(nll, self.generator.trainable_variables))
         gradients = [_sum(gradients) for gradients in zip(*parts, strict=True)]
         if nll is None and self.generator.has_likelihood:
             nll = tf.cond(
                 tf.equal((self.step + 1) % self.nll_interval, 0),
-                lambda: self.compute_nll(draws.likelihood_images(batches[-1]), training=False),
+                lambda: self.compute_nll(draws.likelihood_images(batches[-1]), training=False, **of_class),
                 lambda: tf.constant(float("nan"), self.compute_dtype),
             )
         if nll is not None:
@@ -291,31 +306,38 @@ class FlowGAN(ImageModel):
             tape.watch([variable.value for variable in self.generator.trainable_variables])
             yield tape
 
-    def _generate(self, z, updates):
+    def _generate(self, z, labels, updates):
         with moving_average_updates(updates):
-            return self.generator.decode(z, training=True)
+            return self.generator.decode(z, **arguments(labels), training=True)
 
-    def _logits(self, images, updates=1):
+    def _logits(self, images, labels, updates=1):
         # Moving averages of Keras's own layers, which this package does not use, are updated in every pass.
         with moving_average_updates(updates):
-            return tf.cast(self.critic(images, training=True), self.compute_dtype)
+            return self.critic_logits(images, labels, training=True)
 
-    def compute_nll(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+    def critic_logits(self, images: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+        """Return the critic's logits, [batch, 1], of float images [batch, H, W, C], and of labels where it has them."""
+        given = images if labels is None else (images, labels)
+        return tf.cast(self.critic(given, training=training), self.compute_dtype)
+
+    def compute_nll(self, images: tf.Tensor, training: bool, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return the likelihood's part of the objective, a scalar: the mean NLL of images; a subclass may add to it.
 
         Args:
           images: float [batch, H, W, C] in [0, 1), dequantised.
           training: bool, as in `Generator.decode`; False in ADV, where the NLL is only monitored.
+          labels: int32 [batch], of a conditional generator, which gives -log p(x | y).
         """
-        return -tf.reduce_mean(self.generator.log_prob(images, training))
+        return -tf.reduce_mean(self.generator.log_prob(images, **arguments(labels), training=training))
 
-    def compute_generator_loss(self, fake: tf.Tensor) -> tf.Tensor:
+    def compute_generator_loss(self, fake: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return the adversarial part of the generator's objective, a scalar; a subclass may replace it.
 
         Args:
           fake: float [batch, H, W, C], generated images.
+          labels: int32 [batch], with which they were generated, of a conditional generator.
         """
-        return objectives.generator_loss(self.objective.divergence, self._logits(fake, updates=0))
+        return objectives.generator_loss(self.objective.divergence, self._logits(fake, labels, updates=0))
 
     def _critic_updater(self):
         """Return the function that makes one critic update; all critic updates of a step share it."""
@@ -326,23 +348,24 @@ class FlowGAN(ImageModel):
         return tf.function(self.critic_update, autograph=False)
 
     def critic_update(
-        self, draws: StepDraws, run: tf.Tensor, images: tf.Tensor, fake: tf.Tensor
+        self, draws: StepDraws, run: tf.Tensor, images: tf.Tensor, fake: tf.Tensor, labels: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
-        """Make the critic update number `run` on uint8 images and generated images; return its logs."""
+        """Make the critic update number `run` on uint8 images and generated images of `labels`; return its logs."""
         objective = self.objective
         real = draws.critic_images(images, run)
         fake = tf.stop_gradient(fake)
         with tf.GradientTape() as tape:
             # Not as one batch: that saves 1 to 6 % of the update, but the two gradients of the last bias would cancel
             # to rounding errors, which Adam would scale up to full steps.
-            losses = objectives.critic_loss(objective.divergence, self._logits(real), self._logits(fake))
+            logits = self._logits(real, labels), self._logits(fake, labels)
+            losses = objectives.critic_loss(objective.divergence, *logits)
             loss = functools.reduce(operator.add, losses)
             # A custom divergence may return only the sum.
             names = ("critic_loss_real", "critic_loss_fake") if len(losses) == 2 else ()
             logs = dict(zip(names, losses, strict=False))
             if objective.has_penalty:
                 penalty = objectives.gradient_penalty(
-                    lambda x: self._logits(x, updates=0),
+                    lambda x: self._logits(x, labels, updates=0),
                     objectives.interpolate(real, fake, draws.interpolation(run)),
                     objective.gradient_penalty_norm,
                 )
@@ -358,7 +381,8 @@ class FlowGAN(ImageModel):
         Args:
           data: from `data.evaluation_batches`: a dict of "images" uint8 [batch, H, W, C], "index" [batch]
             (consecutive numbers of the images in their split), "split" [batch] and "weight" [batch] (0 for
-            padding). Or the images alone: they are then numbered within the batch.
+            padding), and "labels" [batch] of a conditional generator. Or the images alone, or images and labels: they
+            are then numbered within the batch.
         """
         data = self.numbered(data)
         self.nll_metric.update_state(-self._log_prob(data), data["weight"])
@@ -369,7 +393,8 @@ class FlowGAN(ImageModel):
         return self._log_prob(self.numbered(data))
 
     def _log_prob(self, batch, training=False):
-        return self.generator.log_prob(self.draws.evaluation_images(batch), training)
+        images = self.draws.evaluation_images(batch)
+        return self.generator.log_prob(images, **arguments(batch.get("labels")), training=training)
 
     def save(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
         """Save the whole model as `keras.Model.save` does; `UserError` if a part of it cannot be saved."""
@@ -458,6 +483,7 @@ def _sum(gradients):
 
 def _apply(optimizer, gradients, variables):
     """Average gradients over replicas and apply them; return their global norm."""
-    gradients = mean_over_replicas(gradients)
+    # The gradient of the rows of a few classes is sparse, and Adam moves a weight also where its gradient is 0.
+    gradients = mean_over_replicas([g if g is None else tf.convert_to_tensor(g) for g in gradients])
     optimizer.apply(gradients, variables)
     return tf.linalg.global_norm(gradients)

@@ -34,6 +34,7 @@ class Stream(enum.IntEnum):
     MOVING_AVERAGES = 9
     INPAINTING = 10
     INITIALIZATION = 11
+    LABEL = 12
 
 
 def key(seed: int | tf.Tensor, stream: Stream, *indices: int | tf.Tensor) -> tf.Tensor:

@@ -36,6 +36,8 @@ def _main(argv):
     config = config_module.Config(**given)
     if config.mode != "train" or config.resume:
         raise UserError("a benchmark trains a new model; --mode and --resume cannot be set")
+    if config.conditional:
+        raise UserError("a benchmark is of models without labels; leave --conditional out")
     if values["steps"].value < 1:
         raise UserError(f"--steps={values['steps'].value}; expected 1 or more")
     if values["against"].value:

@@ -130,7 +130,7 @@ def _parts(model, batch, step, callbacks):
     if model.critic is not None:
         n_critic = model.objective.n_critic
         critic_adam = n_critic * _optimizer_time(model.critic_optimizer, model.critic.trainable_variables)
-        images = model.images_of(batch[:, 0] if model.critic_batches == "fresh" else batch)
+        images, _ = model.batch_of(batch[:, 0] if model.critic_batches == "fresh" else batch)
         fake = tf.cast(images, model.compute_dtype) / model.levels
 
         @tf.function(autograph=False)

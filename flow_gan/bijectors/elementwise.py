@@ -55,6 +55,6 @@ def diagonal_scaling(log_scale: tf.Tensor) -> tfp.bijectors.Bijector:
 def standardization(mean: tf.Tensor, log_scale: tf.Tensor) -> tfp.bijectors.Bijector:
     """Return the bijector z = (u - mean) exp(-log_scale) with log |det dz/du| = -sum(log_scale).
 
-    `mean` and `log_scale` are [D], one entry per element of the vector.
+    `mean` and `log_scale` are [D], one entry per element of the vector, or [batch, D] for vectors [batch, D].
     """
     return tfb.Invert(Chain([tfb.Shift(mean), tfb.Scale(log_scale=log_scale)]), name="standardization")

@@ -72,6 +72,11 @@ class Config(
                     "leave the flag out"
                 )
 
+        if self.prior_mean_rate != 1 and not (self.learned_prior or self.conditional):
+            raise UserError(
+                f"--prior_mean_rate={self.prior_mean_rate} is for --learned_prior or --conditional; leave the flag out"
+            )
+
     def _check_objective(self):
         """Raise `UserError` if the generator does not have the likelihood that the objective needs."""
         if self.prior == "uniform" and self.objective != "adv":
@@ -157,5 +162,9 @@ def refuse_unused(given: dict, mode: str) -> None:
 
 def identity(config: Config) -> dict:
     """Return the settings by which two trainings differ, {setting: value} in alphabetical order."""
-    names = sorted(field.name for field in dataclasses.fields(config) if about(field).identifies)
-    return {name: getattr(config, name) for name in names}
+    identifying = {field.name: field for field in dataclasses.fields(config) if about(field).identifies}
+    return {
+        name: getattr(config, name)
+        for name, field in sorted(identifying.items())
+        if not about(field).is_later or getattr(config, name) != field.default
+    }

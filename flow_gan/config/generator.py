@@ -54,10 +54,28 @@ class GeneratorSettings(Section):
         "steps of Glow at each scale: activation norm, invertible 1x1 convolution, affine coupling",
         at_least=1,
         models=("glow",),
+        is_later=True,
     )
     prior: str = setting("logistic", "density of z", choices=PRIORS)
     learned_prior: bool = setting(
-        False, "learn a mean and a log-scale of the prior for each entry of z, together with the flow", models=FLOWS
+        False,
+        "learn a mean and a log-scale of the prior for each entry of z, together with the flow",
+        models=FLOWS,
+        is_later=True,
+    )
+    conditional: bool = setting(
+        False,
+        "model p(x | y) of images x given their labels y: the prior has a learned mean and log-scale for each class, "
+        "and the critic is given the class. The data must have labels, such as the names of a folder's subfolders",
+        models=FLOWS,
+        is_later=True,
+    )
+    num_classes: int | None = setting(
+        None,
+        "number of classes with --conditional, with labels from 0 on; if not given, that of the data",
+        at_least=1,
+        models=FLOWS,
+        is_later=True,
     )
     alpha: float = setting(
         1e-7,
@@ -119,6 +137,8 @@ class GeneratorSettings(Section):
             raise UserError(
                 f"--init_from_run={self.init_from_run} and --init_from_original={self.init_from_original}; expected one"
             )
+        if self.num_classes is not None and not self.conditional:
+            raise UserError(f"--num_classes={self.num_classes} is for --conditional; leave the flag out, or pass both")
         if self.batch_norm_adaptive not in (0, 1):
             raise UserError(f"--batch_norm_adaptive={self.batch_norm_adaptive}; expected 0 or 1")
         if not self.batch_norm and self.batch_norm_adaptive == 0:

@@ -40,6 +40,14 @@ class ImageSettings(Section):
         changes_in=("sample", "score", "interpolate", "inpaint"),
         is_path=True,
     )
+    labels: str | None = _setting(
+        None,
+        "classes that --mode=sample draws from a --conditional run, by their numbers or names, separated by commas: a "
+        "row of the grid for each, or in turn with --output. If not given, they are drawn from p(y), the shares of the "
+        "classes among the training images",
+        changes_in=("sample",),
+        is_list=True,
+    )
     num_frames: int = _setting(
         9,
         "pictures of an interpolation or an inpainting, from the first to the last",

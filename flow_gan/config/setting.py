@@ -35,6 +35,8 @@ class Setting:
       changes_in: the modes in which it may be given although a run exists, or although `--scale` sets a reproduction;
         other settings are fixed there. "train" means `--resume`.
       identifies: bool, whether trainings that differ only in this setting count as different.
+      is_later: bool, whether there were reproductions before there was this setting. At its default it then tells no
+        training from another, so that the names of their folders stay.
       of_weights: bool, whether it decides only how a generator gets its weights, not what it computes with them.
       is_path: bool, a path, in which ~ is the home directory.
       is_list: bool, names or paths with commas.
@@ -49,6 +51,7 @@ class Setting:
     models: tuple[str, ...] | None = None
     changes_in: tuple[str, ...] = ()
     identifies: bool = True
+    is_later: bool = False
     of_weights: bool = False
     is_path: bool = False
     is_list: bool = False

@@ -40,6 +40,14 @@ class TrainingSettings(Section):
         more_than=0,
         models=FLOWS,
     )
+    prior_mean_rate: float = setting(
+        1.0,
+        "factor of the learning rate for the mean of a learned prior, that of each class with --conditional. Classes "
+        "begin equal, and at a rate that falls their means may not get far",
+        more_than=0,
+        models=FLOWS,
+        is_later=True,
+    )
     beta1: float = setting(0.5, "Adam's beta1, generator and critic", at_least=0, less_than=1)
     beta2: float = setting(0.9, "Adam's beta2, generator and critic", at_least=0, less_than=1)
     lr_schedule: str = setting(

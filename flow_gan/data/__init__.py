@@ -11,7 +11,7 @@ from flow_gan.data.batches import (
 )
 from flow_gan.data.dataset import Dataset, Images, Split, fixed_sample
 from flow_gan.data.dequantization import dequantize, quantize, shown_levels
-from flow_gan.data.grid import image_grid, save_png
+from flow_gan.data.grid import class_rows, image_grid, save_png
 from flow_gan.data.images import Expected, ImageSet, of_split, open_images, read_mask
 from flow_gan.data.load import is_path, levels_of, load, open_dataset
 from flow_gan.data.public import known as known_dataset
@@ -28,6 +28,7 @@ __all__ = [
     "Split",
     "bits_per_dim",
     "canonical_name",
+    "class_rows",
     "dequantize",
     "evaluation_batch_size",
     "evaluation_batches",

@@ -34,6 +34,7 @@ def training_batches(
     batches_per_step: int | None = None,
     replicas: range = range(1),
     num_replicas: int = 1,
+    labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Return the shuffled batches of the steps `first_step` to `last_step - 1`.
 
@@ -48,9 +49,11 @@ def training_batches(
       replicas: the replicas whose parts of the batches are wanted. Each step has one element for each of them, in
         turn; together they are the whole batch in order.
       num_replicas: number of all replicas.
+      labels: int [N], if labels go with the images.
 
     Returns:
-      Batches uint8 [batch, H, W, C], or [batch, batches_per_step, H, W, C], batch = batch_size / num_replicas.
+      Batches uint8 [batch, H, W, C], or [batch, batches_per_step, H, W, C], batch = batch_size / num_replicas. With
+      `labels` pairs of such a batch and its labels, int32 [batch] or [batch, batches_per_step].
     """
     choose = _chooser(len(images), _step_shape(batch_size, batches_per_step), seed)
     shape = _step_shape(batch_size // num_replicas, batches_per_step)
@@ -63,7 +66,13 @@ def training_batches(
         read[by_place] = images[chosen[by_place]]
         return read.reshape(*shape, *images.shape[1:])
 
-    return _steps(fetch, tf.uint8, (*shape, *images.shape[1:]), first_step, last_step, replicas)
+    batches = _steps(fetch, tf.uint8, (*shape, *images.shape[1:]), first_step, last_step, replicas)
+    if labels is None:
+        return batches
+    numbers = training_indices(
+        len(images), batch_size, seed, first_step, last_step, batches_per_step, replicas, num_replicas
+    )
+    return tf.data.Dataset.zip((batches, numbers.map(_gatherer(labels))))
 
 
 def training_indices(
@@ -89,6 +98,12 @@ def training_indices(
         return _part(choose(step), replica, num_replicas).astype(np.int32)
 
     return _steps(fetch, tf.int32, shape, first_step, last_step, replicas)
+
+
+def _gatherer(labels):
+    """Return the function from the numbers of images to their labels, int32."""
+    labels = tf.constant(labels, tf.int32)
+    return lambda numbers: tf.gather(labels, numbers)
 
 
 def _step_shape(batch_size, batches_per_step):
@@ -163,6 +178,7 @@ def evaluation_batches(
     count: int | None = None,
     replicas: range = range(1),
     num_replicas: int = 1,
+    labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Return the images of a split once and in order, in batches of equal size.
 
@@ -171,14 +187,16 @@ def evaluation_batches(
       split: "train", "validation" or "test".
       batch_size: over all replicas. The last batch is filled up with the first images.
       count: take the first `count` images only; all if None.
-      replicas, num_replicas: as in `training_batches`.
+      replicas, num_replicas, labels: as in `training_batches`.
 
     Returns:
       Dicts of "images" uint8 [batch, H, W, C], and of "index" (number in the split), "split" (its number) and
-      "weight" (1, or 0 for the filling), each int32 [batch]; what `FlowGAN.test_step` takes.
+      "weight" (1, or 0 for the filling), with `labels` also of "labels", each int32 [batch]; what `FlowGAN.test_step`
+      takes.
     """
     count = count or len(images)
     size = batch_size // num_replicas
+    label = None if labels is None else _gatherer(labels)
 
     def fetch(start):
         return images[np.arange(start, start + size) % count]
@@ -186,12 +204,13 @@ def evaluation_batches(
     def load(number):
         start = number // len(replicas) * batch_size + (replicas.start + number % len(replicas)) * size
         index = tf.cast(start, tf.int32) + tf.range(size)
-        return {
+        batch = {
             "images": _load(fetch, [start], tf.uint8, [size, *images.shape[1:]]),
             "index": index,
             "split": tf.fill([size], SPLITS.index(split)),
             "weight": tf.cast(index < count, tf.int32),
         }
+        return batch if label is None else batch | {"labels": label(index % count)}
 
     numbers = tf.data.Dataset.range(-(-count // batch_size) * len(replicas))
     return numbers.map(load, num_parallel_calls=1, deterministic=True).prefetch(2 * len(replicas))

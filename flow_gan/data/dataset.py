@@ -9,6 +9,7 @@ import numpy as np
 
 from flow_gan import image_kinds
 from flow_gan.config.datasets import SPLITS
+from flow_gan.errors import UserError
 from flow_gan.image_kinds import bits_per_dim, is_grey
 
 # Channels that images may have: what a PNG file of samples holds.
@@ -46,6 +47,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def require_labels(self) -> np.ndarray:
+        """Return the labels; `UserError` if there are none."""
+        if self.labels is None:
+            raise UserError(f"{len(self)} images without labels, which a conditional generator needs")
+        return self.labels
 
     def __repr__(self) -> str:
         return f"Split({len(self)} images{'' if self.labels is None else ', labels'})"

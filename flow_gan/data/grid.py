@@ -30,6 +30,17 @@ def image_grid(images: np.ndarray, columns: int | None = None, padding: int = 1)
     return grid
 
 
+def class_rows(num_classes: int, count: int) -> tuple[np.ndarray, int]:
+    """Return (labels, columns) of a grid of at most `count` images with a row for each class, of the first if too many.
+
+    Example:
+      >>> class_rows(3, 7)
+      (array([0, 0, 1, 1, 2, 2]), 2)
+    """
+    columns = max(count // num_classes, 1)
+    return np.repeat(np.arange(min(num_classes, count)), columns), columns
+
+
 def save_png(path: str | os.PathLike, pixels: np.ndarray, min_side: int = 480) -> None:
     """Write uint8 [H, W, C] as a PNG file; pixels of a picture smaller than `min_side` are enlarged to squares."""
     scale = math.ceil(min_side / max(pixels.shape[:2]))

@@ -3,6 +3,7 @@
 from flow_gan.evaluation.ais import AIS, AISSettings, choose_sigma, evaluate_ais
 from flow_gan.evaluation.auroc import AUROC, evaluate_auroc
 from flow_gan.evaluation.bandwidth import BandwidthSearch, search_bandwidth, winning_bandwidths
+from flow_gan.evaluation.class_likelihoods import ClassLikelihoods, evaluate_class_likelihoods
 from flow_gan.evaluation.classifier import Classifier, check_classifier, load_classifier
 from flow_gan.evaluation.fid_statistics import (
     FIDStatistics,
@@ -21,7 +22,7 @@ from flow_gan.evaluation.memorisation import Closeness, closeness
 from flow_gan.evaluation.mixture import IsotropicMixture
 from flow_gan.evaluation.nll import NLL, dequantized_images, evaluate_nll
 from flow_gan.evaluation.nll_terms import TERMS, NLLTerms, evaluate_nll_terms
-from flow_gan.evaluation.pictures import TEMPERATURES, interpolations, reconstructions, temperatures
+from flow_gan.evaluation.pictures import TEMPERATURES, classes, interpolations, reconstructions, temperatures
 from flow_gan.evaluation.prdc import PRDC, evaluate_prdc
 from flow_gan.evaluation.sampling import Sampler
 from flow_gan.evaluation.scores import SampleScores, make_reference, score_predictions, score_samples
@@ -40,6 +41,7 @@ __all__ = [
     "TERMS",
     "AISSettings",
     "BandwidthSearch",
+    "ClassLikelihoods",
     "Classifier",
     "Closeness",
     "FIDStatistics",
@@ -53,11 +55,13 @@ __all__ = [
     "check_classifier",
     "check_same_features",
     "choose_sigma",
+    "classes",
     "closeness",
     "critic_logits",
     "dequantized_images",
     "evaluate_ais",
     "evaluate_auroc",
+    "evaluate_class_likelihoods",
     "evaluate_kid",
     "evaluate_nll",
     "evaluate_nll_terms",

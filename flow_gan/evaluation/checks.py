@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from flow_gan.generators import FlowGenerator
+from flow_gan.generators.labels import arguments
 
 # In grey levels: with an error above one half the inverse does not return the image.
 ROUND_TRIP_LIMIT_LEVELS = 0.5
@@ -77,22 +79,24 @@ def finite_warnings(fraction: float) -> list[str]:
     return [f"only {100 * fraction:.2f} % of the images have a finite log-likelihood"] if fraction < 1 else []
 
 
-def round_trip_errors(generator: FlowGenerator, images: tf.Tensor) -> tf.Tensor:
-    """Return |x - G(f(x))|, [batch, H, W, C], of float images.
+def round_trip_errors(generator: FlowGenerator, images: tf.Tensor, labels: Any = None) -> tf.Tensor:
+    """Return |x - G(f(x))|, [batch, H, W, C], of float images, and of their labels if the generator is conditional.
 
     The latents are copied and each pass has its own bijectors, so that the inverse is computed, not taken from a cache.
     """
-    z = tf.identity(generator.encode(images))
-    return tf.abs(images - generator.decode(z))
+    given = arguments(labels)
+    z = tf.identity(generator.encode(images, **given))
+    return tf.abs(images - generator.decode(z, **given))
 
 
-def batch_dependence(log_prob: Callable[[np.ndarray], tf.Tensor], images: np.ndarray) -> float:
+def batch_dependence(log_prob: Callable[..., tf.Tensor], images: np.ndarray, labels: Any = None) -> float:
     """Return the largest change of log p(x) in nats when half of a batch is replaced by its negative.
 
     Args:
-      log_prob: from images [batch, H, W, C] to [batch].
+      log_prob: from images [batch, H, W, C], and from labels if there are any, to [batch].
       images: float [batch, H, W, C] in [0, 1]. The first half is kept, the second half changes; a single image is
         evaluated beside itself and beside its negative.
+      labels: int [batch], of a conditional generator.
 
     Returns:
       Infinity where a value is finite in only one of the batches.
@@ -101,7 +105,8 @@ def batch_dependence(log_prob: Callable[[np.ndarray], tf.Tensor], images: np.nda
     half = num_batch_checked(len(images))
     first, companions = images[:half], images[-half:]
     batches = [np.concatenate([first, beside]) for beside in (companions, 1 - companions)]
-    return largest_difference(*(np.asarray(log_prob(batch))[:half] for batch in batches))
+    beside = None if labels is None else np.concatenate([labels[:half], labels[-half:]])
+    return largest_difference(*(np.asarray(log_prob(batch, **arguments(beside)))[:half] for batch in batches))
 
 
 def num_batch_checked(count: int) -> int:

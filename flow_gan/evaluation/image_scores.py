@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from flow_gan import data
-from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
+from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD, FlowGenerator
 from flow_gan.model import FlowGAN
 from flow_gan.progress import progress
 
@@ -18,8 +18,12 @@ class ImageScores:
     Attributes:
       log_prob: log p(x) in nats, float64 [N].
       bits_per_dim: the same as an NLL in bits/dim of the discrete image, [N].
-      typicality: see `typicality`, in nats, [N]; NaN where the entropy is not known.
-      critic_logit: the critic's logit of the image, [N]; None without a critic.
+      typicality: see `typicality`, in nats, [N]; NaN where the entropy is not known. Of a conditional model it is that
+        of log p(x | y) of the most likely class, since the entropy is given the label, too.
+      critic_logit: the critic's logit of the image, [N]; None without a critic. Of a conditional model it is given the
+        most likely class.
+      most_likely_class: argmax_y p(x | y) p(y), int [N]; None of a model without classes. log_prob is then
+        log p(x) = logsumexp_y (log p(x | y) + log p(y)).
       entropy: in nats.
       is_per_image: whether each image's log p(x) depends on that image alone.
     """
@@ -28,6 +32,7 @@ class ImageScores:
     bits_per_dim: np.ndarray = dataclasses.field(repr=False)
     typicality: np.ndarray = dataclasses.field(repr=False)
     critic_logit: np.ndarray | None = dataclasses.field(repr=False)
+    most_likely_class: np.ndarray | None = dataclasses.field(default=None, repr=False)
     entropy: float
     is_per_image: bool
 
@@ -59,14 +64,26 @@ def score_images(
     """
     generator = model.generator
     generator.require_likelihood("log p(x)")
-    critic = [] if model.critic is None else [_critic(model)]
-    found = _of_each(model, images, batch_size, split, seed, [generator.log_prob, *critic])
-    log_prob = found[:, 0]
+
+    def score(x):
+        if generator.num_classes is None:
+            labels, values = None, {"log_prob": generator.log_prob(x)}
+        else:
+            by_class = generator.log_prob_by_class(x)
+            joint = by_class + tf.math.log(generator.class_shares.value)
+            labels = tf.argmax(joint, 1)
+            given = tf.gather(by_class, labels, batch_dims=1)
+            values = {"log_prob": tf.reduce_logsumexp(joint, 1), "given_class": given, "class": labels}
+        return values if model.critic is None else values | {"critic": _critic(model, x, labels)}
+
+    found = _of_each(model, images, batch_size, split, seed, score)
+    log_prob = found["log_prob"]
     return ImageScores(
         log_prob=log_prob,
         bits_per_dim=np.array([data.bits_per_dim(-value, generator.size, model.levels) for value in log_prob]),
-        typicality=typicality(log_prob, entropy),
-        critic_logit=None if model.critic is None else found[:, 1],
+        typicality=typicality(found.get("given_class", log_prob), entropy),
+        critic_logit=found.get("critic"),
+        most_likely_class=found["class"].astype(int) if "class" in found else None,
         entropy=entropy,
         is_per_image=generator.has_per_image_likelihood,
     )
@@ -79,31 +96,36 @@ def critic_logits(
 
     The generator needs no likelihood, and the model a critic.
     """
-    return _of_each(model, images, batch_size, split, seed, [_critic(model)])[:, 0]
+    return _of_each(model, images, batch_size, split, seed, lambda x: {"critic": _critic(model, x, None)})["critic"]
 
 
-def _critic(model):
-    return lambda x: tf.cast(model.critic(x, training=False)[:, 0], x.dtype)
+def most_likely_class(generator: FlowGenerator, images: np.ndarray) -> np.ndarray | None:
+    """Return argmax_y p(x | y) p(y), int [n], of dequantised images; None of a generator without classes."""
+    return None if generator.num_classes is None else np.argmax(generator.joint_log_prob(images), axis=1)
 
 
-def _of_each(model, images, batch_size, split, seed, functions):
-    """Return what functions of dequantised images, to [batch], say of each image, float64 [N, functions]."""
+def _critic(model, x, labels):
+    return model.critic_logits(x, labels)[:, 0]
+
+
+def _of_each(model, images, batch_size, split, seed, function):
+    """Return what a function of dequantised images, to {name: [batch]}, says of each image, {name: float64 [N]}."""
     count = len(images)
     batch_size = data.evaluation_batch_size(batch_size, model.generator.fast_batch_size, count)
 
     @tf.function(autograph=False)
     def score(batch):
-        x = model.draws.evaluation_images(batch, seed=seed)
-        return tf.stack([function(x) for function in functions], 1)
+        return function(model.draws.evaluation_images(batch, seed=seed))
 
-    found = np.empty((count, len(functions)))
+    found: dict[str, np.ndarray] = {}
     first = 0
     with data.reading_errors():
         for batch in progress(data.evaluation_batches(images, split, batch_size, count), "scores of images"):
             kept = batch["weight"].numpy() > 0
-            part = score(batch).numpy()[kept]
-            found[first : first + len(part)] = part
-            first += len(part)
+            for name, values in score(batch).items():
+                part = values.numpy()[kept]
+                found.setdefault(name, np.empty(count))[first : first + len(part)] = part
+            first += int(np.sum(kept))
     return found
 
 

@@ -7,6 +7,8 @@ With y = logit(x) and z = f(x), both functions of the known pixels, which are fi
 
 The first gives one picture, smoother than draws. It maximises the density of z, not of x, which is highest at pixels
 that are exactly black or white, where the logit is steep.
+
+Of a conditional flow both are without the label: in place of p(z) is p(u), the sum over classes.
 """
 
 import dataclasses
@@ -99,17 +101,19 @@ def inpaint(
         raise UserError("no pixel is hidden; expected one or more")
     images = tf.cast(images, generator.compute_dtype)
     compose = _composer(logit_and_rest(generator)[0].forward(images), hidden)
+    log_density = generator.prior.log_prob if generator.num_classes is None else generator.marginal_log_prior
 
     def densities(part):
         """Return log p(z), log p(y) and log p(x), each [n]."""
         logit, rest = logit_and_rest(generator)
         y = compose(part)
-        log_prior = generator.prior.log_prob(rest.forward(y))
+        log_prior = log_density(rest.forward(y))
         log_prob = log_prior + rest.forward_log_det_jacobian(y, event_ndims=3)
         return log_prior, log_prob, log_prob - logit.inverse_log_det_jacobian(y, event_ndims=3)
 
     z = generator.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, len(images))
-    start = tf.boolean_mask(logit_and_rest(generator)[1].inverse(z), hidden, axis=1)
+    labels = generator.sample_labels(random.key(seed, random.Stream.LABEL, random.Stream.SAMPLE), 0, len(images))
+    start = tf.boolean_mask(logit_and_rest(generator, labels)[1].inverse(z), hidden, axis=1)
     if method == "map":
         found = ascend(lambda part: densities(part)[0], start, num_steps, num_frames)
     else:

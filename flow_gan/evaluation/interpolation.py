@@ -4,7 +4,9 @@ import numpy as np
 import scipy.special
 
 from flow_gan.errors import UserError, check_choice
+from flow_gan.evaluation.image_scores import most_likely_class
 from flow_gan.generators import FlowGenerator
+from flow_gan.generators.labels import arguments
 
 # {value of `--prior`: shape of the path between two z}.
 PATHS = {
@@ -23,15 +25,30 @@ def interpolate(
       first, last: float [n, H, W, C] in [0, 1], dequantised.
       count: images per path; see `latent_path`.
 
+    Of a conditional flow each end has its z given its most likely class, and the prior's mean and log-scale move from
+    one class's to the other's in a straight line, too.
+
     Returns:
       ([n, count, H, W, C], [n, count]). The images are not clipped.
     """
     generator.require_likelihood("interpolation between images")
-    start, end = (np.asarray(generator.encode(images)) for images in (first, last))
-    z = latent_path(generator.prior_name, start, end, count).astype(generator.compute_dtype).reshape(-1, generator.size)
-    bijector = generator.bijector()
+    ends = [most_likely_class(generator, images) for images in (first, last)]
+    start, end = (
+        np.asarray(generator.encode(images, **arguments(labels)))
+        for images, labels in zip((first, last), ends, strict=True)
+    )
+    z = latent_path(generator.prior_name, start, end, count).astype(generator.compute_dtype)
+    if generator.num_classes is None:
+        z, bijector, log_density = z.reshape(-1, generator.size), generator.bijector(), generator.prior.log_prob
+    else:
+        of_first, of_last = (
+            [v.numpy()[labels] for v in (generator.prior_mean, generator.prior_log_scale)] for labels in ends
+        )
+        means, log_scales = (_straight(a, b, count) for a, b in zip(of_first, of_last, strict=True))
+        z = (means + np.exp(log_scales) * z).astype(z.dtype).reshape(-1, generator.size)
+        bijector, log_density = generator.flow(), generator.marginal_log_prior
     # log p is computed in the pass z -> x, where pixels that round to black or white keep their exact logit.
-    log_prob = generator.prior.log_prob(z) - bijector.forward_log_det_jacobian(z, event_ndims=1)
+    log_prob = log_density(z) - bijector.forward_log_det_jacobian(z, event_ndims=1)
     images = bijector.forward(z)
     return np.reshape(images, (len(first), count, *generator.image_shape)), np.reshape(log_prob, (len(first), count))
 

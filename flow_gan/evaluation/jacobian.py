@@ -15,6 +15,7 @@ from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.statistics import bootstrap_error, resampled
 from flow_gan.evaluation.text import with_warnings
 from flow_gan.generators import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.progress import progress
 from flow_gan.training.files import write_json
 
@@ -149,6 +150,8 @@ def jacobian_spectrum(
 ) -> JacobianSpectrum:
     """Return the `JacobianSpectrum` of a generator at `draws` samples z of its prior.
 
+    Of a conditional generator each z has a label, drawn from p(y).
+
     Everything is computed in float64, by a copy of the generator: the singular values of a model trained only against a
     critic span a wider range than float32 resolves. The Jacobian is that of evaluation mode, before clipping.
 
@@ -164,13 +167,15 @@ def jacobian_spectrum(
         raise UserError(f"draws={draws}; expected 1 or more")
     store = _Store(folder, generator, seed)
     key = random.key(seed, random.Stream.SAMPLE)
+    label_key = random.key(seed, random.Stream.LABEL, random.Stream.SAMPLE)
     found = []
     jacobian = None
     for number in progress(range(draws), "Jacobians"):
         values = store.load(number)
         if values is None:
             jacobian = jacobian or _Jacobian(generator)
-            values = jacobian.at(jacobian.generator.sample_latent(key, number, 1))
+            labels = jacobian.generator.sample_labels(label_key, number, 1)
+            values = jacobian.at(jacobian.generator.sample_latent(key, number, 1), labels)
             store.save(number, values)
         found.append(values)
     singular_values = np.array([values["singular_values"] for values in found])
@@ -196,28 +201,30 @@ class _Jacobian:
         self._rows = min(_ROWS, generator.size)
         self._block = tf.function(self._compute_block, autograph=False)
 
-    def at(self, z):
+    def at(self, z, labels=None):
         """Return the singular values at z [1, k], and the flow's log-determinant there, as a dict."""
         rows = np.empty([self.generator.size, self.generator.latent_size])
         for start in range(0, len(rows), self._rows):
             # All blocks have the same shape, so the last one overlaps the one before.
             start = min(start, len(rows) - self._rows)
-            rows[start : start + self._rows] = self._block(z, tf.constant(start)).numpy()
+            rows[start : start + self._rows] = self._block(z, labels, tf.constant(start)).numpy()
         if not np.isfinite(rows).all():
             raise NotFiniteError(f"the Jacobian of {type(self.generator).__name__} is not finite at a z of the prior")
         log_determinant = None
         if self.generator.has_likelihood:
-            log_determinant = float(self.generator.bijector().forward_log_det_jacobian(z, event_ndims=1)[0])
+            log_determinant = float(
+                self.generator.bijector(**arguments(labels)).forward_log_det_jacobian(z, event_ndims=1)[0]
+            )
         return {
             "singular_values": np.linalg.svd(rows, compute_uv=False).tolist(),
             "log_determinant": log_determinant,
         }
 
-    def _compute_block(self, z, start):
+    def _compute_block(self, z, labels, start):
         """Return `_rows` rows of dG/dz from `start` on: one forward pass, and a backward pass for each row."""
         with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
             tape.watch(z)
-            image = tf.reshape(self.generator.decode(z), [self.generator.size])
+            image = tf.reshape(self.generator.decode(z, **arguments(labels)), [self.generator.size])
 
         def row(number):
             return tape.gradient(image, z, tf.one_hot(number, self.generator.size, dtype=tf.float64))[0]

@@ -1,6 +1,7 @@
 """Held-out negative log-likelihood."""
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -20,7 +21,8 @@ from flow_gan.evaluation.checks import (
 from flow_gan.evaluation.float64 import in_float64
 from flow_gan.evaluation.statistics import kept_per_image, log_mean_exp, mean_and_error
 from flow_gan.evaluation.text import out_of, with_error, with_warnings
-from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
+from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD, Generator
+from flow_gan.generators.labels import arguments, check_labels
 from flow_gan.model import FlowGAN
 from flow_gan.progress import progress
 
@@ -45,6 +47,7 @@ class NLL:
       size: D = H W C.
       levels: number of grey levels.
       is_per_image: whether each image's likelihood depends on that image alone.
+      is_given_label: whether it is -log p(x | y), of a conditional model.
       noise_draws: K, draws of the dequantisation noise for each image.
       bound_nats, bound_standard_error: the importance-weighted bound -log 1/K sum_k p(x_k) in nats and its standard
         error; None for one draw. It is at most `nats`, and closer to the NLL of the discrete image.
@@ -60,6 +63,7 @@ class NLL:
     size: int
     levels: int
     is_per_image: bool = True
+    is_given_label: bool = False
     noise_draws: int = 1
     bound_nats: float | None = None
     bound_standard_error: float | None = None
@@ -93,7 +97,7 @@ class NLL:
         text = (
             f"{with_error(self.nats, self.nats_standard_error, 2)} nats, "
             f"{with_error(self.bits_per_dim, self.bits_per_dim_standard_error, 4)} bits/dim "
-            f"({out_of(self.num_images, self.num_available)} images)"
+            f"({out_of(self.num_images, self.num_available)} images{', given the label' * self.is_given_label})"
         )
         if self.bound_nats is not None and self.bound_standard_error is not None:
             text += (
@@ -125,7 +129,7 @@ def evaluate_nll(
 ) -> NLL:
     """Return the `NLL` of a split's images, with noise keyed by (seed, split, image, draw), and its checks.
 
-    The first draw is that of the validations during training.
+    The first draw is that of the validations during training. Of a conditional model it is the NLL given the labels.
 
     Args:
       split: "train", "validation" or "test".
@@ -141,42 +145,45 @@ def evaluate_nll(
     model.generator.require_likelihood("NLL")
     if model.levels != dataset.levels:
         raise UserError(f"the data have levels={dataset.levels}; expected the model's, {model.levels}")
-    images = dataset.split(split).images
+    generator = model.generator
+    images, labels = dataset.split(split).images, given_labels(generator, dataset, split)
     available = len(images)
     count = num_images(num_examples, available, split)
-    generator = model.generator
     batch_size = data.evaluation_batch_size(batch_size, generator.fast_batch_size, count)
     log_prob = tf.function(generator.log_prob, autograph=False)
-    errors = tf.function(lambda x: round_trip_errors(generator, x), autograph=False)
+    errors = tf.function(functools.partial(round_trip_errors, generator), autograph=False)
     by_batch: list[np.ndarray] = []
     round_trip: list[tuple[np.ndarray, np.ndarray]] = []
     first: Any = None
-    batches = progress(data.evaluation_batches(images, split, batch_size, count), f"NLL, {split}")
-    for batch in _read(batches):
-        kept = batch["weight"].numpy() > 0
+    batches = data.evaluation_batches(images, split, batch_size, count, labels=labels)
+    for batch in _read(progress(batches, f"NLL, {split}")):
+        kept, given = batch["weight"].numpy() > 0, arguments(batch.get("labels"))
         draws = []
         for draw in range(noise_draws):
             x = model.draws.evaluation_images(batch, draw)
-            draws.append(log_prob(x).numpy()[kept])
+            draws.append(log_prob(x, **given).numpy()[kept])
             if draw == 0 and len(by_batch) * batch_size < CHECKED_IMAGES:
-                error = errors(x).numpy()[kept].reshape(np.sum(kept), -1)
+                error = errors(x, **given).numpy()[kept].reshape(np.sum(kept), -1)
                 # Only numbers that `Checks` reports are kept, since images may be large.
                 round_trip.append((error.max(axis=1), error.mean(axis=1, dtype=np.float64)))
             if first is None:
-                first = x, draws[0]
+                first = x, batch.get("labels"), draws[0]
         by_batch.append(np.stack(draws))
     values = np.concatenate(by_batch, axis=1).astype(np.float64)
     largest, mean = (np.concatenate(parts) for parts in zip(*round_trip, strict=True))
-    first_images, first_log_prob = first
-    rounding, num_rounding_checked = _rounding(generator, first_images, first_log_prob)
+    first_images, first_labels, first_log_prob = first
+    rounding, num_rounding_checked = _rounding(generator, first_images, first_labels, first_log_prob)
+    checked = len(first_log_prob)
     checks = Checks(
         finite_fraction=float(np.mean(np.isfinite(values).all(axis=0))),
         round_trip_largest=float(np.max(largest)),
         round_trip_mean=float(np.mean(mean)),
         round_trip_limit=ROUND_TRIP_LIMIT_LEVELS / dataset.levels,
-        batch_dependence=batch_dependence(log_prob, first_images[: len(first_log_prob)]),
+        batch_dependence=batch_dependence(
+            log_prob, first_images[:checked], None if first_labels is None else first_labels[:checked]
+        ),
         num_checked=len(largest),
-        num_batch_checked=num_batch_checked(len(first_log_prob)),
+        num_batch_checked=num_batch_checked(checked),
         rounding=rounding,
         num_rounding_checked=num_rounding_checked,
     )
@@ -192,6 +199,7 @@ def evaluate_nll(
         size=generator.size,
         levels=dataset.levels,
         is_per_image=generator.has_per_image_likelihood,
+        is_given_label=generator.num_classes is not None,
         noise_draws=noise_draws,
         bound_nats=bound_mean,
         bound_standard_error=bound_error,
@@ -202,17 +210,34 @@ def evaluate_nll(
     )
 
 
-def _rounding(generator, images, log_prob):
+def given_labels(generator: Generator, dataset: data.Dataset, split: str) -> np.ndarray | None:
+    """Return the labels, int [N], of a split, which go into a conditional generator; None for one without classes.
+
+    Raises:
+      UserError: there are none, or one is out of range.
+    """
+    if generator.num_classes is None:
+        return None
+    labels = dataset.split(split).labels
+    if labels is None:
+        raise UserError(f"the {split} images of {dataset.name} have no labels, which a conditional generator needs")
+    check_labels(f"the {split} images of {dataset.name}", labels, generator.num_classes)
+    return labels
+
+
+def _rounding(generator, images, labels, log_prob):
     """Return the largest difference of log p(x) in nats from that in float64, and the number of images compared.
 
     Args:
       generator: `FlowGenerator`.
       images: [batch, H, W, C], a batch that was evaluated.
+      labels: [batch], or None.
       log_prob: [n], the results for its first n images.
     """
     if generator.has_per_image_likelihood:
         images = images[:ROUNDING_IMAGES]
-    exact = in_float64(generator).log_prob(images).numpy()
+        labels = None if labels is None else labels[:ROUNDING_IMAGES]
+    exact = in_float64(generator).log_prob(images, **arguments(labels)).numpy()
     count = min(ROUNDING_IMAGES, len(log_prob))
     return largest_difference(log_prob[:count], exact[:count]), count
 

@@ -99,6 +99,7 @@ def evaluate_nll_terms(
     batch_size: int,
     train_images: data.Images | None = None,
     num_available: int | None = None,
+    labels: np.ndarray | None = None,
 ) -> NLLTerms:
     """Return the `NLLTerms` of a flow.
 
@@ -107,6 +108,7 @@ def evaluate_nll_terms(
       batch_size: that of training; see `evaluate_nll`.
       train_images: uint8 [N, H, W, C], which define the `regions`; None leaves these out.
       num_available: see `NLLTerms`.
+      labels: int [n], of a conditional flow, whose terms are given the labels.
 
     Raises:
       UserError: the generator has no likelihood.
@@ -122,7 +124,9 @@ def evaluate_nll_terms(
     per_pixel = np.zeros((3, *generator.image_shape))
     for start in progress(range(0, count, batch_size), "NLL terms"):
         # As in `evaluate_nll`, the last batch is filled up with the first images.
-        terms = compute(images[np.arange(start, start + batch_size) % count]).numpy()[: count - start]
+        chosen = np.arange(start, start + batch_size) % count
+        given = () if labels is None else (labels[chosen],)
+        terms = compute(images[chosen], *given).numpy()[: count - start]
         if not has_pixels:
             by_batch["all"].append(terms)
             continue
@@ -157,13 +161,13 @@ def constant_values(images: data.Images) -> dict[str, np.ndarray]:
     return {"black": highest == 0, "constant": lowest == highest}
 
 
-def _parts(generator, images):
+def _parts(generator, images, labels):
     """Return -log p(z_i), [batch, D], minus the sum of log-scales, and -log |d logit / dx_i|, [batch, H, W, C].
 
     The second is [] in NICE, where it is the same for all images, and [batch] in the others.
     """
     images = tf.cast(images, generator.compute_dtype)
-    logit, rest = logit_and_rest(generator)
+    logit, rest = logit_and_rest(generator, labels)
     y = logit.forward(images)
     return (
         -generator.prior.distribution.log_prob(rest.forward(y)),
@@ -172,17 +176,20 @@ def _parts(generator, images):
     )
 
 
-def _totals(generator, images):
+def _totals(generator, images, labels=None):
     """Return the three terms of each image, [batch, 3]."""
-    prior, log_scales, logit = _parts(generator, images)
+    prior, log_scales, logit = _parts(generator, images, labels)
     return tf.stack([tf.reduce_sum(prior, 1), log_scales, tf.reduce_sum(logit, [1, 2, 3])], 1)
 
 
-def _pixel_terms(nice, images):
+def _pixel_terms(nice, images, labels=None):
     """Return the three terms of each pixel value of each image, [batch, 3, H, W, C]."""
-    prior, _, logit = _parts(nice, images)
+    prior, _, logit = _parts(nice, images, labels)
     to_pixels = even_odd_split(nice.image_shape).inverse
-    log_scales = nice.log_scale - nice.prior_log_scale if nice.learned_prior else nice.log_scale.value
+    log_scales = nice.log_scale.value
+    if nice.has_prior_weights:
+        of_prior = nice.prior_log_scale.value
+        log_scales = log_scales - (of_prior if labels is None else tf.gather(of_prior, labels))
     log_scales = tf.broadcast_to(-log_scales, tf.shape(prior))
     return tf.stack([to_pixels(prior), to_pixels(log_scales), logit], 1)
 

@@ -3,8 +3,10 @@
 import numpy as np
 
 from flow_gan import random
+from flow_gan.evaluation.image_scores import most_likely_class
 from flow_gan.evaluation.interpolation import interpolate
 from flow_gan.generators import FlowGenerator, Generator
+from flow_gan.generators.labels import arguments
 
 TEMPERATURES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
 
@@ -22,7 +24,8 @@ def reconstructions(generator: FlowGenerator, images: np.ndarray) -> np.ndarray:
     """
     images = np.asarray(images)
     # A copy of the latents, so that tfp's cache cannot return the image.
-    again = generator.decode(np.array(generator.encode(images))).numpy()
+    given = arguments(most_likely_class(generator, images))
+    again = generator.decode(np.array(generator.encode(images, **given)), **given).numpy()
     difference = np.abs(images - again)
     is_finite = np.isfinite(difference)
     largest = np.max(difference, initial=0, where=is_finite)
@@ -54,10 +57,27 @@ def temperatures(generator: Generator, columns: int = 10, seed: int = 0) -> np.n
       [len(TEMPERATURES), columns, H, W, C].
     """
     z = np.asarray(generator.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, columns))
-    return _decode(generator, np.stack([np.asarray(t, z.dtype) * z for t in TEMPERATURES]))
+    labels = generator.sample_labels(random.key(seed, random.Stream.LABEL, random.Stream.SAMPLE), 0, columns)
+    return _decode(generator, np.stack([np.asarray(t, z.dtype) * z for t in TEMPERATURES]), labels)
 
 
-def _decode(generator, z):
+def classes(generator: Generator, columns: int = 10, seed: int = 0) -> np.ndarray:
+    """Return samples of each class of a conditional generator, a row for each, in each column of one z.
+
+    Args:
+      columns: number of samples.
+
+    Returns:
+      [num_classes, columns, H, W, C].
+    """
+    z = np.asarray(generator.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, columns))
+    rows = [_decode(generator, z[np.newaxis], np.full(columns, y)) for y in range(generator.num_classes or 0)]
+    return np.clip(np.concatenate(rows), 0, 1)
+
+
+def _decode(generator, z, labels):
+    """Return G(z) of z [rows, columns, k], with one label in each column."""
     rows, columns, size = z.shape
-    images = generator.decode(z.reshape(-1, size)).numpy()
+    labels = None if labels is None else np.tile(labels, rows)
+    images = generator.decode(z.reshape(-1, size), **arguments(labels)).numpy()
     return images.reshape(rows, columns, *images.shape[1:])

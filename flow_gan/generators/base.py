@@ -11,8 +11,9 @@ import tensorflow as tf
 from flow_gan import keras_internals, random
 from flow_gan import probability as tfp
 from flow_gan.bijectors import Chain, standardization
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, check_number
 from flow_gan.generators.coupling_network import MakeNetwork, make_network
+from flow_gan.generators.labels import arguments, as_labels
 from flow_gan.generators.priors import make_prior
 from flow_gan.networks.precision import check_float, network_policy
 from flow_gan.networks.shared_traces import SharedTraces
@@ -27,7 +28,8 @@ class Generator(keras.Model):
     """A generator x = G(z) with a prior p(z) over its latents z.
 
     Subclasses own the weights and define `decode`. Those with a density over images are `FlowGenerator`s; the others
-    are implicit models, for which `log_prob`, `encode` and `distribution` are not defined.
+    are implicit models, for which `log_prob`, `encode` and `distribution` are not defined. Of these only flows can be
+    conditional, that is, models p(x | y) whose methods take labels y.
 
     Args:
       image_shape: (H, W, C).
@@ -40,6 +42,8 @@ class Generator(keras.Model):
 
     # Whether log_prob, encode and distribution are defined.
     has_likelihood = False
+    # The number of classes of a conditional generator, else None.
+    num_classes: int | None = None
 
     def __init__(
         self,
@@ -87,21 +91,23 @@ class Generator(keras.Model):
           images: float [n, H, W, C] in [0, 1], dequantised.
         """
 
-    def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def decode(self, z: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, k]. The images are not clipped.
 
         Args:
           z: [batch, k].
+          labels: int [batch], of a conditional generator.
           training: bool, whether batch norm uses the statistics of the batch and updates its moving averages; if not,
             it uses the moving averages.
         """
         raise NotImplementedError
 
-    def sample(self, num_images: int, seed: int = 0, temperature: float = 1.0) -> tf.Tensor:
+    def sample(self, num_images: int, labels: Any = None, seed: int = 0, temperature: float = 1.0) -> tf.Tensor:
         """Draw images from the model.
 
         Args:
           num_images: int.
+          labels: int [num_images], of a conditional generator; drawn from p(y) if None.
           seed: int; the same seed gives the same images.
           temperature: float, scales z. 1 samples from the model, smaller values nearer to its mode.
 
@@ -109,12 +115,20 @@ class Generator(keras.Model):
           [num_images, H, W, C], clipped to [0, 1].
         """
         z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
-        return tf.clip_by_value(self.decode(temperature * z), 0.0, 1.0)
+        if self.num_classes is not None and labels is None:
+            labels = self.sample_labels(random.key(seed, random.Stream.LABEL, random.Stream.SAMPLE), 0, num_images)
+        if self.num_classes is None:
+            as_labels("sample", labels, None)
+        return tf.clip_by_value(self.decode(temperature * z, **arguments(labels)), 0.0, 1.0)
 
     def sample_latent(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
         """Draw z ~ p(z), [count, k], for the examples `first` to `first + count - 1` of a random key."""
         uniform = random.open_uniform(key, first, count, [self.latent_size], tf.as_dtype(self.compute_dtype))
         return self.prior.distribution.quantile(uniform)
+
+    def sample_labels(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor | None:
+        """Draw y ~ p(y), int32 [count], as `sample_latent` draws z; None of a generator without classes."""
+        return None
 
     def require_likelihood(self, what: str) -> None:
         """Raise `UserError` if the generator has no likelihood, which `what`, a str, needs."""
@@ -124,21 +138,21 @@ class Generator(keras.Model):
                 "expected a flow, such as NICE"
             )
 
-    def distribution(self, training: bool = False) -> tfp.distributions.Distribution:
+    def distribution(self, labels: Any = None, training: bool = False) -> tfp.distributions.Distribution:
         """Return p(x); only of a flow, others raise `UserError`."""
         self.require_likelihood("distribution")
 
-    def log_prob(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def log_prob(self, images: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return log p(x); only of a flow, others raise `UserError`."""
         self.require_likelihood("log_prob")
 
-    def encode(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def encode(self, images: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return z = f(x); only of a flow, others raise `UserError`."""
         self.require_likelihood("encode")
 
-    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return `log_prob(images)`."""
-        return self.log_prob(images, training)
+    def call(self, images: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
+        """Return `log_prob(images, labels)`."""
+        return self.log_prob(images, labels, training)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of the images that are generated."""
@@ -168,7 +182,9 @@ class FlowGenerator(Generator):
 
         u = mean + exp(log_scale) z,  z ~ p(z)
 
-    and f ends with z = (u - mean) exp(-log_scale), so that z has the prior of a fixed one.
+    and f ends with z = (u - mean) exp(-log_scale), so that z has the prior of a fixed one. With `num_classes` it is a
+    conditional model p(x | y): mean and log-scale are those of the class y, and f and G depend on y in nothing else.
+    All classes begin equal; each is moved only by images of its own.
 
     Args:
       image_shape: (H, W, C).
@@ -178,6 +194,8 @@ class FlowGenerator(Generator):
         of the network's input, without the batch, to a Keras layer whose outputs have that shape. Networks for the
         same shape must differ only in their weights.
       learned_prior: bool, whether the prior has a learned mean and log-scale for each entry.
+      num_classes: int >= 1, if it has them for each class, whatever `learned_prior` is. Labels are then 0 to
+        num_classes - 1. None for a model without classes.
       **kwargs: of `keras.Model`.
     """
 
@@ -188,6 +206,7 @@ class FlowGenerator(Generator):
         logit_alpha: float,
         coupling_network: MakeNetwork | None = None,
         learned_prior: bool = False,
+        num_classes: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(image_shape, prior, **kwargs)
@@ -199,11 +218,32 @@ class FlowGenerator(Generator):
         self._coupling_network = coupling_network
         self.networks: list[keras.layers.Layer] = []
         self.learned_prior = learned_prior
-        if learned_prior:
-            self.prior_mean = self.add_weight(shape=(self.size,), initializer="zeros", name="prior_mean")
-            self.prior_log_scale = self.add_weight(shape=(self.size,), initializer="zeros", name="prior_log_scale")
+        if num_classes is not None:
+            check_number("num_classes", num_classes, 1)
+            self.num_classes = int(num_classes)
+            self.class_shares = self.add_weight(
+                shape=(num_classes,),
+                initializer=keras.initializers.Constant(1 / num_classes),
+                trainable=False,
+                aggregation="only_first_replica",
+                name="class_shares",
+            )
+        if self.has_prior_weights:
+            shape = (self.size,) if num_classes is None else (num_classes, self.size)
+            self.prior_mean = self.add_weight(shape=shape, initializer="zeros", name="prior_mean")
+            self.prior_log_scale = self.add_weight(shape=shape, initializer="zeros", name="prior_log_scale")
 
     has_likelihood = True
+
+    @property
+    def has_prior_weights(self) -> bool:
+        """Whether the prior has a learned mean and log-scale, of each class or of all images."""
+        return self.learned_prior or self.num_classes is not None
+
+    @property
+    def class_variables(self) -> list[keras.Variable]:
+        """The weights that belong to classes: mean, log-scale and share of each."""
+        return [] if self.num_classes is None else [self.prior_mean, self.prior_log_scale, self.class_shares]
 
     @property
     def has_own_networks(self) -> bool:
@@ -234,14 +274,14 @@ class FlowGenerator(Generator):
 
         A subclass adds its own to the prior's.
         """
-        return [self.prior_log_scale] if self.learned_prior else []
+        return [self.prior_log_scale] if self.has_prior_weights else []
 
     def flow_layers(self, training: bool, validate_args: bool) -> list[tfp.bijectors.Bijector]:
         """Return the layers of f, from the logit of an image [batch, H, W, C] to u [batch, D]; see `bijector`."""
         raise NotImplementedError
 
-    def bijector(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
-        """Return the tfp bijector G, forward from z [batch, D] to x [batch, H, W, C].
+    def flow(self, training: bool = False, validate_args: bool | None = None) -> tfp.bijectors.Bijector:
+        """Return the bijector forward from u [batch, D] to x [batch, H, W, C]: G without a learned prior's part.
 
         Args:
           training: bool, as in `decode`.
@@ -250,26 +290,116 @@ class FlowGenerator(Generator):
         """
         return self.bijector_of(self.flow_layers(training, training if validate_args is None else validate_args))
 
-    def bijector_of(self, flow_layers: list[tfp.bijectors.Bijector]) -> tfp.bijectors.Bijector:
-        """Return the bijector G of the flow with these layers, to which the prior's is added."""
-        prior = [standardization(self.prior_mean.value, self.prior_log_scale.value)] if self.learned_prior else []
-        return tfp.bijectors.Invert(Chain([*prior, *flow_layers[::-1]]), name="flow")
+    def bijector(
+        self, labels: Any = None, training: bool = False, validate_args: bool | None = None
+    ) -> tfp.bijectors.Bijector:
+        """Return the tfp bijector G, forward from z [batch, D] to x [batch, H, W, C].
 
-    def distribution(self, training: bool = False) -> tfp.distributions.Distribution:
-        """Return p(x) over images [H, W, C], a `tfp.distributions.TransformedDistribution`."""
-        return tfp.distributions.TransformedDistribution(self.prior, self.bijector(training), name="flow")
+        Args:
+          labels: int [batch], of a conditional generator.
+          training, validate_args: as in `flow`.
+        """
+        labels = as_labels("bijector", labels, self.num_classes)
+        layers = self.flow_layers(training, training if validate_args is None else validate_args)
+        return self.bijector_of([*layers, *self._prior_layers(labels)])
 
-    def log_prob(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return log p(x), [batch], in nats; images are float [batch, H, W, C] in [0, 1], dequantised.
+    @staticmethod
+    def bijector_of(flow_layers: list[tfp.bijectors.Bijector]) -> tfp.bijectors.Bijector:
+        """Return the bijector G of a flow f with these layers."""
+        return tfp.bijectors.Invert(Chain(flow_layers[::-1]), name="flow")
+
+    def _prior_layers(self, labels):
+        """Return the layers of f from u to z."""
+        if not self.has_prior_weights:
+            return []
+        weights = self.prior_mean.value, self.prior_log_scale.value
+        return [standardization(*(v if labels is None else tf.gather(v, labels) for v in weights))]
+
+    def distribution(self, labels: Any = None, training: bool = False) -> tfp.distributions.Distribution:
+        """Return p(x), or p(x | y), over images [H, W, C], a `tfp.distributions.TransformedDistribution`."""
+        return tfp.distributions.TransformedDistribution(self.prior, self.bijector(labels, training), name="flow")
+
+    def log_prob(self, images: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
+        """Return log p(x), [batch], in nats; of a conditional generator log p(x | y).
+
+        Args:
+          images: float [batch, H, W, C] in [0, 1], dequantised.
+          labels: int [batch], of a conditional generator.
+          training: bool, as in `decode`.
 
         Raises:
-          UserError: images have an integer dtype or another shape.
+          UserError: images have an integer dtype or another shape; labels are missing, not expected or out of range.
         """
-        return self.distribution(training).log_prob(self._images(images))
+        images = self._images(images)
+        return self.distribution(as_labels("log_prob", labels, self.num_classes), training).log_prob(images)
 
-    def encode(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return z = f(x), [batch, D], of float images [batch, H, W, C]."""
-        return self.bijector(training).inverse(self._images(images))
+    def log_prob_by_class(self, images: tf.Tensor) -> tf.Tensor:
+        """Return log p(x | y), [batch, num_classes], for each class y; it takes one pass through the flow.
+
+        Raises:
+          UserError: the generator has no classes.
+        """
+        self._require_classes()
+        images = self._images(images)
+        flow = self.flow()
+        # Neither depends on y. tfp keeps what it computed with u only as long as there is u.
+        u, log_det = flow.inverse(images), flow.inverse_log_det_jacobian(images, event_ndims=3)
+        return self.log_prior_by_class(u) + log_det[:, tf.newaxis]
+
+    def log_prior_by_class(self, u: tf.Tensor) -> tf.Tensor:
+        """Return log p(u | y), [batch, num_classes], for each class y, of u [batch, D]; see `flow`."""
+        self._require_classes()
+
+        def of_class(mean_and_log_scale):
+            mean, log_scale = mean_and_log_scale
+            return self.prior.log_prob((u - mean) * tf.exp(-log_scale)) - tf.reduce_sum(log_scale)
+
+        weights = tuple(tf.convert_to_tensor(v.value) for v in (self.prior_mean, self.prior_log_scale))
+        return tf.transpose(tf.map_fn(of_class, weights, fn_output_signature=u.dtype))
+
+    def marginal_log_prior(self, u: tf.Tensor) -> tf.Tensor:
+        """Return log p(u) = logsumexp_y (log p(u | y) + log p(y)), [batch], of u [batch, D]; see `flow`."""
+        return tf.reduce_logsumexp(self.log_prior_by_class(u) + tf.math.log(self.class_shares.value), axis=1)
+
+    def _require_classes(self):
+        if self.num_classes is None:
+            raise UserError(f"{type(self).__name__} has no classes; expected a generator with num_classes")
+
+    def joint_log_prob(self, images: tf.Tensor) -> tf.Tensor:
+        """Return log p(x, y) = log p(x | y) + log p(y), [batch, num_classes], for each class y.
+
+        Its `tf.reduce_logsumexp` over classes is log p(x). p(y) are the shares of `set_class_shares`; of a class
+        without any it is -inf.
+        """
+        return self.log_prob_by_class(images) + tf.math.log(self.class_shares.value)
+
+    def set_class_shares(self, counts: Any) -> None:
+        """Set p(y) to the shares of classes of which there are `counts`, numbers [num_classes]. At first all are equal.
+
+        `FlowGAN.fit` sets those of its labels, where they are an array.
+
+        Raises:
+          UserError: there are not so many classes, or a number is negative, or all are 0.
+        """
+        counts = np.asarray(counts, np.float64)
+        is_good = counts.shape == (self.num_classes,) and np.isfinite(counts).all() and counts.min() >= 0
+        if not is_good or not counts.any():
+            raise UserError(f"counts={counts.tolist()}; expected {self.num_classes} numbers of 0 or more, not all 0")
+        self.class_shares.assign(counts / counts.sum())
+
+    def sample_labels(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor | None:
+        """See `Generator.sample_labels`."""
+        if self.num_classes is None:
+            return None
+        ends = tf.cumsum(tf.cast(self.class_shares.value, tf.float64))
+        uniform = random.uniform(key, first, count, [], tf.float64)
+        # Divided by the sum: the last class that has a share ends at 1 exactly.
+        return tf.searchsorted(ends[:-1] / ends[-1], uniform, side="right")
+
+    def encode(self, images: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
+        """Return z = f(x), [batch, D], of float images [batch, H, W, C], and of their labels; see `log_prob`."""
+        images = self._images(images)
+        return self.bijector(as_labels("encode", labels, self.num_classes), training).inverse(images)
 
     def _images(self, images):
         check_float("images", images)
@@ -279,9 +409,10 @@ class FlowGenerator(Generator):
             raise UserError(f"images are {list(images.shape)}; expected [{expected}]")
         return images
 
-    def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def decode(self, z: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""
-        return self.bijector(training).forward(self._float(z))
+        labels = as_labels("decode", labels, self.num_classes)
+        return self.bijector(labels, training).forward(self._float(z))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of log p(x)."""
@@ -289,7 +420,11 @@ class FlowGenerator(Generator):
 
     def get_config(self) -> dict:
         """Return the constructor's arguments; networks that `coupling_network` made are in it themselves."""
-        config = super().get_config() | {"logit_alpha": self.logit_alpha, "learned_prior": self.learned_prior}
+        config = super().get_config() | {
+            "logit_alpha": self.logit_alpha,
+            "learned_prior": self.learned_prior,
+            "num_classes": self.num_classes,
+        }
         if self.has_own_networks:
             config["networks"] = [keras.saving.serialize_keras_object(network) for network in self.networks]
         return config

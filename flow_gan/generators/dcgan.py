@@ -9,6 +9,7 @@ from flow_gan import keras_internals
 from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
+from flow_gan.generators.labels import as_labels
 from flow_gan.networks.dcgan import UpsamplingNetwork
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
 
@@ -66,8 +67,9 @@ class DCGAN(Generator):
         keras_internals.show_shapes(self.network, (None, self.latent_size))
         self.built = True
 
-    def decode(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return x = G(z), [batch, H, W, C] in [0, 1]; see `Generator.decode`."""
+    def decode(self, z: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
+        """Return x = G(z), [batch, H, W, C] in [0, 1]; see `Generator.decode`. It has no classes."""
+        as_labels("decode", labels, self.num_classes)
         return self.network(self._float(z), training=training)
 
     def get_config(self) -> dict:

@@ -44,7 +44,7 @@ class Glow(MultiScaleFlow):
       coupling_network: function from the shape (H, W, C/2) of half a coupling's channels to a Keras layer that maps
         [batch, H, W, C/2] to a tuple (shift, log-scale), each of that shape; see `FlowGenerator`. The arguments of
         the flow's own networks (`filters`, `num_hidden_layers`, `precision`) then have no effect.
-      learned_prior: bool, see `FlowGenerator`.
+      learned_prior, num_classes: see `FlowGenerator`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -74,10 +74,19 @@ class Glow(MultiScaleFlow):
         precision: str = "float32",
         coupling_network: MakeNetwork | None = None,
         learned_prior: bool = False,
+        num_classes: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(
-            image_shape, prior, logit_alpha, scales, coupling_network, learned_prior, precision=precision, **kwargs
+            image_shape,
+            prior,
+            logit_alpha,
+            scales,
+            coupling_network,
+            learned_prior,
+            num_classes,
+            precision=precision,
+            **kwargs,
         )
         for name, value, lowest in (
             ("depth_per_scale", depth_per_scale, 1),
@@ -199,5 +208,6 @@ def from_settings(config: Config, image_shape: tuple) -> Glow:
         seed=config.seed,
         precision=config.precision,
         learned_prior=config.learned_prior,
+        num_classes=config.num_classes if config.conditional else None,
         name="generator",
     )

@@ -20,7 +20,7 @@ class MultiScaleFlow(FlowGenerator):
       image_shape: (H, W, C), with H and W that can be halved as often as the flow squeezes.
       prior, logit_alpha: of `FlowGenerator`.
       scales: int >= 1.
-      coupling_network, learned_prior, **kwargs: of `FlowGenerator`.
+      coupling_network, learned_prior, num_classes, **kwargs: of `FlowGenerator`.
 
     Raises:
       UserError: an argument out of its range, or a shape that cannot be squeezed.
@@ -38,9 +38,10 @@ class MultiScaleFlow(FlowGenerator):
         scales: int,
         coupling_network: MakeNetwork | None = None,
         learned_prior: bool = False,
+        num_classes: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, prior, logit_alpha, coupling_network, learned_prior, **kwargs)
+        super().__init__(image_shape, prior, logit_alpha, coupling_network, learned_prior, num_classes, **kwargs)
         if scales < 1:
             raise UserError(f"scales={scales}; expected 1 or more")
         halvings = scales if self.SQUEEZES_LAST else scales - 1

@@ -45,7 +45,7 @@ class NICE(FlowGenerator):
       coupling_network: function from the shape (H W C / 2,) to a Keras layer that maps [batch, H W C / 2] to the shift,
         of the same shape; see `FlowGenerator`. The arguments of the flow's own networks (`hidden_units`,
         `num_hidden_layers`, `init_type`, `batch_norm`, `seed`, `precision`) then have no effect.
-      learned_prior: bool, see `FlowGenerator`.
+      learned_prior, num_classes: see `FlowGenerator`.
       **kwargs: of `keras.Model`.
 
     Raises:
@@ -72,10 +72,18 @@ class NICE(FlowGenerator):
         precision: str = "float32",
         coupling_network: MakeNetwork | None = None,
         learned_prior: bool = False,
+        num_classes: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(
-            image_shape, prior, logit_alpha, coupling_network, learned_prior, precision=precision, **kwargs
+            image_shape,
+            prior,
+            logit_alpha,
+            coupling_network,
+            learned_prior,
+            num_classes,
+            precision=precision,
+            **kwargs,
         )
         if self.size % 2:
             raise UserError(
@@ -157,5 +165,6 @@ def from_settings(config: Config, image_shape: tuple) -> NICE:
         seed=config.seed,
         precision=config.precision,
         learned_prior=config.learned_prior,
+        num_classes=config.num_classes if config.conditional else None,
         name="generator",
     )

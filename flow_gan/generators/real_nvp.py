@@ -50,7 +50,7 @@ class RealNVP(MultiScaleFlow):
         zeros where the coupling changes the image, to a tuple (shift, log-scale), each of that shape; see
         `FlowGenerator`. The arguments of the flow's own networks (`residual_blocks`, `filters`, `batch_norm`, `seed`,
         `precision`, `recompute`) then have no effect.
-      learned_prior: bool, see `FlowGenerator`.
+      learned_prior, num_classes: see `FlowGenerator`.
       recompute: bool, compute a part of the networks again in the backward pass instead of keeping it, which saves
         memory; see `networks.residual`.
       **kwargs: of `keras.Model`.
@@ -82,11 +82,20 @@ class RealNVP(MultiScaleFlow):
         precision: str = "float32",
         coupling_network: MakeNetwork | None = None,
         learned_prior: bool = False,
+        num_classes: int | None = None,
         recompute: bool = False,
         **kwargs: Any,
     ):
         super().__init__(
-            image_shape, prior, logit_alpha, scales, coupling_network, learned_prior, precision=precision, **kwargs
+            image_shape,
+            prior,
+            logit_alpha,
+            scales,
+            coupling_network,
+            learned_prior,
+            num_classes,
+            precision=precision,
+            **kwargs,
         )
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
         for name, value, lowest in (("filters", filters, 1), ("residual_blocks", residual_blocks, 0)):
@@ -187,5 +196,6 @@ def from_settings(config: Config, image_shape: tuple) -> RealNVP:
         precision=config.precision,
         learned_prior=config.learned_prior,
         recompute=config.recompute,
+        num_classes=config.num_classes if config.conditional else None,
         name="generator",
     )

@@ -42,6 +42,18 @@ def _prior_without_edge(asked, config, dataset):
     return f"{asked} needs a prior on all of R^k, but --prior=uniform has bounded support, which HMC cannot sample"
 
 
+def _conditional(asked, config, dataset):
+    if config.conditional:
+        return None
+    return f"{asked} needs a model of labels, and the run is not --conditional"
+
+
+def _unconditional(asked, config, dataset):
+    if not config.conditional:
+        return None
+    return f"{asked} is not for a --conditional run, which is given labels; --metrics=labels measures its log p(x)"
+
+
 def _labels(asked, config, dataset):
     if config.classifier != "cnn" or (dataset.train.labels is not None and dataset.test.labels is not None):
         return _classifier_files(asked, config, dataset)
@@ -98,6 +110,9 @@ LIKELIHOOD = Need(_likelihood)
 # Batch norm's, which a pass over training images can estimate anew.
 MOVING_AVERAGES = Need(_moving_averages)
 PRIOR_WITHOUT_EDGE = Need(_prior_without_edge)
+# A model p(x | y), or one without labels.
+CONDITIONAL = Need(_conditional)
+UNCONDITIONAL = Need(_unconditional)
 # Of a classifier that comes from a file: it has to be there and to take such images.
 CLASSIFIER_FILES = Need(_classifier_files, is_of_run=False)
 # Of the images, to train and to test the classifier that judges samples; or its file, likewise.

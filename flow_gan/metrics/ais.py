@@ -5,7 +5,7 @@ import dataclasses
 from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.needs import PRIOR_WITHOUT_EDGE, TEST_SPLIT
+from flow_gan.measurement.needs import PRIOR_WITHOUT_EDGE, TEST_SPLIT, UNCONDITIONAL
 from flow_gan.measurement.run import LoadedRun
 from flow_gan.metrics import kde, nll
 from flow_gan.report import paper
@@ -109,7 +109,7 @@ METRIC = Metric(
         "ais_temperatures",
         "ais_leapfrog",
     ),
-    needs=(PRIOR_WITHOUT_EDGE, TEST_SPLIT),
+    needs=(UNCONDITIONAL, PRIOR_WITHOUT_EDGE, TEST_SPLIT),
     image_counts=("ais_images",),
     columns=columns,
     noun="AIS",

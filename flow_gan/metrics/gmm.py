@@ -10,7 +10,7 @@ from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.classified import Predictions
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.needs import CLASSIFIER_FILES, LABELS, TEST_SPLIT
+from flow_gan.measurement.needs import CLASSIFIER_FILES, LABELS, TEST_SPLIT, UNCONDITIONAL
 from flow_gan.measurement.run import FinishedRun, LoadedRun
 from flow_gan.metrics import kde, scores
 from flow_gan.report import figures, paper
@@ -169,7 +169,7 @@ METRIC = Metric(
     measure=measure,
     draw=draw,
     settings=("num_examples", *scores.SETTINGS),
-    needs=(TEST_SPLIT, CLASSIFIER_FILES),
+    needs=(UNCONDITIONAL, TEST_SPLIT, CLASSIFIER_FILES),
     noun="mixture",
     overlay=overlay,
 )

@@ -12,8 +12,14 @@ from flow_gan.report import image_figures
 def measure(run: LoadedRun) -> evaluation.NLLTerms:
     """Return the terms of the NLL of the run's split."""
     split, dataset = run.config.split, run.dataset
+    images = run.images(split)
     return evaluation.evaluate_nll_terms(
-        run.generator, run.images(split), run.config.batch_size, dataset.train.images, len(dataset.split(split))
+        run.generator,
+        images,
+        run.config.batch_size,
+        dataset.train.images,
+        len(dataset.split(split)),
+        dataset.split(split).require_labels()[: len(images)] if run.config.conditional else None,
     )
 
 

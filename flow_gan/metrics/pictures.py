@@ -40,6 +40,8 @@ def measure(run: LoadedRun) -> Pictures:
         "samples": samples.reshape(_COLUMNS, _COLUMNS, *samples.shape[1:]),
         "temperatures": evaluation.temperatures(run.generator, _COLUMNS, run.config.seed),
     }
+    if run.config.conditional:
+        rows["classes"] = evaluation.classes(run.generator, _COLUMNS, run.config.seed)
     if run.config.has_likelihood:
         count = min(2 * _COLUMNS, len(run.dataset.split(run.config.split)))
         images = run.images(run.config.split, count)
@@ -53,15 +55,19 @@ def measure(run: LoadedRun) -> Pictures:
 
 def draw(run: LoadedRun, pictures: Pictures) -> list[pathlib.Path]:
     """Write each picture with its labels."""
-    return [run.save_grid(name, rows, *_labels(name, rows)) for name, rows in pictures.rows.items()]
+    names = run.dataset.class_names
+    return [run.save_grid(name, rows, *_labels(name, rows, names)) for name, rows in pictures.rows.items()]
 
 
-def _labels(name, rows):
+def _labels(name, rows, class_names):
     """Return (title, labels of the rows, labels of the columns)."""
     if name == "samples":
         return "samples, the first draws, nothing selected", (), ()
     if name == "temperatures":
         return "samples G(t z), in each column of one z", [f"t = {t:g}" for t in evaluation.TEMPERATURES], ()
+    if name == "classes":
+        names = list(class_names or ()) + [str(y) for y in range(len(class_names or ()), len(rows))]
+        return "samples of each class, in each column of one z", names, ()
     if name == "reconstructions":
         difference = "|x − G(f(x))|,\nthe largest white"
         return "images, and back from their z = f(x)", ["image x", "G(f(x))", difference], ()

@@ -30,8 +30,9 @@ def run(given: dict) -> None:
         print(f"warning: {NO_PER_IMAGE_LIKELIHOOD}")
     folder = shlex.quote(str(path))
     print(f"saved_model_cli show --dir {folder} --all")
+    count = "labels=[0,0,0,0]" if config.conditional else "count=4"
     print(
         f"saved_model_cli run --dir {folder} --tag_set serve --signature_def sample "
-        "--input_exprs 'count=4;seed=0;temperature=1.0'"
+        f"--input_exprs '{count};seed=0;temperature=1.0'"
     )
     print(f"SavedModel     {path}")

@@ -12,7 +12,7 @@ from flow_gan.measurement import FinishedRun
 from flow_gan.report.pictures import PictureRow, picture_rows
 from flow_gan.training.output import next_free, output_file, whole
 from flow_gan.training.run_config import run_config
-from flow_gan.training.run_folder import RunFolder, check_free
+from flow_gan.training.run_folder import RunFolder, check_free, read_data
 from flow_gan.training.run_images import find_images, require_likelihood
 
 _SUFFIXES = (".csv", ".npy")
@@ -40,7 +40,7 @@ def run(given: dict) -> None:
     entropy = FinishedRun(config=config, folder=folder).validation_nll(model.num_steps)
     scores = evaluation.score_images(model, images.images, config.batch_size, entropy, images.split, config.seed)
     with whole(path) as written:
-        _write(written, images, scores)
+        _write(written, images, scores, _classes(config, scores))
     picture = path.with_suffix(".png")
     with whole(picture) as written:
         _draw(written, images, scores, model.levels)
@@ -48,9 +48,18 @@ def run(given: dict) -> None:
     print(f"{len(images)} rows  {path}\npicture  {picture}")
 
 
-def _rows(images, scores):
+def _classes(config, scores):
+    """Return the names, or the numbers where there are none, of the most likely classes; None without classes."""
+    if scores.most_likely_class is None:
+        return None
+    names = read_data(config.require_run_dir())["class_names"]
+    return [names[label] if names else str(label) for label in scores.most_likely_class]
+
+
+def _rows(images, scores, classes):
     """Return {column: values [N]}; missing values are empty or NaN."""
     unknown = np.full(len(images), np.nan)
+    of_classes = {} if classes is None else {"most_likely_class": np.array(classes, str)}
     return {
         "file": np.array(images.files, str),
         "label": np.array(images.labels or [""] * len(images), str),
@@ -58,11 +67,12 @@ def _rows(images, scores):
         "bits_per_dim": scores.bits_per_dim,
         "typicality": scores.typicality,
         "critic_logit": unknown if scores.critic_logit is None else scores.critic_logit,
+        **of_classes,
     }
 
 
-def _write(path, images, scores):
-    columns = _rows(images, scores)
+def _write(path, images, scores, classes):
+    columns = _rows(images, scores, classes)
     if path.suffix.lower() == ".npy":
         rows = np.empty(len(images), [(name, values.dtype) for name, values in columns.items()])
         for name, values in columns.items():
@@ -100,10 +110,12 @@ def _order(scores):
 
 def _summary(images, scores, checkpoint):
     order = _order(scores)
+    is_conditional = scores.most_likely_class is not None
     lines = [
-        f"{len(images)} images, {checkpoint}",
+        f"{len(images)} images, {checkpoint}{', log p(x) over all classes' * is_conditional}",
         f"mean log p       {np.mean(scores.log_prob):.2f} nats, {np.mean(scores.bits_per_dim):.4f} bits/dim",
-        f"entropy          {scores.entropy:.2f} nats, the mean -log p of the run's validation images",
+        f"entropy          {scores.entropy:.2f} nats, the mean -log p of the run's validation images"
+        f"{', given the label' * is_conditional}",
         f"least likely     {_named(images, scores, order[0])}",
         f"most likely      {_named(images, scores, order[-1])}",
         f"least typical    {_named(images, scores, np.argmax(np.nan_to_num(scores.typicality, nan=-1)))}",

@@ -30,8 +30,10 @@ def run(given: dict) -> None:
         print(f"best validation NLL  none{why}; what follows is of the latest weights")
     if model.generator.has_likelihood:
         print(f"{'test NLL':<20} {_measured(trained, config, checkpoint, 'nll')}")
+    from flow_gan.modes.sample import sample_grid
+
     grid = folder.samples / f"{checkpoint}.png"
-    data.save_png(grid, data.image_grid(model.generator.sample(config.num_samples, config.seed)))
+    data.save_png(grid, sample_grid(model.generator, config))
     if math.isfinite(trained.best_score):
         from flow_gan.report import paper
 

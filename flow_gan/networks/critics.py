@@ -25,9 +25,17 @@ from flow_gan.networks.precision import check_float, network_policy, product_pol
 class Critic(keras.Model):
     """A stack of layers from images [batch, H, W, C] to logits [batch, 1].
 
+    With classes it takes a pair (images, labels int32 [batch]), and is a projection critic (Miyato and Koyama 2018,
+    "cGANs with projection discriminator"): with f(x) the input of the last layer, a learned vector v_y of each class is
+    projected on it,
+
+        D(x, y) = w . f(x) + b + v_y . f(x)
+
     Args:
       image_shape: (H, W, C).
       stack: list of Keras layers.
+      num_classes: int, or None for images alone.
+      embedding_initializer: of the v_y; zeros if None.
       dtype: see `precision.network_policy`.
       **kwargs: of `keras.Model`.
     """
@@ -36,36 +44,67 @@ class Critic(keras.Model):
         self,
         image_shape: tuple[int, int, int],
         stack: list[keras.layers.Layer],
+        num_classes: int | None = None,
+        embedding_initializer: keras.initializers.Initializer | None = None,
         dtype: str | keras.DTypePolicy | None = None,
         **kwargs: Any,
     ):
         super().__init__(dtype=network_policy(dtype), **kwargs)
         self.image_shape = tuple(image_shape)
         self.stack = stack
+        self.num_classes = num_classes
         shape = (None, *self.image_shape)
         keras_internals.show_shapes(self, shape)
         for layer in stack:
             if not layer.built:
                 layer.build(shape)
-            shape = layer.compute_output_shape(shape)
+            features, shape = shape, layer.compute_output_shape(shape)
+        if num_classes is not None:
+            self.embedding = self.add_weight(
+                shape=(num_classes, features[-1]),
+                initializer=embedding_initializer or "zeros",
+                name="critic_class_embedding",
+            )
         self.built = True
 
-    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return the logits [batch, 1] of float images; `training` as in `BatchNorm.call`."""
+    @property
+    def class_variables(self) -> list[keras.Variable]:
+        """The weights that belong to classes."""
+        return [] if self.num_classes is None else [self.embedding]
+
+    def call(self, images: Any, training: bool = False) -> tf.Tensor:
+        """Return the logits [batch, 1] of float images, or (images, labels); `training` as in `BatchNorm.call`."""
+        images, labels = self._parts(images)
         check_float("images", images)
         x = tf.cast(images, self.compute_dtype)
         for layer in self.stack:
+            features = x
             x = layer(x, training=training) if isinstance(layer, BatchNorm) else layer(x)
-        return x
+        if labels is None:
+            return x
+        vectors = tf.gather(self.embedding.value, labels)
+        return x + tf.reduce_sum(vectors * tf.cast(features, self.compute_dtype), axis=-1, keepdims=True)
+
+    def _parts(self, images):
+        is_pair = isinstance(images, (tuple, list))
+        if is_pair != (self.num_classes is not None):
+            has = "labels, but it has no classes" if is_pair else f"no labels, but it has {self.num_classes} classes"
+            raise UserError(
+                f"the critic {self.name} was given {has}; expected images, or with classes (images, labels)"
+            )
+        return images if is_pair else (images, None)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of the logits."""
-        return input_shape[0], 1
+        batch = input_shape[0]
+        # Of a pair (images, labels) it is the shape of the images.
+        return (batch[0] if isinstance(batch, tuple) else batch), 1
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
         stack = [keras.saving.serialize_keras_object(layer) for layer in self.stack]
-        return super().get_config() | {"image_shape": list(self.image_shape), "stack": stack}
+        config = {"image_shape": list(self.image_shape), "stack": stack, "num_classes": self.num_classes}
+        return super().get_config() | config
 
     @classmethod
     def from_config(cls, config: dict) -> "Critic":
@@ -82,6 +121,7 @@ def two_convolutions(
     seed: int = 0,
     dtype: str | None = None,
     precision: str = "float32",
+    num_classes: int | None = None,
 ) -> Critic:
     """Two convolutions and two dense layers, the release's critic for MNIST; for images of any shape.
 
@@ -98,6 +138,7 @@ def two_convolutions(
       dtype: "float32", the default, or "float64".
       precision: of the convolutions and all matrix products but the last, whose results are the logits; see
         `precision.product_policy`.
+      num_classes: int, of a critic of images and labels, see `Critic`; None for images alone.
 
     Example:
       >>> import flow_gan, numpy as np
@@ -110,7 +151,7 @@ def two_convolutions(
     stack = [make.conv(image_shape[-1]), make.leaky_relu(), make.conv(filters)]
     stack += [layer() for layer in norm] + [make.leaky_relu(), make.flatten(), make.dense(dense_units)]
     stack += [layer() for layer in norm] + [make.leaky_relu(), make.logits()]
-    return Critic(image_shape, stack, name="critic", dtype=dtype)
+    return make.critic(image_shape, stack, num_classes)
 
 
 def dcgan(
@@ -120,6 +161,7 @@ def dcgan(
     seed: int = 0,
     dtype: str | None = None,
     precision: str = "float32",
+    num_classes: int | None = None,
 ) -> Critic:
     """Four convolutions (Radford et al. 2015), the release's critic for colour images; for images of any shape.
 
@@ -134,6 +176,7 @@ def dcgan(
       dtype: "float32", the default, or "float64".
       precision: of the convolutions and all matrix products but the last, whose results are the logits; see
         `precision.product_policy`.
+      num_classes: int, of a critic of images and labels, see `Critic`; None for images alone.
     """
     make = _LayerMaker(1, seed, dtype, precision)
     stack = []
@@ -144,7 +187,7 @@ def dcgan(
         else:
             stack += ([make.batch_norm()] if i else []) + [make.leaky_relu()]
     stack += [make.flatten(), make.logits()]
-    return Critic(image_shape, stack, name="critic", dtype=dtype)
+    return make.critic(image_shape, stack, num_classes)
 
 
 def _has_penalty(divergence):
@@ -167,6 +210,10 @@ class _LayerMaker:
         # Explicit names, since Keras numbers its own through the whole process.
         self._counts[kind] += 1
         return {"name": f"critic_{kind}_{self._counts[kind]}", "dtype": dtype or self._dtype}
+
+    def critic(self, image_shape, stack, num_classes):
+        embedding = None if num_classes is None else self._initializers.next()
+        return Critic(image_shape, stack, num_classes, embedding, name="critic", dtype=self._dtype)
 
     def conv(self, filters):
         return Conv2D(
@@ -198,11 +245,12 @@ class _LayerMaker:
         return LayerNorm(**self._common("norm"))
 
 
-def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None:
+def build_critic(critic: keras.Model, image_shape: tuple[int, int, int], num_classes: int | None = None) -> None:
     """Build a critic that is not built yet.
 
     Raises:
-      UserError: it is not a Keras model, or does not map images of the shape (H, W, C) to logits [batch, 1].
+      UserError: it is not a Keras model, or does not map images of the shape (H, W, C), or with `num_classes` pairs
+        (images, labels), to logits [batch, 1].
     """
     if not isinstance(critic, keras.layers.Layer):
         raise UserError(
@@ -211,10 +259,16 @@ def build_critic(critic: keras.Model, image_shape: tuple[int, int, int]) -> None
     if isinstance(critic, Critic):
         if critic.image_shape != tuple(image_shape):
             raise UserError(f"the critic's image_shape={critic.image_shape}; expected the generator's, {image_shape}")
+        if critic.num_classes != num_classes:
+            raise UserError(f"the critic's num_classes={critic.num_classes}; expected the generator's, {num_classes}")
         return
     images = f"images [batch, {', '.join(map(str, image_shape))}]"
+    given = keras.Input(image_shape, dtype="float32")
+    if num_classes is not None:
+        images = f"({images}, labels [batch])"
+        given = given, keras.Input((), dtype="int32")
     try:
-        logits = critic(keras.Input(image_shape, dtype="float32"))
+        logits = critic(given)
     except (TypeError, ValueError, tf.errors.OpError) as error:
         reason = brief(keras_internals.reason(error))
         raise UserError(f"critic={critic.name} cannot take {images}: {reason}") from error
@@ -233,4 +287,7 @@ def make_critic(config: Config, image_shape: tuple[int, int, int]) -> Critic:
     To add a critic, add a function with the same arguments to `CRITICS`, and its name to `config.objective`.
     """
     make = CRITICS[config.critic]
-    return make(image_shape, config.f_div, filters=config.df_dim, seed=config.seed, precision=config.precision)
+    settings = {"filters": config.df_dim, "seed": config.seed, "precision": config.precision}
+    if config.conditional:
+        settings["num_classes"] = config.num_classes
+    return make(image_shape, config.f_div, **settings)

@@ -33,6 +33,8 @@ def announcement(run: OpenRun) -> str:
 
 def _model(run):
     text = f"{run.config.model_type}, {_num_weights(run.model.generator):,} weights"
+    if run.config.conditional:
+        text += f", {run.config.num_classes} classes"
     critic = run.model.critic
     return text if critic is None else f"{text}; critic {run.config.critic}, {_num_weights(critic):,} weights"
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from flow_gan import data, random
 from flow_gan.errors import UserError
 from flow_gan.generators import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.model import FlowGAN
 from flow_gan.networks.normalization import batch_statistics, moving_averages
 
@@ -49,12 +50,13 @@ class BatchNormStatistics:
 
     def _pass_from_images(self, images):
         with batch_statistics() as statistics:
-            self._model.generator.log_prob(images, training=True)
+            # Of a learned prior, and of labels, they do not depend.
+            self._model.generator.flow(training=True).inverse(images)
         return self._in_order(statistics)
 
-    def _pass_from_latents(self, z):
+    def _pass_from_latents(self, z, labels):
         with batch_statistics() as statistics:
-            self._model.generator.decode(z, training=True)
+            self._model.generator.decode(z, **arguments(labels), training=True)
         return self._in_order(statistics)
 
     def _in_order(self, statistics):
@@ -63,16 +65,22 @@ class BatchNormStatistics:
 
     def fill_from_images(self, batches: Iterable[dict]) -> None:
         """Fill them from the pass x -> z of `data.evaluation_batches`, each with the noise of evaluation."""
-        self._fill(self._from_images, (self._model.draws.evaluation_images(batch) for batch in batches))
+        self._fill(self._from_images, ([self._model.draws.evaluation_images(batch)] for batch in batches))
 
     def fill_from_samples(self, num_batches: int, batch_size: int) -> None:
-        """Fill them from the pass z -> x, with z of the model's seed."""
-        key = random.key(self._model.draws.seed, random.Stream.MOVING_AVERAGES)
-        latents = (self._model.generator.sample_latent(key, batch_size * i, batch_size) for i in range(num_batches))
+        """Fill them from the pass z -> x, with z of the model's seed, and labels of p(y) where there are classes."""
+        generator, seed = self._model.generator, self._model.draws.seed
+        key = random.key(seed, random.Stream.MOVING_AVERAGES)
+        label_key = random.key(seed, random.Stream.LABEL, random.Stream.MOVING_AVERAGES)
+        firsts = range(0, num_batches * batch_size, batch_size)
+        latents = (
+            [generator.sample_latent(key, first, batch_size), generator.sample_labels(label_key, first, batch_size)]
+            for first in firsts
+        )
         self._fill(self._from_latents, latents)
 
     def _fill(self, run, inputs):
-        found = [[statistic.numpy() for statistic in run(value)] for value in inputs]
+        found = [[statistic.numpy() for statistic in run(*values)] for values in inputs]
         paths = [variable.path for variable in self._variables]
         for variable, value in zip(self._variables, _combine(paths, found), strict=True):
             variable.assign(value)

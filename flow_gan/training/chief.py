@@ -205,7 +205,7 @@ class ChiefCallback(keras.callbacks.Callback):
         self._write_pending()
         run = self._run
         try:
-            sizes = magnitudes(run.model, run.config, run.dataset.train.images, self._step, what)
+            sizes = magnitudes(run.model, run.config, run.dataset.train, self._step, what)
         except Exception:
             # What failed is told in any case.
             sizes = ""

@@ -56,7 +56,7 @@ def fit_as_chief(run: OpenRun, score: Score | None = None, callbacks: Sequence[k
                 raise process_lost(error, f", with {saved} saved last") from error
             except data.ReadingError:
                 # Once the file is put right, the data have another digest, and the run goes on.
-                run.folder.write_data(run.config.dataset, None)
+                run.folder.write_data(run.config.dataset, None, run.class_names)
                 raise
             except Interrupted:
                 raise signals.stopped(steps.first, run.folder.path) from None

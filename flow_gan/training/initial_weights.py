@@ -32,6 +32,7 @@ class InitialWeights:
       step: int, of that checkpoint.
       generator: tuple of str, all weights of the generator.
       critic: tuple of str, those of the critic; none if the run has none, or another one.
+      anew: tuple of str, the weights of classes, where that run has no classes.
     """
 
     run: str
@@ -39,11 +40,13 @@ class InitialWeights:
     step: int
     generator: tuple[str, ...]
     critic: tuple[str, ...]
+    anew: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         critic = f"critic ({len(self.critic)} variables)" if self.critic else "no critic weights"
         generator = f"generator ({len(self.generator)} variables)"
-        return f"{self.run}, checkpoint {self.checkpoint} (step {self.step}): {generator}, {critic}"
+        anew = f"; anew: {', '.join(self.anew)}" if self.anew else ""
+        return f"{self.run}, checkpoint {self.checkpoint} (step {self.step}): {generator}, {critic}{anew}"
 
 
 def load_initial_weights(model: FlowGAN, config: Config) -> InitialWeights | None:
@@ -75,7 +78,11 @@ def _load_from_run(model, config):
     except UserError as error:
         raise UserError(str(error).replace("--run_dir", "--init_from_run")) from error
     stored = _settings(text, path)
-    others = [name for name in _GENERATOR if name in stored and stored[name] != getattr(config, name)]
+    # Of a model without classes everything else is taken.
+    begins_classes = config.conditional and not stored.get("conditional", False)
+    free = ("conditional", "num_classes", "learned_prior") if begins_classes else ()
+    compared = [name for name in _GENERATOR if name in stored and name not in free]
+    others = [name for name in compared if stored[name] != getattr(config, name)]
     if others:
         listed = ", ".join(f"--{name}={stored[name]} (not {getattr(config, name)})" for name in others)
         raise UserError(f"{flag} has a different generator; expected the same settings for this run: {listed}")
@@ -83,12 +90,20 @@ def _load_from_run(model, config):
     prefix, step = chosen_checkpoint(folder, config.checkpoint)
     if prefix is None or step is None:
         raise UserError(f"{flag} has no checkpoint {config.checkpoint!r}; pass another --checkpoint, such as latest")
-    generator = _assign(model.generator.weights, prefix, flag)
+    networks = [part for part in (model.generator, model.critic) if part is not None]
+    anew = {v.path for part in networks for v in getattr(part, "class_variables", ())} if begins_classes else set()
+    taken = [[v for v in part.weights if v.path not in anew] for part in networks]
+    generator = _assign(taken[0], prefix, flag)
     if generator is None:
         raise UserError(f"{flag}: its checkpoint {prefix} does not fit the generator; expected the same flags")
-    critic = () if model.critic is None else _assign(model.critic.weights, prefix, flag) or ()
+    critic = () if model.critic is None else _assign(taken[1], prefix, flag) or ()
     return InitialWeights(
-        run=config.init_from_run, checkpoint=config.checkpoint, step=step, generator=generator, critic=critic
+        run=config.init_from_run,
+        checkpoint=config.checkpoint,
+        step=step,
+        generator=generator,
+        critic=critic,
+        anew=tuple(sorted(anew)),
     )
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+import numpy as np
+
 from flow_gan import data
 from flow_gan.config import Config
 from flow_gan.config.datasets import SPLITS
@@ -38,6 +40,8 @@ def check_data(config: Config, dataset: data.Dataset) -> None:
         if asked is not None and asked != actual:
             raise UserError(f"--{flag}={asked}, but the images of --dataset={config.dataset} have {actual}")
     check_grid(config, dataset.image_shape)
+    if config.conditional:
+        num_classes(config, dataset)
     largest = max(len(dataset.split(split)) for split in SPLITS)
     if config.mode != "train" and config.batch_size > largest:
         raise UserError(f"--batch_size={config.batch_size}; --dataset={config.dataset} has {largest} images in a split")
@@ -49,6 +53,42 @@ def check_data(config: Config, dataset: data.Dataset) -> None:
         )
 
 
+def num_classes(config: Config, dataset: data.Dataset) -> int | None:
+    """Return the number of classes of a conditional run: `--num_classes`, or that of the data. None of other runs.
+
+    Raises:
+      UserError: there are images without labels, or labels outside of the classes.
+    """
+    if not config.conditional:
+        return None
+    without = [split for split in SPLITS if dataset.split(split).labels is None]
+    if without:
+        raise UserError(
+            f"--conditional needs labels of all images, and --dataset={config.dataset} has none of its "
+            f"{' and '.join(without)} images; expected data with labels, such as a folder with a subfolder for each "
+            "class"
+        )
+    labels = np.concatenate([dataset.split(split).require_labels() for split in SPLITS])
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0:
+        raise UserError(
+            f"--conditional with --dataset={config.dataset}, which has the label {lowest}; expected 0 or more"
+        )
+    if config.num_classes is not None:
+        if highest >= config.num_classes:
+            raise UserError(
+                f"--num_classes={config.num_classes}, but --dataset={config.dataset} has the label {highest}; expected "
+                f"{highest + 1} or more"
+            )
+        return config.num_classes
+    if highest >= len(dataset.train):
+        raise UserError(
+            f"--conditional with --dataset={config.dataset}, which has the label {highest} and {len(dataset.train)} "
+            "training images; expected labels that count classes from 0 on, or --num_classes"
+        )
+    return max(len(dataset.class_names or ()), highest + 1)
+
+
 def check_grid(config: Config, image_shape: tuple) -> None:
     """Raise `UserError` if a grid of `--num_samples` images does not fit in memory."""
     # Latents and images, in 32 bits, at the least.
@@ -56,9 +96,15 @@ def check_grid(config: Config, image_shape: tuple) -> None:
     memory.require(num_bytes, f"a grid of --num_samples={config.num_samples}", "pass a smaller number")
 
 
-def resolve(config: Config, image_shape: tuple) -> Config:
-    """Return the configuration with the data's sizes in place of those not given, the critic and flips chosen."""
-    changes = dict(zip(_SIZES, image_shape, strict=True))
+def resolve(config: Config, image_shape: tuple, classes: int | None = None) -> Config:
+    """Return the configuration with the data's sizes in place of those not given, the critic and flips chosen.
+
+    Args:
+      config: as given.
+      image_shape: (H, W, C) of the data.
+      classes: from `num_classes`.
+    """
+    changes: dict = dict(zip(_SIZES, image_shape, strict=True)) | {"num_classes": classes}
     if config.horizontal_flip is None:
         public = data.known_dataset(config.dataset)
         changes["horizontal_flip"] = public is not None and public.horizontal_flip

@@ -42,7 +42,7 @@ def layer_at_fault(model: FlowGAN, images: Any, split: str) -> str | None:
     for batch in data.evaluation_batches(images, split, min(fast, len(images))):
         try:
             with watched_layers() as layers:
-                model.generator.bijector(validate_args=True).inverse(model.draws.evaluation_images(batch))
+                model.generator.flow(validate_args=True).inverse(model.draws.evaluation_images(batch))
         except tf.errors.InvalidArgumentError as error:
             *_, (largest, _) = layers.values()
             image = {"train": "a training image", "validation": "a validation image"}[split]
@@ -50,7 +50,7 @@ def layer_at_fault(model: FlowGAN, images: Any, split: str) -> str | None:
     return None
 
 
-def magnitudes(model: FlowGAN, config: Config, images: Any, step: int, what: str) -> str:
+def magnitudes(model: FlowGAN, config: Config, split: data.Split, step: int, what: str) -> str:
     """Return how large z and a layer's input and result were in a step that broke off, in words; "" if it is not known.
 
     The step's draws follow from the seed and its number, so that nothing is kept for this while training goes well.
@@ -59,29 +59,32 @@ def magnitudes(model: FlowGAN, config: Config, images: Any, step: int, what: str
     Args:
       model: `FlowGAN` of a flow.
       config: the run's configuration.
-      images: uint8 [N, H, W, C], the training images.
+      split: the training images.
       step: int, steps made before this one.
       what: str, from `bijectors.layer_not_finite`, which names the layer.
     """
     layer = what.partition("layer ")[2].split()[0]
     steps = config.batch_size, config.seed, step, step + 1, batches_per_step(config)
-    batch = next(iter(data.training_batches(images, *steps)))
-    batch = batch if batches_per_step(config) is None else batch[:, -1]
+    given = split.labels if model.is_conditional else None
+    batch = next(iter(data.training_batches(split.images, *steps, labels=given)))
+    if batches_per_step(config) is not None:
+        batch = tf.nest.map_structure(lambda part: part[:, -1], batch)
+    batch, labels = model.batch_of(batch)
     draws = model.draws.of_step(step, batch)
     runs = range(config.n_critic + 1) if config.critic_batches == "fresh" else [0]
     found = []
     if config.n_critic:
-        samplings = [_pass(model, layer, "forward", draws.latent(run), "sampling") for run in runs]
+        samplings = [_pass(model, layer, "forward", draws.latent(run), labels, "sampling") for run in runs]
         # The first pass at fault, or that of the generator's own update, whose gradient is.
         found.append(next((text for text in samplings if "inf" in text or "nan" in text), samplings[-1]))
     if model.objective.has_likelihood:
-        found.append(_pass(model, layer, "inverse", draws.likelihood_images(batch), "the likelihood"))
+        found.append(_pass(model, layer, "inverse", draws.likelihood_images(batch), labels, "the likelihood"))
     return "; ".join(filter(None, found))
 
 
-def _pass(model, layer, direction, value, name):
+def _pass(model, layer, direction, value, labels, name):
     """Return the magnitudes of one pass through the flow, normalised by the batch's statistics as in training."""
-    bijector = model.generator.bijector(training=True, validate_args=False)
+    bijector = model.generator.bijector(labels, training=True, validate_args=False)
     try:
         with moving_average_updates(0), watched_layers() as layers:
             result = getattr(bijector, direction)(value)

@@ -154,6 +154,8 @@ def generator_optimizer(config: Config, generator: Generator) -> Adam:
     factors = {}
     if config.log_scale_rate != 1:
         factors = {variable.path: config.log_scale_rate for variable in generator.log_scale_variables}
+    if config.prior_mean_rate != 1 and generator.has_prior_weights:
+        factors[generator.prior_mean.path] = config.prior_mean_rate
     return Adam(rate, config.beta1, config.beta2, rate_factors=factors, global_clipnorm=config.clip_norm, **average)
 
 

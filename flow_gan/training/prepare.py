@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from flow_gan import data
@@ -12,7 +13,7 @@ from flow_gan.model import FlowGAN
 from flow_gan.training import resume
 from flow_gan.training.build_model import build_model
 from flow_gan.training.initial_weights import InitialWeights, load_initial_weights
-from flow_gan.training.load_data import check_data, find_data, resolve
+from flow_gan.training.load_data import check_data, find_data, num_classes, resolve
 from flow_gan.training.strategy import make_strategy, select_gpu
 
 
@@ -57,11 +58,11 @@ def prepare(config: Config, note: Callable[[str], None] = lambda stage: None) ->
     source = find_data(config)
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
         reading = reader.submit(_read, config, source)
-        shape, levels = source.image_shape, source.levels
-        if shape is None or levels is None:
+        shape, levels, classes = source.image_shape, source.levels, None
+        if shape is None or levels is None or config.conditional:
             known = reading.result()
-            shape, levels = known.image_shape, known.levels
-        resolved = resolve(config, shape)
+            shape, levels, classes = known.image_shape, known.levels, num_classes(config, known)
+        resolved = resolve(config, shape, classes)
         with strategy.scope():
             model = build_model(resolved, levels)
             initial_weights = None if resume.has_begun(resolved) else load_initial_weights(model, resolved)
@@ -74,6 +75,8 @@ def prepare(config: Config, note: Callable[[str], None] = lambda stage: None) ->
         note("data")
     if not resume.has_begun(resolved):
         model.initialize(dataset.train.images)
+    if classes is not None:
+        model.generator.set_class_shares(np.bincount(dataset.train.require_labels(), minlength=classes))
     return Prepared(config=resolved, dataset=dataset, model=model, initial_weights=initial_weights)
 
 

@@ -51,6 +51,11 @@ class OpenRun:
     step: int
     is_step_unfinished: bool
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of a conditional run's classes, None where there are none."""
+        return self.dataset.class_names if self.config.conditional else None
+
     def begin(self, initial_weights: InitialWeights | None = None) -> None:
         """Write what the run begins with, and delete the checkpoints of later steps.
 
@@ -59,7 +64,7 @@ class OpenRun:
         """
         if self.config.resume:
             self.folder.write_config(self.config)
-        self.folder.write_data(self.config.dataset, self.dataset.digest)
+        self.folder.write_data(self.config.dataset, self.dataset.digest, self.class_names)
         if initial_weights is not None:
             self.folder.write_initial_weights(dataclasses.asdict(initial_weights))
         if self.config.resume:

@@ -59,4 +59,5 @@ def _is_elsewhere(asked, stored, recorded):
         return False
     places = {os.path.realpath(path) for path in (stored.dataset, recorded["path"]) if path is not None}
     reads_data = asked.mode in ("train", "evaluate")
-    return os.path.realpath(asked.dataset) in places or (reads_data and None not in recorded.values())
+    is_known = None not in (recorded["digest"], recorded["path"])
+    return os.path.realpath(asked.dataset) in places or (reads_data and is_known)

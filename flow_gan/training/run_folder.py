@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import filelock
 
@@ -20,7 +22,7 @@ class RunFolder:
     """Paths of a run.
 
         config.json    the effective configuration
-        data.json      the digest of its data and, of a folder or a file, where it lay
+        data.json      the digest of its data, of a folder or a file where it lay, of a conditional run its class names
         initial_weights.json  what was taken from another run, if anything was (`--init_from_run`)
         metrics.jsonl  one line per step
         progress.json  when its training was started, at which step, and where it ends
@@ -67,14 +69,16 @@ class RunFolder:
         write_whole(self.config_file, config.to_json())
         self.samples.mkdir(parents=True, exist_ok=True)
 
-    def write_data(self, name: str, digest: str | None) -> None:
+    def write_data(self, name: str, digest: str | None, class_names: Sequence[str] | None = None) -> None:
         """Record on which data the run is trained.
 
         Args:
           name: the setting `dataset`.
           digest: of `data.Dataset`, or None where it does not count.
+          class_names: of a conditional run, where its labels have names.
         """
-        write_json(self.data_file, {"digest": digest, "path": os.path.abspath(name) if is_path(name) else None})
+        about = {"digest": digest, "path": os.path.abspath(name) if is_path(name) else None}
+        write_json(self.data_file, about if class_names is None else about | {"class_names": list(class_names)})
 
     def write_progress(self, progress: dict) -> None:
         """Record when a training starts, at which step, and where it ends; see `run_files.progress`."""
@@ -172,8 +176,10 @@ def read_config(run_dir: str | os.PathLike) -> tuple[str, pathlib.Path]:
         raise UserError(f"--run_dir={run_dir} is not a run: it has no readable config.json ({error})") from error
 
 
-def read_data(run_dir: str | os.PathLike) -> dict[str, str | None]:
-    """Return {"digest": str, "path": str or None} of the data of an existing run; None for what is not recorded.
+def read_data(run_dir: str | os.PathLike) -> dict[str, Any]:
+    """Return {"digest": str, "path": str or None, "class_names": list or None} of the data of an existing run.
+
+    What is not recorded is None.
 
     Raises:
       UserError: its data.json cannot be read.
@@ -181,9 +187,9 @@ def read_data(run_dir: str | os.PathLike) -> dict[str, str | None]:
     path = pathlib.Path(run_dir) / "data.json"
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return {"digest": stored["digest"], "path": stored["path"]}
+        return {"digest": stored["digest"], "path": stored["path"], "class_names": stored.get("class_names")}
     except FileNotFoundError:
-        return {"digest": None, "path": None}  # A run of before there were digests.
+        return {"digest": None, "path": None, "class_names": None}  # A run of before there were digests.
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} does not tell the data of the run ({brief(error)}); expected what training writes"

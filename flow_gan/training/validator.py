@@ -13,6 +13,7 @@ from flow_gan import data, random
 from flow_gan.config import Config
 from flow_gan.errors import UserError
 from flow_gan.generators import Generator
+from flow_gan.generators.labels import arguments
 from flow_gan.model import FlowGAN
 from flow_gan.signals import StopSignals
 from flow_gan.training.averaged_weights import weights_to_use
@@ -45,7 +46,7 @@ class Validation:
     Attributes:
       record: {name: float}, NLL and its standard error of validation images and of fixed training images. Empty
         without a likelihood.
-      grid: uint8 [H, W, C], samples from a fixed z.
+      grid: uint8 [H, W, C], samples from a fixed z; of a conditional model a row for each class.
       latents: float [n, D], z of validation images; None without a likelihood.
     """
 
@@ -110,8 +111,8 @@ class Validator:
         generator = self._model.generator
         return Validation(
             record=record,
-            grid=data.image_grid(generator.decode(self._fixed_z)),
-            latents=generator.encode(self._histogram_images) if record else None,
+            grid=self._grid(),
+            latents=generator.encode(*self._histogram_images) if record else None,
         )
 
     def score(self, step: int) -> tuple[float, dict[str, float]]:
@@ -129,14 +130,25 @@ class Validator:
         except UserError as error:
             raise failure(step, f"samples cannot be scored ({error})") from error
 
+    def _grid(self):
+        z, labels, columns = self._fixed_z
+        return data.image_grid(self._model.generator.decode(z, **arguments(labels)), columns)
+
     @functools.cached_property
     def _fixed_z(self):
+        """Return (z, labels, columns of their grid); None for what a model without classes does not have."""
+        generator, count = self._model.generator, self._config.num_samples
+        labels, columns = None, None
+        if generator.num_classes is not None:
+            labels, columns = data.class_rows(generator.num_classes, count)
+            count = len(labels)
         key = random.key(self._config.seed, random.Stream.SAMPLE)
-        return self._model.generator.sample_latent(key, 0, self._config.num_samples)
+        return generator.sample_latent(key, 0, count), labels, columns
 
     @functools.cached_property
     def _histogram_images(self):
         dataset = self._dataset
         count = min(HISTOGRAM_IMAGES, max(HISTOGRAM_VALUES // math.prod(dataset.image_shape), 1))
-        images = dataset.validation.images[np.arange(min(count, len(dataset.validation)))]
-        return data.dequantize(images, 0.5, dataset.levels)
+        count = min(count, len(dataset.validation))
+        images = data.dequantize(dataset.validation.images[np.arange(count)], 0.5, dataset.levels)
+        return (images, dataset.validation.require_labels()[:count]) if self._model.is_conditional else (images,)

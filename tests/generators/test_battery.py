@@ -226,7 +226,7 @@ def test_a_spoilt_weight_names_its_layer(make):
     kernel.assign(np.full(kernel.shape, np.nan))
     for training, validate_args in ((True, None), (False, True)):
         with pytest.raises(tf.errors.InvalidArgumentError) as error:
-            generator.bijector(training, validate_args=validate_args).inverse(images_of((4, 4, 1), "float32"))
+            generator.bijector(training=training, validate_args=validate_args).inverse(images_of((4, 4, 1), "float32"))
         assert layer_not_finite(error.value) == f"the result of layer {generator.networks[2].name} is not finite"
     assert np.isnan(generator.log_prob(images_of((4, 4, 1), "float32"))).all()
 

@@ -21,16 +21,16 @@ def test_outputs(name, prefix, training):
     mode = prefix + ("train" if training else "eval")
     generator = golden.nice(alpha=1e-6 if prefix else None)
     images = golden.dequantized()
-    z = generator.encode(images, training)
+    z = generator.encode(images, training=training)
     assert_close_to_largest(z, golden[f"{mode}/z"], 2e-4)
-    bijector = generator.bijector(training)
+    bijector = generator.bijector(training=training)
     assert_log_prob(bijector.inverse_log_det_jacobian(images), golden[f"{mode}/logdet"])
-    log_prob = generator.log_prob(images, training)
+    log_prob = generator.log_prob(images, training=training)
     assert_log_prob(log_prob, golden[f"{mode}/logp"])
     nll = -tf.reduce_mean(log_prob)
     expected = golden[f"{mode}/nll" if training else f"{mode}/metric"]
     np.testing.assert_allclose(nll, expected, rtol=3e-5)
-    decoded = generator.decode(golden["z_in"], training)
+    decoded = generator.decode(golden["z_in"], training=training)
     np.testing.assert_allclose(decoded, golden[f"{mode}/G"], atol=2e-5)
     if not training:
         np.testing.assert_allclose(tf.clip_by_value(decoded, 0, 1), golden[f"{mode}/G_sampler"], atol=2e-5)
@@ -40,7 +40,7 @@ def test_outputs(name, prefix, training):
 def test_every_layer(name):
     golden = Golden(name)
     for mode, training in (("eval", False), ("train", True)):
-        chain = golden.nice().bijector(training).bijector.bijectors[::-1]
+        chain = golden.nice().bijector(training=training).bijector.bijectors[::-1]
         x = golden.dequantized()
         log_det = 0
         for layer, bijector in zip(["logit", "pre", *range(4), "scaling"], chain, strict=True):

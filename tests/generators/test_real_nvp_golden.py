@@ -20,11 +20,11 @@ def test_outputs(name, training):
     mode = "train" if training else "eval"
     generator = golden.real_nvp()
     images = golden.dequantized()
-    z = generator.encode(images, training)
+    z = generator.encode(images, training=training)
     released = golden[f"{mode}/z"]
     assert_close_to_largest(z, released.reshape(len(released), -1), 2e-4)
-    assert_log_prob(generator.bijector(training).inverse_log_det_jacobian(images), golden[f"{mode}/logdet"])
-    log_prob = generator.log_prob(images, training)
+    assert_log_prob(generator.bijector(training=training).inverse_log_det_jacobian(images), golden[f"{mode}/logdet"])
+    log_prob = generator.log_prob(images, training=training)
     assert_log_prob(log_prob, golden[f"{mode}/logp"])
     nll = -tf.reduce_mean(log_prob)
     if mode == "train":
@@ -32,7 +32,7 @@ def test_outputs(name, training):
     else:
         np.testing.assert_allclose(8 + nll / (generator.size * np.log(2)), golden["eval/metric"], rtol=3e-5)
         np.testing.assert_allclose(generator.decode(golden["z_in"]), golden["eval/G_sampler"], atol=2e-5)
-    np.testing.assert_allclose(generator.decode(golden["z_in"], training), golden[f"{mode}/G"], atol=2e-5)
+    np.testing.assert_allclose(generator.decode(golden["z_in"], training=training), golden[f"{mode}/G"], atol=2e-5)
 
 
 def layers_of(bijector, image):
@@ -67,7 +67,7 @@ def test_every_layer(name):
     golden = Golden(name)
     seen = []
     for mode in ("eval", "train"):
-        for label, x, log_det in layers_of(golden.real_nvp().bijector(mode == "train"), golden.dequantized()):
+        for label, x, log_det in layers_of(golden.real_nvp().bijector(training=mode == "train"), golden.dequantized()):
             if label == "pre":
                 assert_close_to_largest(x, golden[f"{mode}/pre/y"], 2e-4)
                 assert_log_prob(log_det, golden[f"{mode}/pre/logdet"])

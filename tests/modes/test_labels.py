@@ -1,0 +1,192 @@
+"""Conditional runs on the command line: labels in every mode, and what is refused."""
+
+import csv
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from flow_gan import data, training
+from flow_gan.config import Config
+from flow_gan.evaluation import evaluate_class_likelihoods
+from flow_gan.generators import make_generator
+from flow_gan.main import main
+from flow_gan.training.optimizers import generator_optimizer
+from flow_gan.training.run_config import run_config
+from tests.helpers.command_line import assert_refused
+from tests.helpers.same_run import assert_same_run
+
+pytestmark = pytest.mark.usefixtures("reused_models")
+
+SMALL = ["--hidden_layers=8", "--no_of_layers=0", "--df_dim=2", "--eval_every=2", "--num_samples=20"]
+CONDITIONAL = [*SMALL, "--conditional", "--n_critic=1"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Folder of a conditional hybrid of 4 steps."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main([*CONDITIONAL, "--max_steps=4", f"--run_dir={folder}"]) == 0
+    return folder
+
+
+def stored(run, name):
+    return json.loads((run / "evaluation" / f"{name}.json").read_text())
+
+
+def test_classes_are_kept(run):
+    assert json.loads((run / "data.json").read_text())["class_names"] == [str(n) for n in range(10)]
+    assert json.loads((run / "config.json").read_text())["num_classes"] == 10
+    model, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(run)}))
+    labels = data.load("digits").train.labels
+    np.testing.assert_allclose(model.generator.class_shares, np.bincount(labels) / len(labels), rtol=1e-6)
+    grid = np.asarray(PIL.Image.open(run / "samples" / "best.png"))
+    assert grid.shape[0] > 4 * grid.shape[1]  # Ten rows of two.
+
+
+def test_evaluation(run, capsys):
+    assert main(["--mode=evaluate", f"--run_dir={run}", "--metrics=nll,labels,nll_terms,pictures"]) == 0
+    printed = capsys.readouterr().out
+    assert "(250 images, given the label)" in printed and "% of argmax_y p(x | y) p(y), of 10 classes" in printed
+    nll, labels, terms = (stored(run, f"{name}-test-best") for name in ("nll", "labels", "nll_terms"))
+    assert nll["is_given_label"]
+    np.testing.assert_allclose([labels["given_label"], terms["total"]["means"]["nll"]], nll["nats"], rtol=1e-4)
+    assert nll["nats"] < labels["nats"] < nll["nats"] + np.log(10.5)
+    accuracy = labels["accuracy"]
+    assert 0 < accuracy < 1
+    np.testing.assert_allclose(labels["accuracy_standard_error"], np.sqrt(accuracy * (1 - accuracy) / 250))
+    assert stored(run, "pictures-test-best")["pictures"]["classes"] == "classes-test-best.png"
+    for metric in ("ais", "gmm"):
+        message = f"--metrics={metric} is not for a --conditional run"
+        assert_refused(["--mode=evaluate", f"--run_dir={run}", f"--metrics={metric}"], message, capsys)
+
+
+def test_the_figures_are_those_of_their_definitions(run):
+    config = run_config({"mode": "sample", "run_dir": str(run)})
+    model, _ = training.load_model(config, 17)
+    digits = data.load("digits")
+    found = evaluate_class_likelihoods(model, digits, "test", 100, 60)
+    batch = next(iter(data.evaluation_batches(digits.test.images, "test", 60)))
+    x, labels = model.draws.evaluation_images(batch), digits.test.labels[:60]
+    by_class = np.stack([model.generator.log_prob(x, np.full(60, y)) for y in range(10)], 1).astype(np.float64)
+    joint = by_class + np.log(model.generator.class_shares)
+    np.testing.assert_allclose(found.given_label, -by_class[np.arange(60), labels].mean(), rtol=1e-5)
+    np.testing.assert_allclose(found.nats, -np.log(np.exp(joint).sum(1)).mean(), rtol=1e-5)
+    np.testing.assert_allclose(found.accuracy, np.mean(joint.argmax(1) == labels))
+
+
+def test_samples_of_labels(run, tmp_path, capsys):
+    sample = ["--mode=sample", f"--run_dir={run}"]
+    assert main(sample) == 0
+    assert "20 samples, labels drawn from p(y)" in capsys.readouterr().out
+    assert main([*sample, "--labels=3,7"]) == 0
+    assert "20 samples of --labels=3,7" in capsys.readouterr().out
+    assert main([*sample, "--labels=1,2", "--num_samples=5", f"--output={tmp_path / 's.npz'}"]) == 0
+    model, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(run)}), 17)
+    expected = data.shown_levels(17)[data.quantize(model.generator.sample(5, [1, 2, 1, 2, 1]).numpy(), 17)]
+    with np.load(tmp_path / "s.npz") as file:
+        np.testing.assert_array_equal(file["arr_0"][..., :1], expected)
+    capsys.readouterr()
+    for labels, wrong in (("3,cat", "'cat'"), ("10", "'10'"), ("-1", "'-1'")):
+        assert_refused([*sample, f"--labels={labels}"], f"--labels={labels}: {wrong} is no class of the run", capsys)
+
+
+def test_scores_interpolations_and_inpainting(run, tmp_path, capsys):
+    digits = data.load("digits").test.images
+    for i in range(2):
+        PIL.Image.fromarray(data.shown_levels(17)[digits[i, ..., 0]]).save(tmp_path / f"{i}.png")
+    PIL.Image.fromarray(np.repeat(np.uint8([0, 255]), 32).reshape(8, 8)).save(tmp_path / "mask.png")
+    assert main(["--mode=score", f"--run_dir={run}", f"--output={tmp_path / 's.csv'}"]) == 0
+    with open(tmp_path / "s.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 250
+    evaluated = main(["--mode=evaluate", f"--run_dir={run}", "--metrics=labels"])
+    assert evaluated == 0
+    labels = stored(run, "labels-test-best")
+    np.testing.assert_allclose([-float(row["log_prob"]) for row in rows], labels["nats_per_image"], rtol=1e-4)
+    assert np.mean([row["most_likely_class"] == row["label"] for row in rows]) == pytest.approx(labels["accuracy"])
+    capsys.readouterr()
+    images = f"--images={tmp_path / '0.png'},{tmp_path / '1.png'}"
+    assert main(["--mode=interpolate", f"--run_dir={run}", images, f"--output={tmp_path / 'i'}"]) == 0
+    inpaint = ["--mode=inpaint", f"--run_dir={run}", f"--images={tmp_path / '0.png'}"]
+    inpaint += [f"--mask={tmp_path / 'mask.png'}", "--inpaint_steps=2", "--num_frames=2", f"--output={tmp_path / 'p'}"]
+    assert main(inpaint) == 0
+    assert "log p" in capsys.readouterr().out
+
+
+def test_export(run, tmp_path, capsys):
+    assert main(["--mode=export", f"--run_dir={run}", f"--export_dir={tmp_path / 'e'}"]) == 0
+    printed = capsys.readouterr().out
+    assert "(labels int32 [N], seed int32 [], temperature float32 []) -> images" in printed
+    assert "(images float32 [N, 8, 8, 1], labels int32 [N]) -> log_prob\n" in printed
+    assert "(images float32 [N, 8, 8, 1]) -> joint_log_prob\n" in printed
+
+
+@pytest.mark.parametrize("flags", [["--like_reg=0"], ["--ema_decay=0.5"], ["--critic_batches=fresh"]])
+def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path, flags):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main([*CONDITIONAL, *flags, "--max_steps=4", f"--run_dir={whole}"]) == 0
+    assert main([*CONDITIONAL, *flags, "--max_steps=2", f"--run_dir={parts}"]) == 0
+    assert main(["--resume", "--max_steps=4", f"--run_dir={parts}"]) == 0
+    assert_same_run(whole, parts)
+
+
+def test_from_a_run_without_labels(tmp_path, capsys):
+    """The classes begin anew, and equal; everything else is the source's."""
+    source, run = tmp_path / "source", tmp_path / "run"
+    assert main([*SMALL, "--n_critic=1", "--max_steps=2", f"--run_dir={source}"]) == 0
+    flags = [*CONDITIONAL, f"--init_from_run={source}", "--learning_rate=1e-30", "--max_steps=1"]
+    assert main([*flags, f"--run_dir={run}"]) == 0
+    assert "; anew: " in capsys.readouterr().out
+    taken = json.loads((run / "initial_weights.json").read_text())
+    assert [name.split("/")[-1] for name in taken["anew"]] == [
+        *("critic_class_embedding", "class_shares", "prior_log_scale", "prior_mean"),
+    ]
+    assert taken["critic"] and any("log_scale" in name for name in taken["generator"])
+    nll = [json.loads((run / "metrics.jsonl").read_text().splitlines()[0])["nll"]]
+    own = json.loads((source / "metrics.jsonl").read_text().splitlines()[-1])
+    assert np.isfinite(nll).all() and np.isfinite(own["nll"])
+
+
+def test_classes_of_a_folder(tmp_path, capsys):
+    """Its subfolders' names are kept, and chosen by."""
+    rng = np.random.default_rng(0)
+    for i, name in enumerate(("cat", "dog")):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for n in range(15):
+            pixels = rng.integers(100 * i, 100 * i + 100, (4, 4)).astype(np.uint8)
+            PIL.Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{n}.png")
+    flags = [f"--dataset={tmp_path / 'pets'}", "--n_critic=0", "--batch_size=10", "--max_steps=2"]
+    assert main([*SMALL, "--conditional", *flags, f"--run_dir={tmp_path / 'run'}"]) == 0
+    assert main(["--mode=sample", f"--run_dir={tmp_path / 'run'}", "--labels=dog"]) == 0
+    assert "20 samples of --labels=dog" in capsys.readouterr().out
+
+
+def test_the_rate_of_the_means():
+    config = Config(conditional=True, num_classes=3, hidden_layers=8, no_of_layers=0, prior_mean_rate=30.0)
+    generator = make_generator(config, (4, 4, 1))
+    assert generator_optimizer(config, generator).rate_factors == {generator.prior_mean.path: 30.0}
+
+
+def test_what_is_refused(tmp_path, run, capsys):
+    images = np.zeros((30, 4, 4), np.uint8)
+    np.savez(tmp_path / "without.npz", images=images)
+    np.savez(tmp_path / "negative.npz", images=images, labels=np.arange(30) % 3 - 1)
+    np.savez(tmp_path / "numbers.npz", images=images, labels=np.full(30, 5000))
+    for flags, message in (
+        (
+            [f"--dataset={tmp_path / 'without.npz'}"],
+            "--conditional needs labels of all images, and .* has none",
+        ),
+        ([f"--dataset={tmp_path / 'negative.npz'}"], "which has the label -1; expected 0 or more"),
+        ([f"--dataset={tmp_path / 'numbers.npz'}"], "which has the label 5000 and 24 training images"),
+        (["--num_classes=9"], "--num_classes=9, but --dataset=digits has the label 9; expected 10 or more"),
+        (["--model_type=dcgan", "--like_reg=0"], "--conditional=True is for --model_type=nice or real_nvp or glow"),
+    ):
+        small = [] if "--model_type=dcgan" in flags else [*SMALL, "--batch_size=10"]
+        assert_refused([*small, "--conditional", *flags, f"--run_dir={tmp_path / 'x'}"], message, capsys)
+    assert_refused([*SMALL, "--num_classes=10"], "--num_classes=10 is for --conditional", capsys)
+    assert_refused([*SMALL, "--prior_mean_rate=3"], "--prior_mean_rate=3.0 is for --learned_prior or --cond", capsys)
+    assert_refused([*SMALL, "--labels=3"], "--labels=3 goes with --mode=sample", capsys)
+    assert not (tmp_path / "x").exists()
