@@ -27,7 +27,28 @@ def affine_coupling(mask):
     return bijectors.AffineCoupling(conditioner, mask, validate_args=True)
 
 
+class ChannelMaps:
+    """Two maps of 4 channels."""
+
+    matrices = np.random.default_rng(2).normal(size=(2, 4, 4)) + 3 * np.eye(4)
+
+    def forward_maps(self):
+        return tf.constant(self.matrices), tf.constant(np.arange(8.0).reshape(2, 4))
+
+    def inverse_maps(self):
+        inverse = np.linalg.inv(self.matrices)
+        return tf.constant(inverse), -tf.einsum("kc,kcd->kd", self.forward_maps()[1], tf.constant(inverse))
+
+    def log_det(self):
+        return tf.constant(np.linalg.slogdet(self.matrices)[1].sum())
+
+
 BIJECTORS = {
+    "glow_steps": (
+        lambda: bijectors.GlowSteps(ChannelMaps(), [conditioner] * 2, ["one", "two"], validate_args=True),
+        (2, 3, 4),
+    ),
+    "standardization": (lambda: bijectors.standardization(np.linspace(0, 2, 6), np.linspace(-1, 1, 6)), (6,)),
     "additive_coupling_second": (lambda: bijectors.AdditiveCoupling(shift_fn, "second"), (6,)),
     "additive_coupling_first": (lambda: bijectors.AdditiveCoupling(shift_fn, "first"), (6,)),
     "diagonal_scaling": (lambda: bijectors.diagonal_scaling(np.linspace(-1, 1, 6)), (6,)),

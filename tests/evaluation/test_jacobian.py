@@ -25,7 +25,8 @@ def make(name, dtype="float32"):
     """A small generator at weights that matter."""
     generator = GENERATORS[name](dtype)
     rng = np.random.default_rng(0)
-    for variable in [*generator.trainable_variables, *moving_averages(generator)]:
+    fixed = {id(v) for v in generator.non_trainable_variables} - {id(v) for v in moving_averages(generator)}
+    for variable in (v for v in generator.weights if id(v) not in fixed):
         noise = 0.3 * rng.normal(size=variable.shape)
         variable.assign(np.exp(noise) if "variance" in variable.path else variable.numpy() + noise)
     return generator

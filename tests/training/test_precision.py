@@ -9,7 +9,8 @@ from flow_gan import training
 from tests.helpers.runs import DCGAN, GLOW, REAL_NVP, settings
 from tests.helpers.same_run import lines_of
 
-# Digits, 40 steps: in float32 the NLL of NICE falls by some 60 nats.
+# Digits, 40 steps: in float32 the NLL falls by some 60 nats (NICE) and 15 (Glow, whose norms begin with the images'
+# statistics).
 FLOWS = {
     "nice": {"hidden_layers": 64, "n_critic": 2, "df_dim": 8},
     "real_nvp": REAL_NVP | {"filters": 8, "n_critic": 2, "df_dim": 8, "batch_size": 50},
@@ -27,7 +28,7 @@ def test_a_run_in_bfloat16_follows_that_in_float32(tmp_path, flow):
         training.train(settings(folder, **FLOWS[flow], max_steps=40, eval_every=40, precision=precision))
         records[precision] = lines_of(folder)
     one, other = ({name: np.array([r[name] for r in part]) for name in BANDS} for part in records.values())
-    assert one["nll"][0] - one["nll"][-1] > 50
+    assert one["nll"][0] - one["nll"][-1] > (10 if flow == "glow" else 50)
     for name, band in BANDS.items():
         difference = np.abs(other[name] - one[name]).max()
         assert 0 < difference < band, f"{name}: {difference}"
