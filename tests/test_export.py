@@ -83,7 +83,7 @@ def test_every_signature_is_that_of_the_run(nice):
     samples = loaded.signatures["sample"](
         count=tf.constant(7), seed=tf.constant(3), temperature=tf.constant(0.5, tf.float32)
     )["images"]
-    np.testing.assert_allclose(samples, generator.sample(7, 3, 0.5), atol=1e-5)
+    np.testing.assert_allclose(samples, generator.sample(7, seed=3, temperature=0.5), atol=1e-5)
 
 
 def test_an_image_does_not_depend_on_its_batch(nice):
@@ -219,7 +219,7 @@ def test_real_nvp_without_gradients_of_its_own(tmp_path):
 def test_batch_statistics_come_with_a_warning(tmp_path):
     changes = REAL_NVP | {"n_critic": 0, "no_of_layers": 0, "batch_norm_adaptive": 0}
     run, printed = run_and_export(tmp_path, **changes)
-    assert "warning: with --batch_norm_adaptive=0 an image's value depends on the other images" in printed
+    assert "warning: with --batch_norm_adaptive=0 an image's log p depends on the other images" in printed
     assert set(tf.saved_model.load(run / "export" / "best").signatures) == OF_A_FLOW
 
 
@@ -228,4 +228,4 @@ def test_dcgan_samples_alone(tmp_path):
     loaded = tf.saved_model.load(run / "export" / "latest")
     assert set(loaded.signatures) == {"sample"} and "warning" not in printed
     samples = loaded.signatures["sample"](count=tf.constant(3), seed=tf.constant(1), temperature=tf.constant(1.0))
-    np.testing.assert_allclose(samples["images"], model_of(run).generator.sample(3, 1), atol=1e-5)
+    np.testing.assert_allclose(samples["images"], model_of(run).generator.sample(3, seed=1), atol=1e-5)

@@ -168,7 +168,7 @@ def count_decodes(model, monkeypatch):
     """Return the list to which each sampling pass adds how often it updates the moving averages."""
     calls = []
     generate = model._generate
-    monkeypatch.setattr(model, "_generate", lambda z, updates: calls.append(updates) or generate(z, updates))
+    monkeypatch.setattr(model, "_generate", lambda z, y, updates: calls.append(updates) or generate(z, y, updates))
     return calls
 
 
@@ -185,9 +185,7 @@ def test_fresh_batches(monkeypatch, updates, expected):
     calls = count_decodes(model, monkeypatch)
     seen = []
     update = model.critic_update
-    monkeypatch.setattr(
-        model, "critic_update", lambda d, run, real, fake: seen.append((real, fake)) or update(d, run, real, fake)
-    )
+    monkeypatch.setattr(model, "critic_update", lambda d, run, *both: seen.append(both[:2]) or update(d, run, *both))
     images = images_of(18).reshape(6, 3, *SHAPE)
     monkeypatch.setattr("flow_gan.model.num_replicas", lambda: 2)  # Updates then run outside a function.
     model.train_step(images)

@@ -69,7 +69,8 @@ def magnitudes(model: FlowGAN, config: Config, split: data.Split, step: int, wha
     batch = next(iter(data.training_batches(split.images, *steps, labels=given)))
     if batches_per_step(config) is not None:
         batch = tf.nest.map_structure(lambda part: part[:, -1], batch)
-    batch, labels = model.batch_of(batch)
+    # Of the images themselves, also where `FlowGAN` keeps them on the device and takes their numbers.
+    batch, labels = batch if model.is_conditional else (batch, None)
     draws = model.draws.of_step(step, batch)
     runs = range(config.n_critic + 1) if config.critic_batches == "fresh" else [0]
     found = []

@@ -76,7 +76,9 @@ def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch):
     whole = jacobian_spectrum(generator, 3)
     computed = []
     compute = jacobian._Jacobian.at
-    monkeypatch.setattr(jacobian._Jacobian, "at", lambda self, z: computed.append(z) or compute(self, z))
+    monkeypatch.setattr(
+        jacobian._Jacobian, "at", lambda self, z, *labels: computed.append(z) or compute(self, z, *labels)
+    )
     assert jacobian_spectrum(generator, 3, folder=tmp_path / "z").to_dict() == whole.to_dict()
     assert len(computed) == 1 and whole.singular_values[:2] == first.singular_values
     # A file that was cut off, other weights or another seed: computed anew.
@@ -158,7 +160,9 @@ def test_models_of_one_seed_are_measured_at_the_same_z(monkeypatch):
     """So that they can be compared in pairs."""
     seen = []
     at = jacobian._Jacobian.at
-    monkeypatch.setattr(jacobian._Jacobian, "at", lambda self, z: seen.append(z.numpy()) or at(self, z))
+    monkeypatch.setattr(
+        jacobian._Jacobian, "at", lambda self, z, *labels: seen.append(z.numpy()) or at(self, z, *labels)
+    )
     for name in ("nice", "dcgan"):
         jacobian_spectrum(make(name), 2, seed=5)
     np.testing.assert_array_equal(seen[:2], seen[2:])

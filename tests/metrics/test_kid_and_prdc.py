@@ -116,6 +116,9 @@ def test_kid_is_among_the_scores_in_training(classified):
         def sample_latent(self, key, first, count):
             return np.random.default_rng(0).uniform(size=(count, 64)).astype(np.float32)
 
+        def sample_labels(self, key, first, count):
+            return None
+
         def decode(self, z):
             return tf.reshape(z, (-1, 8, 8, 1))
 

@@ -182,6 +182,9 @@ def test_scores_in_training_record_it(brightness, monkeypatch):
         def sample_latent(self, key, first, count):
             return np.full((count, 64), 0.25, np.float32)
 
+        def sample_labels(self, key, first, count):
+            return None
+
         def decode(self, z):
             return tf.reshape(z, (-1, 8, 8, 1))
 

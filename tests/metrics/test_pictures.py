@@ -26,6 +26,7 @@ def test_labels(drawn):
     run = types.SimpleNamespace(
         name="digits-1",
         config=types.SimpleNamespace(checkpoint="best"),
+        dataset=types.SimpleNamespace(class_names=None),
         path=lambda name, suffix: pathlib.Path(f"{name}.{suffix}"),
     )
     run.save_grid = lambda *given: LoadedRun.save_grid(run, *given)

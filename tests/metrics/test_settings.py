@@ -19,6 +19,7 @@ SETTINGS = {
     "pictures": {"seed"},
     "ood": {"ood_dataset", "num_examples"},
     "memorisation": CLASSIFYING,
+    "labels": {"num_examples"},
 }
 
 

@@ -330,7 +330,7 @@ def test_compare_advises_what_a_column_lacks(runs, tmp_path):
     assert main([*command, f"--run_dirs={runs}/*", "--metrics=nll"]) == 0
     text = (tmp_path / "comparison-2" / "tables.md").read_text()
     assert [*rows_of(text, "KDE")] == ["adv", "dcgan", "mle"]
-    assert "No KDE is stored of dcgan, mle; --metrics=kde computes it." in text and text.count("--metrics") == 1
+    assert "No KDE is stored for dcgan, mle; --metrics=kde computes it." in text and text.count("--metrics") == 1
 
 
 def test_compare_shows_what_has_no_column(runs, tmp_path, capsys):

@@ -481,7 +481,7 @@ def test_bad_input(tmp_path, capsys, monkeypatch):
     (tmp_path / "r").mkdir()
     for damaged in ("{", "[]", '{"stages": {"a": 3}, "failed": {}}', '{"stages": {}}'):
         (tmp_path / "r" / "reproduction.json").write_text(damaged)
-        assert_refused(folder, "reproduction.json cannot be read", capsys)
+        assert_refused(folder, "reproduction.json is not the file that a reproduction writes", capsys)
 
 
 def tiny_report(tmp_path, monkeypatch, scale, **settings):

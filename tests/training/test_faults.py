@@ -233,7 +233,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog, capfd):
         caplog.clear()
         Checkpoints(model, damaged / "checkpoints").restore("latest")
         assert model.num_steps == 8
-        assert "ckpt-10 is damaged" in caplog.text and "the one before it is used" in caplog.text
+        assert "ckpt-10 is damaged" in caplog.text and "the previous one is used" in caplog.text
         training.train(settings(damaged, n_critic=0, resume=True))
         assert_same_run(whole, damaged)
 
@@ -259,7 +259,7 @@ def test_a_damaged_best_checkpoint(tmp_path, caplog):
     assert steps[-1] == outcome.best_step and len(steps) > 1
     (run / f"checkpoints/best/ckpt-{steps[-1]}.data-00000-of-00001").write_bytes(b"")
     again = training.train(settings(run, n_critic=0, resume=True))
-    assert again.model.num_steps == steps[-2] and "the one before it is used" in caplog.text
+    assert again.model.num_steps == steps[-2] and "the previous one is used" in caplog.text
 
 
 def test_a_second_process_in_a_run_s_folder(tmp_path, capsys):

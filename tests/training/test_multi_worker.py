@@ -36,7 +36,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
         assert status == 0, err
     for path in paths:
         found = json.loads(path.read_text())
-        assert found.keys() == alone.keys() and len(found) == 6
+        assert found.keys() == alone.keys() and len(found) == 7
         for case, (weights, figures) in alone.items():
             for name, value in enumerate(weights):
                 largest = np.abs(value).max(initial=1e-3)

@@ -298,7 +298,7 @@ def test_damaged_checkpoint(tmp_path):
 def test_checkpoint_of_another_architecture(tmp_path, changes):
     folder = tmp_path / "run"
     training.train(settings(folder, max_steps=2, n_critic=0))
-    with pytest.raises(flow_gan.UserError, match=r"checkpoint .*ckpt-2 is one of another architecture"):
+    with pytest.raises(flow_gan.UserError, match=r"checkpoint .*ckpt-2 belongs to another architecture"):
         training.train(settings(folder, resume=True, **({"n_critic": 0} | changes)))
 
 
