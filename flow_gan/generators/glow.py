@@ -208,6 +208,6 @@ def from_settings(config: Config, image_shape: tuple) -> Glow:
         seed=config.seed,
         precision=config.precision,
         learned_prior=config.learned_prior,
-        num_classes=config.num_classes if config.conditional else None,
+        num_classes=config.num_classes,
         name="generator",
     )

@@ -196,6 +196,6 @@ def from_settings(config: Config, image_shape: tuple) -> RealNVP:
         precision=config.precision,
         learned_prior=config.learned_prior,
         recompute=config.recompute,
-        num_classes=config.num_classes if config.conditional else None,
+        num_classes=config.num_classes,
         name="generator",
     )

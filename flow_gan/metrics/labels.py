@@ -5,9 +5,8 @@ from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
 from flow_gan.measurement.needs import CONDITIONAL
 from flow_gan.measurement.run import LoadedRun
-from flow_gan.report import paper
+from flow_gan.metrics import nll
 from flow_gan.report.model_tables import OBJECTIVES, Column
-from flow_gan.report.values import over_images
 
 
 def measure(run: LoadedRun) -> evaluation.ClassLikelihoods:
@@ -20,21 +19,7 @@ def measure(run: LoadedRun) -> evaluation.ClassLikelihoods:
 
 def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
     """Return the columns of -log p(x), in the paper's unit, and of the accuracy."""
-    name = paper.nll_name(dataset)
-
-    def to_value(result):
-        error, per_image = result[f"{name}_standard_error"], result["nats_per_image"]
-        return over_images(result[name], error, per_image, dataset.in_nll_unit)
-
-    marginal = Column(
-        table=OBJECTIVES,
-        heading=f"-log p(x) without label ({dataset.nll_unit})",
-        number=name,
-        error=f"{name}_standard_error",
-        digits=2 if dataset.is_grey else 4,
-        place=3,
-        to_value=to_value,
-    )
+    marginal = nll.in_paper_unit(dataset, "-log p(x) without label", place=3)
     accuracy = Column(
         table=OBJECTIVES,
         heading="Accuracy of the classes",

@@ -1,5 +1,7 @@
 """Exact negative log-likelihood of held-out images (paper, Tables 1 and 2)."""
 
+from typing import Any
+
 from flow_gan import evaluation
 from flow_gan.data import Dataset
 from flow_gan.measurement.metric import Metric
@@ -40,24 +42,39 @@ def exact(part: str | None = None) -> Column:
 
 def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
     """Return the columns of the NLL, in the paper's unit, and of the estimators' exact NLL."""
+    held_out = in_paper_unit(
+        dataset,
+        f"{split.capitalize()} NLL",
+        place=2,
+        paper={objective: numbers[1] for objective, numbers in paper.objectives_table(dataset).items()},
+        paper_heading="Paper: test NLL",
+    )
+    return held_out, exact()
+
+
+def in_paper_unit(dataset: Dataset, heading: str, **kwargs: Any) -> Column:
+    """Return the column of a mean over images that a result has in nats and bits/dim, in the paper's unit.
+
+    Args:
+      dataset: decides on the unit.
+      heading: what it is, without its unit.
+      **kwargs: of `Column`.
+    """
     name = paper.nll_name(dataset)
 
     def to_value(result):
         error, per_image = result[f"{name}_standard_error"], result["nats_per_image"]
         return over_images(result[name], error, per_image, dataset.in_nll_unit)
 
-    held_out = Column(
+    return Column(
         table=OBJECTIVES,
-        heading=f"{split.capitalize()} NLL ({dataset.nll_unit})",
+        heading=f"{heading} ({dataset.nll_unit})",
         number=name,
         error=f"{name}_standard_error",
         digits=2 if dataset.is_grey else 4,
-        place=2,
-        paper={objective: numbers[1] for objective, numbers in paper.objectives_table(dataset).items()},
-        paper_heading="Paper: test NLL",
         to_value=to_value,
+        **kwargs,
     )
-    return held_out, exact()
 
 
 def remarks(results: dict[str, dict]) -> list[str]:
