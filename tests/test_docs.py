@@ -176,7 +176,14 @@ def test_extending_the_package(tmp_path):
     lint = "from importlinter.cli import lint_imports_command as run; run()"
     done = subprocess.run([sys.executable, "-c", lint], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    labelled = "--model_type=independent --critic=plain --conditional --n_critic=1 --df_dim=4 --max_steps=2".split()
+    labelled = [
+        "--model_type=independent",
+        "--critic=plain",
+        "--conditional",
+        "--n_critic=1",
+        "--df_dim=4",
+        "--max_steps=2",
+    ]
     run = [*commands("extending.md"), labelled]
     script = "import sys\nfrom flow_gan import data\nfrom flow_gan.main import main\n"
     script += f"for words in {run!r}:\n    if main(words):\n        sys.exit(1)\n"

@@ -168,7 +168,9 @@ def test_the_weights_of_the_best_score_are_kept(tmp_path):
 
 
 def test_scores_without_what_scores(tmp_path):
-    with pytest.raises(flow_gan.UserError, match=r"^score_every=1 needs make_score; expected train\(config, .*Scorer\)$"):
+    with pytest.raises(
+        flow_gan.UserError, match=r"^score_every=1 needs make_score; expected train\(config, .*Scorer\)$"
+    ):
         training.train(settings(tmp_path / "run", score_every=1))
     assert not list(tmp_path.iterdir())
 
