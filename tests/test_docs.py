@@ -2,17 +2,21 @@
 
 import dataclasses
 import html
+import inspect
 import os
 import pathlib
+import pkgutil
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import typing
 
 import pytest
 
 from flow_gan import config
+from flow_gan.reproduction.settings import SCALES
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -58,6 +62,22 @@ def test_the_api_is_documented(site):
         assert f'id="{name}"' in page, name
 
 
+def test_the_api_has_what_its_functions_take_and_return():
+    documented = [pkgutil.resolve_name(name) for name in re.findall(r"^::: (\S+)$", PAGES["api.md"], re.MULTILINE)]
+    for function in filter(inspect.isfunction, documented):
+        for name, hint in typing.get_type_hints(function).items():
+            for part in parts_of(hint):
+                is_ours = inspect.isclass(part) and part.__module__.startswith("flow_gan.")
+                assert not is_ours or part in documented, f"{name} of {function.__name__} is a {part.__name__}"
+
+
+def parts_of(hint):
+    """Yield a type and those that it is made of."""
+    yield hint
+    for part in typing.get_args(hint):
+        yield from parts_of(part)
+
+
 def test_nothing_of_the_site_is_fetched_from_elsewhere(site):
     for path in (*site.rglob("*.html"), *site.rglob("*.css")):
         text = path.read_text(encoding="utf-8")
@@ -73,6 +93,22 @@ def test_commands_are_right(page, monkeypatch):
         given, _ = config.parse(words)
         if page != "extending.md":
             config.Config(**given)
+
+
+def test_steps_of_the_scales():
+    """The table has all numbers of steps, beside what they are of."""
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", PAGES["reproduction.md"], re.MULTILINE)
+    cells = {
+        (dataset, scale): cell for scale, *of in rows for dataset, cell in zip(SCALES, of, strict=True) if cell != "–"
+    }
+    assert cells.keys() == {(dataset, scale) for dataset, scales in SCALES.items() for scale in scales}
+    roles = {"MLE": "mle", "ADV": "adv", "hybrid": "hybrid", "DCGAN": "dcgan_wgan"}
+    roles |= {"trade-off": "sweep", "ablation": "ablation"}
+    for (dataset, scale), cell in cells.items():
+        steps = SCALES[dataset][scale].steps
+        assert {f"{count:,}" for count in steps.values()} <= set(re.findall(r"[\d,]*\d", cell)), (dataset, scale)
+        for name, count in re.findall(rf"({'|'.join(roles)}) ([\d,]*\d)", cell):
+            assert f"{steps[roles[name]]:,}" == count, (dataset, scale, name)
 
 
 def test_files_that_the_pages_name_exist():
@@ -119,7 +155,10 @@ def test_extending_from_python(tmp_path, monkeypatch, capsys):
 
 
 def test_extending_the_package(tmp_path):
-    """In a copy of the package with the changes of the page, its commands run."""
+    """In a copy of the package with the changes of the page, its commands run, and imports still go one way.
+
+    What is new can do what the package's own can: the generator and the critic take labels.
+    """
     shutil.copytree(ROOT / "flow_gan", tmp_path / "flow_gan", ignore=shutil.ignore_patterns("__pycache__"))
     files = re.findall(r'```python title="(\S+)"\n(.*?)```', PAGES["extending.md"], re.DOTALL)
     changes = re.findall(r"```diff\n--- (\S+)\n(.*?)```", PAGES["extending.md"], re.DOTALL)
@@ -133,11 +172,24 @@ def test_extending_the_package(tmp_path):
         text = (tmp_path / file).read_text(encoding="utf-8")
         assert text.count(before) == 1, f"{file} has no such lines:\n{before}"
         (tmp_path / file).write_text(text.replace(before, after), encoding="utf-8")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    lint = "from importlinter.cli import lint_imports_command as run; run()"
+    done = subprocess.run([sys.executable, "-c", lint], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    labelled = [
+        "--model_type=independent",
+        "--critic=plain",
+        "--conditional",
+        "--n_critic=1",
+        "--df_dim=4",
+        "--max_steps=2",
+    ]
+    run = [*commands("extending.md"), labelled]
     script = "import sys\nfrom flow_gan import data\nfrom flow_gan.main import main\n"
-    script += f"for words in {commands('extending.md')!r}:\n    if main(words):\n        sys.exit(1)\n"
+    script += f"for words in {run!r}:\n    if main(words):\n        sys.exit(1)\n"
     script += "print(data.known_dataset('kmnist'))"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    trainings = [words for words in commands("extending.md") if not any(word.startswith("--mode=") for word in words)]
+    trainings = [words for words in run if not any(word.startswith("--mode=") for word in words)]
     assert done.stdout.count("\ntest NLL ") == len(trainings) and "held_out=10000" in done.stdout
     assert re.search(r"\nsamples 0\.\d+, test images 0\.\d+\n", done.stdout) and " Brightness " in done.stdout

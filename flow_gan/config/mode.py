@@ -53,10 +53,11 @@ class ModeSettings(Section):
     )
     scale: str = _setting(
         "tiny",
-        "how much --mode=reproduce computes. tiny: to see that everything works (digits: some 20 minutes on 2 cores); "
-        "small: models that have learnt something (digits with 3 seeds, MNIST, CIFAR-10: two to two and a half "
-        "hours); overnight: the most that fits into ten hours (MNIST, CIFAR-10); full: the paper's sizes and the "
-        "original README's numbers of steps, for a GPU (digits: hours on a CPU). The report states all steps",
+        "how much --mode=reproduce computes; times are of 2 free cores. tiny: to see that everything works (digits: a "
+        "quarter of an hour; MNIST: three quarters; CIFAR-10: an hour); small: models that have learnt something "
+        "(digits with 3 seeds: an hour; MNIST, CIFAR-10: two and a half hours each); overnight: what fits into a night "
+        "(MNIST: seven hours; CIFAR-10: six); full: the paper's sizes and the original README's numbers of steps, for "
+        "a GPU (digits: six hours). The report states all steps",
         choices=SCALES,
         changes_in=(*EXISTING_RUN, "reproduce"),
     )
@@ -88,7 +89,7 @@ class ModeSettings(Section):
     )
     split: str = _setting(
         "test",
-        "images of a data set that --mode=evaluate and --mode=score use",
+        "images of a data set that --mode=evaluate, compare and score use",
         choices=SPLITS,
         changes_in=(*EXISTING_RUN, "compare"),
     )

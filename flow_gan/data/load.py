@@ -17,7 +17,19 @@ def load(
     height: int | None = None,
     width: int | None = None,
 ) -> Dataset:
-    """Load a data set; arguments and errors are those of `open_dataset`."""
+    """Load a data set.
+
+    Args:
+      dataset: one of `NAMED_DATASETS`, see `canonical_name`, a folder of images, a .npy or .npz file, or the name of
+        another data set of tensorflow_datasets, see `public.is_name`. An existing folder comes before that last.
+      data_dir: folder of tensorflow_datasets, for the public data sets; its default folder if None.
+      levels: number of grey levels of a folder's or a file's images, 256 if None. Those of named data sets are known.
+      validation_split: "released" or "random", for `PUBLIC_DATASETS`; see `public.open_public`.
+      height, width: to which the images of a public data set or a folder are resized; those of others keep their size.
+
+    Raises:
+      UserError: what is wrong with the name, the path or the data.
+    """
     return open_dataset(dataset, data_dir, levels, validation_split, height, width).read()
 
 
@@ -34,13 +46,7 @@ def open_dataset(
     All that tensorflow_datasets does in Python happens here: while it imports its own modules, it replaces Python's
     `__import__`, so that another thread that imports something could be given placeholders.
 
-    Args:
-      dataset: one of `NAMED_DATASETS`, see `canonical_name`, a folder of images, a .npy or .npz file, or the name of
-        another data set of tensorflow_datasets, see `public.is_name`. An existing folder comes before that last.
-      data_dir: folder of tensorflow_datasets, for the public data sets; its default folder if None.
-      levels: number of grey levels of a folder's or a file's images, 256 if None. Those of named data sets are known.
-      validation_split: "released" or "random", for `PUBLIC_DATASETS`; see `public.open_public`.
-      height, width: to which the images of a public data set or a folder are resized; those of others keep their size.
+    Arguments are those of `load`.
 
     Raises:
       UserError: what is wrong with the name or the path; `Source.read` raises it for what is wrong with the data.

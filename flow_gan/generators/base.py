@@ -184,7 +184,7 @@ class FlowGenerator(Generator):
 
     and f ends with z = (u - mean) exp(-log_scale), so that z has the prior of a fixed one. With `num_classes` it is a
     conditional model p(x | y): mean and log-scale are those of the class y, and f and G depend on y in nothing else.
-    All classes begin equal; each is moved only by images of its own.
+    All classes begin equal; only its own images give one a gradient.
 
     Args:
       image_shape: (H, W, C).

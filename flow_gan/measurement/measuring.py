@@ -41,7 +41,17 @@ def cannot_have(config: Config, name: str) -> str | None:
 
 
 def measure(run: LoadedRun, name: str) -> str:
-    """Measure a run, which has its model and data, by one of the metrics; store the result and return it as text."""
+    """Measure a run by one of the metrics; store the result in the run's `evaluation/`, and return it as text.
+
+    Args:
+      run: with the settings of the evaluation, see `load`.
+      name: one of those that `--metrics` takes.
+
+    Raises:
+      UserError: there is no such metric, this run or these data cannot have it, or the result cannot be written.
+      NotFiniteError: what is measured is not finite.
+    """
+    check_metrics(run.config, [name], run.dataset)
     start = time.time()
     metric = registry.find(name)
     measured = metric.measure(run)

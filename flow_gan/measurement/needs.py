@@ -17,7 +17,7 @@ class Need:
       why_not: function from (what asks for it, such as "--metrics=nll", the configuration, the data) to a sentence, or
         to None where the need is met.
       is_of_run: bool, whether the run itself decides: `--mode=compare` leaves the metric out of such a run's row. What
-        the data or other settings decide is refused. Where it is true the data may be None.
+        the data or other settings decide is an error. Where it is true the data may be None.
     """
 
     why_not: Callable[[str, Config, Dataset | None], str | None]

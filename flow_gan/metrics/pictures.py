@@ -73,7 +73,7 @@ def _labels(name, rows, class_names):
         return "images, and back from their z = f(x)", ["image x", "G(f(x))", difference], ()
     steps = rows.shape[1] - 1
     between = [f"{100 * i / steps:.0f} %" for i in range(1, steps)]
-    return "from one image to another, in a straight line in z", (), ["image", *between, "image"]
+    return "from one image to another, through z", (), ["image", *between, "image"]
 
 
 METRIC = Metric(measure=measure, draw=draw, settings=("seed",), noun="pictures")

@@ -131,7 +131,7 @@ def two_convolutions(
 
     Args:
       image_shape: (H, W, C).
-      divergence: one of `objectives.DIVERGENCES`, or an own one, see `objectives.Divergence`.
+      divergence: one of `objectives.DIVERGENCES`, or one of your own, see `objectives.Divergence`.
       filters: int, the release's `--df_dim`.
       dense_units: int.
       seed: int, from which the initial weights derive.
@@ -170,7 +170,7 @@ def dcgan(
 
     Args:
       image_shape: (H, W, C).
-      divergence: one of `objectives.DIVERGENCES`, or an own one, see `objectives.Divergence`.
+      divergence: one of `objectives.DIVERGENCES`, or one of your own, see `objectives.Divergence`.
       filters: int, the release's `--df_dim`.
       seed: int, from which the initial weights derive.
       dtype: "float32", the default, or "float64".

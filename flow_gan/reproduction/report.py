@@ -78,7 +78,7 @@ def _lead(plan, dataset):
     meaning = {
         "tiny": "a check that everything works, after few steps of each training",
         "small": "trainings long enough to have learnt something, short of the paper's",
-        "overnight": "the most that fits into ten hours of two cores, with the recipes that train fastest there",
+        "overnight": "what fits into a night of two cores, with the recipes that train fastest there",
         "full": "the paper's sizes, and the number of steps of the original commands where there are such",
     }[scale]
     seeds = len(plan.seeds)

@@ -26,7 +26,7 @@ class RunFolder:
         initial_weights.json  what was taken from another run, if anything was (`--init_from_run`)
         metrics.jsonl  one line per step
         progress.json  when its training was started, at which step, and where it ends
-        checkpoints/   latest/, averaged/ and best/
+        checkpoints/   latest/, averaged/, best/ and best_score/
         tensorboard/   train/ and validation/
         samples/       sample grids
         evaluation/    results of evaluations

@@ -9,6 +9,7 @@ from absl import logging
 
 from flow_gan import data
 from flow_gan.config import Config
+from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.model import FlowGAN
 from flow_gan.networks.replicas import has_several_processes
@@ -62,7 +63,8 @@ def train(
 
     Args:
       config: the configuration.
-      make_score: function from (configuration, data set) to the `Score` that `--score_every` needs.
+      make_score: function from (configuration, data set) to the `Score` that `--score_every` needs, such as
+        `measurement.Scorer`.
       callbacks: of Keras, called as by a `fit` whose epochs end with the validations. A batch is a step, and logs its
         record in metrics.jsonl; see From Python. Of several processes the chief alone calls them.
 
@@ -71,7 +73,7 @@ def train(
       in the processes of a run by several that are not the chief.
 
     Raises:
-      UserError: what is wrong with the callbacks, the configuration, the data, the folder or the checkpoint; the step
+      UserError: what is wrong with the arguments, the configuration, the data, the folder or the checkpoint; the step
         at which a loss was not finite; what cannot be written; or that another process of the run was lost.
       Stopped: SIGTERM or Ctrl-C came, and the state is saved.
     """
@@ -86,6 +88,10 @@ def train(
 
 def _train(config, make_score, callbacks):
     run_folder.check_paths(config)
+    if config.score_every and make_score is None:
+        raise UserError(
+            f"score_every={config.score_every} needs make_score; expected train(config, flow_gan.measurement.Scorer)"
+        )
     prepared = prepare(config)
     config, dataset, model = prepared.config, prepared.dataset, prepared.model
     if model.generator.has_likelihood and not model.generator.has_per_image_likelihood:

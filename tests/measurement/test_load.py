@@ -35,6 +35,21 @@ def test_a_run_in_one_line(run_dir):
     assert "nats" in measure(flow_gan.load(str(run_dir), num_examples=5, batch_size=5), "nll")
 
 
+@pytest.mark.parametrize(
+    "name, settings, message",
+    [
+        ("brightness", {}, r"^metric='brightness' is unknown; expected one of: ais, "),
+        ("labels", {}, r"^--metrics=labels needs a model of labels"),
+        ("ais", {"split": "validation"}, r"^--split=validation with --metrics=ais"),
+        ("kid", {}, r"^--metrics=kid needs labels"),
+        ("nll", {"num_examples": 11}, r"^--num_examples=11, but there are 10 test images$"),
+    ],
+)
+def test_what_cannot_be_measured(run_dir, name, settings, message):
+    with pytest.raises(flow_gan.UserError, match=message):
+        measure(flow_gan.load(run_dir, **settings), name)
+
+
 def test_the_best_weights_are_the_default(run_dir):
     best, default = flow_gan.load(run_dir, checkpoint="best"), flow_gan.load(run_dir)
     assert default.config.checkpoint == "best"

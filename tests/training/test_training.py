@@ -167,6 +167,14 @@ def test_the_weights_of_the_best_score_are_kept(tmp_path):
         assert outcome.best_score_step == training.saved_step(folder / "checkpoints", "best_score") == best
 
 
+def test_scores_without_what_scores(tmp_path):
+    with pytest.raises(
+        flow_gan.UserError, match=r"^score_every=1 needs make_score; expected train\(config, .*Scorer\)$"
+    ):
+        training.train(settings(tmp_path / "run", score_every=1))
+    assert not list(tmp_path.iterdir())
+
+
 def test_samples_that_cannot_be_scored(tmp_path):
     def make_scorer(config_, dataset):
         def score(generator):
