@@ -127,6 +127,7 @@ class ImageCheck:
                 found.append(error)
             return not found
 
+        @tf.autograph.experimental.do_not_convert
         def check(*element):
             images, labels = self.parts(what, element if len(element) > 1 else element[0])
             given = [images] if labels is None else [images, labels]

@@ -80,9 +80,9 @@ def models():
     return ReusedModels()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session", autouse=True)
 def reused_models(models):
-    """Runs of this file train models that are built and traced already, where there are any of their settings."""
+    """Runs train models that are built and traced already, where there are any of their settings."""
     with models.used():
         yield
 

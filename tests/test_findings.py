@@ -12,8 +12,6 @@ from flow_gan.evaluation.nll_terms import TERMS
 from tests.helpers.classifier import judge
 from tests.helpers.same_run import lines_of
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 FLAGS = ["--dataset=digits", "--num_seeds=1", "--scale_steps=0.01"]
 
 

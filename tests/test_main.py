@@ -19,8 +19,6 @@ from tests.helpers.command_line import assert_refused
 from tests.helpers.data_sets import bad_datasets
 from tests.helpers.runs import DCGAN, SMALL
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 SMALL_FLAGS = [f"--{name}={value}" for name, value in SMALL.items()]
 
 

@@ -186,7 +186,7 @@ def test_output_that_cannot_be_written(monkeypatch, capsys):
     "error",
     [MemoryError(), MemoryError("Unable to allocate 3 TiB"), tf.errors.ResourceExhaustedError(None, None, "OOM")],
 )
-def test_memory_that_does_not_suffice(tmp_path, monkeypatch, capsys, error):
+def test_memory_that_does_not_suffice(tmp_path, monkeypatch, capsys, new_models, error):
     def fail(*_):
         raise error
 

@@ -130,6 +130,7 @@ def _chooser(count, shape, seed):
 
 
 def _steps(fetch, dtype, shape, first_step, last_step, replicas):
+    @tf.autograph.experimental.do_not_convert
     def load(number):
         step, replica = number // len(replicas), replicas.start + number % len(replicas)
         return _load(fetch, [step, replica], dtype, shape)
@@ -201,6 +202,7 @@ def evaluation_batches(
     def fetch(start):
         return images[np.arange(start, start + size) % count]
 
+    @tf.autograph.experimental.do_not_convert
     def load(number):
         start = number // len(replicas) * batch_size + (replicas.start + number % len(replicas)) * size
         index = tf.cast(start, tf.int32) + tf.range(size)

@@ -15,8 +15,6 @@ from tests.helpers.classifier import judge
 from tests.helpers.command_line import assert_refused
 from tests.helpers.runs import SMALL
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 FLAGS = ["--score_samples=60", "--score_splits=3", "--kid_subsets=4", "--kid_subset_size=20", "--prdc_neighbours=3"]
 
 

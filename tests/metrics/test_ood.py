@@ -18,8 +18,6 @@ from tests.helpers.figures import looks_like_a_figure
 from tests.helpers.image_files import colour, save
 from tests.helpers.runs import DCGAN, SMALL
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 LIKELIHOOD = ["log_prob", "typicality", "input_complexity"]
 
 

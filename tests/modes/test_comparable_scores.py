@@ -11,8 +11,6 @@ from flow_gan.main import main
 from tests.helpers.command_line import assert_refused
 from tests.helpers.runs import SMALL
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 SCORES = ["--score_samples=60", "--score_splits=3"]
 
 

@@ -14,8 +14,6 @@ from tests.helpers.command_line import assert_refused
 from tests.helpers.data_sets import write_images
 from tests.helpers.same_run import assert_same_run
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 FLAGS = ["--hidden_layers=8", "--no_of_layers=0", "--n_critic=0", "--batch_size=4", "--log_every=1", "--eval_every=2"]
 
 

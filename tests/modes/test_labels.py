@@ -17,8 +17,6 @@ from flow_gan.training.run_config import run_config
 from tests.helpers.command_line import assert_refused
 from tests.helpers.same_run import assert_same_run
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 SMALL = ["--hidden_layers=8", "--no_of_layers=0", "--df_dim=2", "--eval_every=2", "--num_samples=20"]
 CONDITIONAL = [*SMALL, "--conditional", "--n_critic=1"]
 

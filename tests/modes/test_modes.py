@@ -27,8 +27,6 @@ from tests.helpers.command_line import assert_refused
 from tests.helpers.runs import DCGAN, REAL_NVP, SMALL
 from tests.helpers.same_run import lines_of
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 SCORES = ["--score_samples=60", "--score_splits=3"]
 
 

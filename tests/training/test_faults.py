@@ -25,8 +25,6 @@ from tests.helpers.processes import BOUND, finish, start, until
 from tests.helpers.runs import SMALL, model_of, settings
 from tests.helpers.same_run import assert_same_run, lines_of
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 
 def files_of(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -12,8 +12,6 @@ from tests.helpers.runs import DCGAN, settings
 from tests.helpers.same_run import assert_same_run, lines_of
 from tests.helpers.terminals import terminal
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 
 @pytest.mark.parametrize("changes", [{"n_critic": 0}, {"like_reg": 0.0}, DCGAN], ids=["mle", "adv", "dcgan"])
 def test_the_bar_is_one_line_and_ends_on_the_best_nll(tmp_path, monkeypatch, changes):

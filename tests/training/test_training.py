@@ -21,8 +21,6 @@ from flow_gan.training.tensorboard_log import TensorBoardLog
 from tests.helpers.runs import DCGAN, REAL_NVP, SMALL, model_of, settings, with_tags
 from tests.helpers.same_run import events_of, lines_of
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):

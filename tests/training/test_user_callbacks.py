@@ -12,8 +12,6 @@ from flow_gan.training.checkpoints import Checkpoints
 from tests.helpers.runs import DCGAN, settings, with_tags
 from tests.helpers.same_run import lines_of
 
-pytestmark = pytest.mark.usefixtures("reused_models")
-
 MLE = {"n_critic": 0}
 
 
