@@ -105,6 +105,60 @@ def test_fit_sets_the_shares_and_splits_labels_with_images():
     np.testing.assert_allclose(history.history["val_nll"][0], expected, rtol=1e-5)
 
 
+def bright_by_class():
+    """Return (images, labels) and a generator whose class y is black, grey or white: `class_of` images is their y."""
+    labels = np.random.default_rng(1).integers(0, 3, 60)
+    images = np.broadcast_to(np.uint8([0, 8, 16])[labels, None, None, None], IMAGES.shape)
+    generator = flow_gan.NICE((4, 4, 1), hidden_units=4, num_hidden_layers=0, num_classes=3)
+    for variable in generator.trainable_variables:
+        variable.assign(tf.zeros_like(variable))
+    generator.prior_mean.assign(np.repeat([[-9], [0], [9]], 16, 1))
+    generator.prior_log_scale.assign(np.full([3, 16], -3))
+    return images, labels, generator
+
+
+def class_of(images):
+    return np.round(2 * np.mean(images, (1, 2, 3))).astype(int)
+
+
+class Recorder(keras.Model):
+    """A critic that notes which labels come with which images."""
+
+    def __init__(self, note):
+        super().__init__()
+        self.dense, self.note = keras.layers.Dense(1), note
+
+    def call(self, pair):
+        images, labels = pair
+        if tf.executing_eagerly():
+            self.note((class_of(images), np.array(labels)))
+        return self.dense(tf.reshape(images, [-1, 16]))
+
+
+@pytest.mark.parametrize("critic_batches", ["shared", "fresh"])
+def test_each_image_goes_with_its_label_through_a_step(eagerly, monkeypatch, critic_batches):
+    """The critic is asked D(G(z, y), y), D(x, y) and, for its penalty, D between them; the NLL is -log p(x | y)."""
+    images, labels, generator = bright_by_class()
+    calls, likelihoods = [], []
+    model = flow_gan.FlowGAN(generator, Recorder(calls.append), n_critic=2, levels=17, critic_batches=critic_batches)
+    model.compile(keras.optimizers.SGD(1e-9), keras.optimizers.SGD(1e-9))
+    log_prob = generator.log_prob
+
+    def noting(x, labels, training):
+        likelihoods.append((class_of(x), np.array(labels)))
+        return log_prob(x, labels, training)
+
+    monkeypatch.setattr(generator, "log_prob", noting)
+    calls.clear()
+    shape = (12, 2) if critic_batches == "fresh" else (12,)
+    count = np.prod(shape)
+    model.make_step(tf.constant(images[:count].reshape(*shape, 4, 4, 1)), tf.constant(labels[:count].reshape(shape)))
+    assert len(calls) == 2 * 3 + 1 and len(likelihoods) == 1
+    for of_images, of_labels in [*calls, *likelihoods]:
+        np.testing.assert_array_equal(of_labels, of_images)
+        assert set(of_labels) == {0, 1, 2}
+
+
 def test_images_on_the_device():
     found = []
     for on_device in (False, True):
