@@ -117,8 +117,7 @@ class Generator(keras.Model):
         z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
         if self.num_classes is not None and labels is None:
             labels = self.sample_labels(random.key(seed, random.Stream.LABEL, random.Stream.SAMPLE), 0, num_images)
-        if self.num_classes is None:
-            as_labels("sample", labels, None)
+        labels = as_labels("sample", labels, self.num_classes, num_images)
         return tf.clip_by_value(self.decode(temperature * z, **arguments(labels)), 0.0, 1.0)
 
     def sample_latent(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
@@ -328,10 +327,12 @@ class FlowGenerator(Generator):
           training: bool, as in `decode`.
 
         Raises:
-          UserError: images have an integer dtype or another shape; labels are missing, not expected or out of range.
+          UserError: images have an integer dtype or another shape; labels are missing, not expected, out of range, or
+            not one for each image.
         """
         images = self._images(images)
-        return self.distribution(as_labels("log_prob", labels, self.num_classes), training).log_prob(images)
+        labels = as_labels("log_prob", labels, self.num_classes, images.shape[0])
+        return self.distribution(labels, training).log_prob(images)
 
     def log_prob_by_class(self, images: tf.Tensor) -> tf.Tensor:
         """Return log p(x | y), [batch, num_classes], for each class y; it takes one pass through the flow.
@@ -399,7 +400,8 @@ class FlowGenerator(Generator):
     def encode(self, images: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return z = f(x), [batch, D], of float images [batch, H, W, C], and of their labels; see `log_prob`."""
         images = self._images(images)
-        return self.bijector(as_labels("encode", labels, self.num_classes), training).inverse(images)
+        labels = as_labels("encode", labels, self.num_classes, images.shape[0])
+        return self.bijector(labels, training).inverse(images)
 
     def _images(self, images):
         check_float("images", images)
@@ -411,8 +413,9 @@ class FlowGenerator(Generator):
 
     def decode(self, z: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""
-        labels = as_labels("decode", labels, self.num_classes)
-        return self.bijector(labels, training).forward(self._float(z))
+        z = self._float(z)
+        labels = as_labels("decode", labels, self.num_classes, z.shape[0])
+        return self.bijector(labels, training).forward(z)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of log p(x)."""

@@ -163,6 +163,8 @@ def test_what_is_refused(name):
         (flow, [0, -1], "a label of -1; expected 0 to 2"),
         (flow, [0.0, 1.0], r"labels float64 \[2\]; expected integers \[N\]"),
         (flow, 0, r"labels int64 \[\]; expected integers \[N\]"),
+        (flow, [[0], [1, 2]], r"labels=\[\[0\], \[1, 2\]\]; expected integers \[N\]"),
+        (flow, ["cat", "dog"], r"labels string \[2\]; expected integers \[N\]"),
         (without, [0, 1], "labels, of a generator without classes; expected none"),
         (flow_gan.DCGAN((4, 4, 1), filters=2), [0, 1], "has no likelihood|labels, of a generator without classes"),
     ):
@@ -170,6 +172,28 @@ def test_what_is_refused(name):
             continue
         with pytest.raises(flow_gan.UserError, match=message):
             getattr(generator, name)(*given, labels)
+
+
+@pytest.mark.parametrize("given", [1, 4])
+@pytest.mark.parametrize("labels", [[0], [0, 1, 2]])
+def test_a_label_for_each_image(given, labels):
+    """One label would stand for all images, and one image for all labels."""
+    if given == len(labels):
+        return
+    flow, images = FLOWS["nice"]((4, 4, 1), "float32"), images_of((4, 4, 1), "float32", given)
+    calls = {
+        "log_prob": lambda: flow.log_prob(images, labels),
+        "encode": lambda: flow.encode(images, labels),
+        "decode": lambda: flow.decode(np.ones((given, 16)), labels),
+        "sample": lambda: flow.sample(given, labels),
+    }
+    calls["log_prob"] = tf.function(calls["log_prob"], autograph=False)
+    for name, call in calls.items():
+        with pytest.raises(flow_gan.UserError, match=f"{name}: {len(labels)} labels of {given} images; expected one"):
+            call()
+    critic = flow_gan.critics.two_convolutions((4, 4, 1), filters=2, dense_units=4, num_classes=CLASSES)
+    with pytest.raises(flow_gan.UserError, match=f"was given {len(labels)} labels of {given} images; expected one"):
+        critic((images, np.array(labels)))
 
 
 def test_other_refusals():

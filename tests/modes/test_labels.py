@@ -6,6 +6,7 @@ import json
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
 from flow_gan import data, training
 from flow_gan.config import Config
@@ -121,6 +122,19 @@ def test_export(run, tmp_path, capsys):
     assert "(labels int32 [N], seed int32 [], temperature float32 []) -> images" in printed
     assert "(images float32 [N, 8, 8, 1], labels int32 [N]) -> log_prob\n" in printed
     assert "(images float32 [N, 8, 8, 1]) -> joint_log_prob\n" in printed
+    signatures = tf.saved_model.load(tmp_path / "e").signatures
+    x, z, grey_levels = tf.fill([4, 8, 8, 1], 0.5), tf.zeros([4, 64]), tf.zeros([4, 8, 8, 1], tf.uint8)
+    calls = {name: {"images": x} for name in ("log_prob", "encode", "critic")} | {"decode": {"z": z}}
+    calls |= {f"{name}_uint8": {"images": grey_levels, "seed": tf.constant(0)} for name in ("log_prob", "critic")}
+    for name, given in calls.items():
+        for labels, message in (
+            ([0], "labels: expected one for each of "),
+            ([0, 1, 2], "labels: expected one for each of "),
+            ([0, 1, 2, 10], "labels: expected 0 to 9"),
+            ([0, 1, -1, 9], "labels: expected 0 to 9"),
+        ):
+            with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+                signatures[name](labels=tf.constant(labels), **given)
 
 
 @pytest.mark.parametrize("flags", [["--like_reg=0"], ["--ema_decay=0.5"], ["--critic_batches=fresh"]])
