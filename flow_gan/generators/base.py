@@ -240,9 +240,14 @@ class FlowGenerator(Generator):
         return self.learned_prior or self.num_classes is not None
 
     @property
+    def prior_variables(self) -> list[keras.Variable]:
+        """The weights of a learned prior, its mean and log-scale, of each class where there are classes."""
+        return [self.prior_mean, self.prior_log_scale] if self.has_prior_weights else []
+
+    @property
     def class_variables(self) -> list[keras.Variable]:
         """The weights that belong to classes: mean, log-scale and share of each."""
-        return [] if self.num_classes is None else [self.prior_mean, self.prior_log_scale, self.class_shares]
+        return [] if self.num_classes is None else [*self.prior_variables, self.class_shares]
 
     @property
     def has_own_networks(self) -> bool:
@@ -311,7 +316,7 @@ class FlowGenerator(Generator):
         """Return the layers of f from u to z."""
         if not self.has_prior_weights:
             return []
-        weights = self.prior_mean.value, self.prior_log_scale.value
+        weights = (v.value for v in self.prior_variables)
         return [standardization(*(v if labels is None else tf.gather(v, labels) for v in weights))]
 
     def distribution(self, labels: Any = None, training: bool = False) -> tfp.distributions.Distribution:
@@ -355,7 +360,7 @@ class FlowGenerator(Generator):
             mean, log_scale = mean_and_log_scale
             return self.prior.log_prob((u - mean) * tf.exp(-log_scale)) - tf.reduce_sum(log_scale)
 
-        weights = tuple(tf.convert_to_tensor(v.value) for v in (self.prior_mean, self.prior_log_scale))
+        weights = tuple(tf.convert_to_tensor(v.value) for v in self.prior_variables)
         return tf.transpose(tf.map_fn(of_class, weights, fn_output_signature=u.dtype))
 
     def marginal_log_prior(self, u: tf.Tensor) -> tf.Tensor:

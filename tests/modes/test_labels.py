@@ -13,10 +13,11 @@ from flow_gan.config import Config
 from flow_gan.evaluation import evaluate_class_likelihoods
 from flow_gan.generators import make_generator
 from flow_gan.main import main
+from flow_gan.training.batches import watched_batches
 from flow_gan.training.optimizers import generator_optimizer
 from flow_gan.training.run_config import run_config
 from tests.helpers.command_line import assert_refused
-from tests.helpers.same_run import assert_same_run
+from tests.helpers.same_run import assert_same_run, lines_of
 
 pytestmark = pytest.mark.usefixtures("reused_models")
 
@@ -146,21 +147,31 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path, flags):
     assert_same_run(whole, parts)
 
 
-def test_from_a_run_without_labels(tmp_path, capsys):
-    """The classes begin anew, and equal; everything else is the source's."""
-    source, run = tmp_path / "source", tmp_path / "run"
-    assert main([*SMALL, "--n_critic=1", "--max_steps=2", f"--run_dir={source}"]) == 0
-    flags = [*CONDITIONAL, f"--init_from_run={source}", "--learning_rate=1e-30", "--max_steps=1"]
-    assert main([*flags, f"--run_dir={run}"]) == 0
-    assert "; anew: " in capsys.readouterr().out
-    taken = json.loads((run / "initial_weights.json").read_text())
-    assert [name.split("/")[-1] for name in taken["anew"]] == [
-        *("critic_class_embedding", "class_shares", "prior_log_scale", "prior_mean"),
-    ]
-    assert taken["critic"] and any("log_scale" in name for name in taken["generator"])
-    nll = [json.loads((run / "metrics.jsonl").read_text().splitlines()[0])["nll"]]
-    own = json.loads((source / "metrics.jsonl").read_text().splitlines()[-1])
-    assert np.isfinite(nll).all() and np.isfinite(own["nll"])
+@pytest.mark.parametrize("has_prior", [False, True])
+def test_from_a_run_without_labels(tmp_path, has_prior):
+    """All else is the source's, and its learned prior is that of every class, so that its NLL goes on."""
+    source = tmp_path / "source"
+    learned = ["--learned_prior", "--learning_rate=0.1"] if has_prior else []
+    assert main([*SMALL, "--n_critic=1", *learned, "--max_steps=2", f"--run_dir={source}"]) == 0
+    small = {"hidden_layers": 8, "no_of_layers": 0, "df_dim": 2, "n_critic": 1, "conditional": True}
+    prepared = training.prepare(Config(**small, max_steps=1, checkpoint="best", init_from_run=str(source)))
+    taken, model = prepared.initial_weights, prepared.model
+    of_prior = [] if has_prior else ["prior_log_scale", "prior_mean"]
+    assert [name.split("/")[-1] for name in taken.anew] == ["critic_class_embedding", "class_shares", *of_prior]
+    assert f"; anew: {taken.anew[0]}, " in str(taken)
+    theirs, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(source)}))
+    for part in ("generator", "critic"):
+        of_source = {v.path: v.numpy() for v in getattr(theirs, part).weights}
+        weights = [v for v in getattr(model, part).weights if v.path not in taken.anew]
+        assert [v.path for v in weights] == list(getattr(taken, part)) and set(getattr(taken, part)) == set(of_source)
+        for variable in weights:
+            expected = np.broadcast_to(of_source[variable.path], variable.shape)
+            np.testing.assert_array_equal(variable, expected, err_msg=variable.path)
+    if has_prior:
+        assert np.abs(model.generator.prior_mean).max() > 0.01
+    batches, steps = watched_batches(prepared.config, model, prepared.dataset)["validation"]
+    nll = model.evaluate(batches, steps=steps, verbose=0, return_dict=True)["nll"]
+    np.testing.assert_allclose(nll, lines_of(source)[-1]["validation_nll"], rtol=1e-5)
 
 
 def test_classes_of_a_folder(tmp_path, capsys):
