@@ -60,9 +60,9 @@ class Generator(keras.Model):
         self.image_shape = height, width, channels
         keras_internals.show_shapes(self, (None, *self.image_shape))
         self.size = math.prod(self.image_shape)
+        if latent_size is not None:
+            check_number("latent_size", latent_size, 1)
         self.latent_size = self.size if latent_size is None else int(latent_size)
-        if self.latent_size < 1:
-            raise UserError(f"latent_size={latent_size}; expected 1 or more")
         self.prior_name = prior
         self.prior = make_prior(prior, self.latent_size, np.dtype(self.compute_dtype).type)
 
@@ -365,7 +365,12 @@ class FlowGenerator(Generator):
 
     def marginal_log_prior(self, u: tf.Tensor) -> tf.Tensor:
         """Return log p(u) = logsumexp_y (log p(u | y) + log p(y)), [batch], of u [batch, D]; see `flow`."""
-        return tf.reduce_logsumexp(self.log_prior_by_class(u) + tf.math.log(self.class_shares.value), axis=1)
+        return tf.reduce_logsumexp(self.log_prior_by_class(u) + self.log_class_shares, axis=1)
+
+    @property
+    def log_class_shares(self) -> tf.Tensor:
+        """log p(y), [num_classes]; -inf of a class without a share."""
+        return tf.math.log(self.class_shares.value)
 
     def _require_classes(self):
         if self.num_classes is None:
@@ -377,7 +382,7 @@ class FlowGenerator(Generator):
         Its `tf.reduce_logsumexp` over classes is log p(x). p(y) are the shares of `set_class_shares`; of a class
         without any it is -inf.
         """
-        return self.log_prob_by_class(images) + tf.math.log(self.class_shares.value)
+        return self.log_prob_by_class(images) + self.log_class_shares
 
     def set_class_shares(self, counts: Any) -> None:
         """Set p(y) to the shares of classes of which there are `counts`, numbers [num_classes]. At first all are equal.
@@ -385,13 +390,18 @@ class FlowGenerator(Generator):
         `FlowGAN.fit` sets those of its labels, where they are an array.
 
         Raises:
-          UserError: there are not so many classes, or a number is negative, or all are 0.
+          UserError: the generator has no classes, or not so many, or a number is negative, or all are 0.
         """
-        counts = np.asarray(counts, np.float64)
-        is_good = counts.shape == (self.num_classes,) and np.isfinite(counts).all() and counts.min() >= 0
-        if not is_good or not counts.any():
-            raise UserError(f"counts={counts.tolist()}; expected {self.num_classes} numbers of 0 or more, not all 0")
-        self.class_shares.assign(counts / counts.sum())
+        self._require_classes()
+        try:
+            values = np.asarray(counts, np.float64)
+        except (TypeError, ValueError):
+            values = np.zeros(0)
+        is_good = values.shape == (self.num_classes,) and np.isfinite(values).all() and values.min() >= 0
+        if not is_good or not values.any():
+            shown = counts.tolist() if isinstance(counts, np.ndarray) else counts
+            raise UserError(f"counts={shown!r}; expected {self.num_classes} numbers of 0 or more, not all 0")
+        self.class_shares.assign(values / values.sum())
 
     def sample_labels(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor | None:
         """See `Generator.sample_labels`."""

@@ -139,12 +139,16 @@ def test_samples(flow):
     assert np.abs(flow.sample(6, (labels + 1) % CLASSES, seed=3) - samples).max() > 0.01
 
 
-def test_config_and_shares_are_kept():
+def test_config_and_shares_are_kept(tmp_path):
     flow = perturbed(FLOWS["nice"], (4, 4, 1), "float32")
+    flow.set_class_shares([1, 0, 3])
     again = flow_gan.NICE.from_config(flow.get_config())
     assert again.num_classes == CLASSES
     assert [v.shape for v in again.class_variables] == [(3, 16), (3, 16), (3,)]
     assert flow.log_scale_variables == [flow.log_scale, flow.prior_log_scale]
+    flow.save_weights(tmp_path / "flow.weights.h5")
+    again.load_weights(tmp_path / "flow.weights.h5")
+    np.testing.assert_array_equal(again.class_shares, [0.25, 0, 0.75])
 
 
 LABELS_MISSING = "no labels, which a conditional generator needs; expected integers \\[N\\] of 0 to 2"
@@ -205,6 +209,10 @@ def test_other_refusals():
     with pytest.raises(flow_gan.UserError, match="num_classes=0; expected an integer, 1 to 2147483647"):
         flow_gan.NICE((4, 4, 1), hidden_units=4, num_classes=0)
     flow = FLOWS["nice"]((4, 4, 1), "float32")
-    for counts in ([1, 2], [0, 0, 0], [1, -1, 1]):
-        with pytest.raises(flow_gan.UserError, match="expected 3 numbers of 0 or more, not all 0"):
+    for counts in ([1, 2], [0, 0, 0], [1, -1, 1], "abc", [[1], [1, 2]], None):
+        with pytest.raises(flow_gan.UserError, match=r"counts=.*; expected 3 numbers of 0 or more, not all 0"):
             flow.set_class_shares(counts)
+    with pytest.raises(flow_gan.UserError, match="NICE has no classes; expected a generator with num_classes"):
+        without.set_class_shares([1, 2])
+    with pytest.raises(flow_gan.UserError, match="num_classes=True; expected an integer, 1 to 2147483647"):
+        flow_gan.NICE((4, 4, 1), hidden_units=4, num_classes=True)

@@ -13,6 +13,7 @@ from flow_gan.config import Config
 from flow_gan.evaluation import evaluate_class_likelihoods
 from flow_gan.generators import make_generator
 from flow_gan.main import main
+from flow_gan.modes.sample import chosen_labels
 from flow_gan.training.batches import watched_batches
 from flow_gan.training.optimizers import generator_optimizer
 from flow_gan.training.run_config import run_config
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("reused_models")
 
 SMALL = ["--hidden_layers=8", "--no_of_layers=0", "--df_dim=2", "--eval_every=2", "--num_samples=20"]
 CONDITIONAL = [*SMALL, "--conditional", "--n_critic=1"]
+REPLICAS = ["--like_reg=0", "--data_on_device", "--strategy=mirrored"]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,9 @@ def test_evaluation(run, capsys):
     assert nll["nats"] < labels["nats"] < nll["nats"] + np.log(10.5)
     accuracy = labels["accuracy"]
     assert 0 < accuracy < 1
-    np.testing.assert_allclose(labels["accuracy_standard_error"], np.sqrt(accuracy * (1 - accuracy) / 250))
+    error = np.sqrt(accuracy * (1 - accuracy) / 250)
+    np.testing.assert_allclose(labels["accuracy_standard_error"], error, rtol=0.02)
+    assert "nats (250 images, given the label)" in printed
     assert stored(run, "pictures-test-best")["pictures"]["classes"] == "classes-test-best.png"
     for metric in ("ais", "gmm"):
         message = f"--metrics={metric} is not for a --conditional run"
@@ -83,15 +87,24 @@ def test_samples_of_labels(run, tmp_path, capsys):
     assert main(sample) == 0
     assert "20 samples, labels drawn from p(y)" in capsys.readouterr().out
     assert main([*sample, "--labels=3,7"]) == 0
-    assert "20 samples of --labels=3,7" in capsys.readouterr().out
-    assert main([*sample, "--labels=1,2", "--num_samples=5", f"--output={tmp_path / 's.npz'}"]) == 0
+    printed = capsys.readouterr().out
+    assert "20 samples of --labels=3,7" in printed and "(!)" not in printed
+    npz = ["--labels=1,2", "--num_samples=5", "--batch_size=2", f"--output={tmp_path / 's.npz'}"]
+    assert main([*sample, *npz]) == 0
     model, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(run)}), 17)
+    grid = data.image_grid(model.generator.sample(20, np.repeat([3, 7], 10)), 10)
+    data.save_png(tmp_path / "grid.png", grid)
+    assert (tmp_path / "grid.png").read_bytes() == next((run / "samples").glob("*-labels-3,7.png")).read_bytes()
     expected = data.shown_levels(17)[data.quantize(model.generator.sample(5, [1, 2, 1, 2, 1]).numpy(), 17)]
     with np.load(tmp_path / "s.npz") as file:
         np.testing.assert_array_equal(file["arr_0"][..., :1], expected)
     capsys.readouterr()
-    for labels, wrong in (("3,cat", "'cat'"), ("10", "'10'"), ("-1", "'-1'")):
-        assert_refused([*sample, f"--labels={labels}"], f"--labels={labels}: {wrong} is no class of the run", capsys)
+    many = ",".join("0123456789" * 20)
+    assert main([*sample, f"--labels={many}", "--num_samples=400"]) == 0
+    path = capsys.readouterr().out.split()[-1]
+    assert "-labels-0,1,2,3," in path and path.endswith(".png") and len(path.rsplit("/", 1)[1]) < 120
+    for labels, wrong in (("3,cat", "'cat'"), ("10", "'10'"), ("-1", "'-1'"), ("1" * 5000, "'1111")):
+        assert_refused([*sample, f"--labels={labels}"], f"--labels={labels[:60]}.*: {wrong}.* is no class of", capsys)
 
 
 def test_scores_interpolations_and_inpainting(run, tmp_path, capsys):
@@ -138,7 +151,7 @@ def test_export(run, tmp_path, capsys):
                 signatures[name](labels=tf.constant(labels), **given)
 
 
-@pytest.mark.parametrize("flags", [["--like_reg=0"], ["--ema_decay=0.5"], ["--critic_batches=fresh"]])
+@pytest.mark.parametrize("flags", [["--like_reg=0"], ["--ema_decay=0.5"], ["--critic_batches=fresh"], REPLICAS])
 def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path, flags):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main([*CONDITIONAL, *flags, "--max_steps=4", f"--run_dir={whole}"]) == 0
@@ -174,18 +187,27 @@ def test_from_a_run_without_labels(tmp_path, has_prior):
     np.testing.assert_allclose(nll, lines_of(source)[-1]["validation_nll"], rtol=1e-5)
 
 
-def test_classes_of_a_folder(tmp_path, capsys):
-    """Its subfolders' names are kept, and chosen by."""
+def test_classes_of_a_folder(tmp_path, capsys, caplog):
+    """Its subfolders' names are kept, and chosen by; of a class that no image has all modes tell."""
     rng = np.random.default_rng(0)
     for i, name in enumerate(("cat", "dog")):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for n in range(15):
             pixels = rng.integers(100 * i, 100 * i + 100, (4, 4)).astype(np.uint8)
             PIL.Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{n}.png")
-    flags = [f"--dataset={tmp_path / 'pets'}", "--n_critic=0", "--batch_size=10", "--max_steps=2"]
-    assert main([*SMALL, "--conditional", *flags, f"--run_dir={tmp_path / 'run'}"]) == 0
-    assert main(["--mode=sample", f"--run_dir={tmp_path / 'run'}", "--labels=dog"]) == 0
-    assert "20 samples of --labels=dog" in capsys.readouterr().out
+    flags = [f"--dataset={tmp_path / 'pets'}", "--n_critic=0", "--batch_size=10", "--max_steps=2", "--num_classes=3"]
+    with caplog.at_level("WARNING"):
+        assert main([*SMALL, "--conditional", *flags, f"--run_dir={tmp_path / 'run'}"]) == 0
+    assert caplog.text.count("no training image has the class 2: its prior stays where it began") == 1
+    sample = ["--mode=sample", f"--run_dir={tmp_path / 'run'}"]
+    capsys.readouterr()
+    assert main([*sample, "--labels=dog"]) == 0
+    printed = capsys.readouterr().out
+    assert "20 samples of --labels=dog" in printed and "(!)" not in printed
+    assert main([*sample, "--labels=dog,2"]) == 0
+    assert "\n(!) no training image has the class 2: its prior stays where it began" in capsys.readouterr().out
+    config = run_config({"mode": "sample", "run_dir": str(tmp_path / "run"), "labels": "dog,cat,2"})
+    assert chosen_labels(config).tolist() == [1, 0, 2]
 
 
 def test_the_rate_of_the_means():
