@@ -97,14 +97,12 @@ def checks(results: dict[str, dict], noun: str, what: str = "") -> list[str]:
 
 def differences(noun: str, values: dict[str, Value]) -> list[str]:
     """Return by how many nats each of the {name: NLL} is above the lowest, in pairs of images: a list of sentences."""
-    known = {name: value for name, value in values.items() if value.is_known}
+    known = {name: value.number for name, value in values.items() if value.number is not None and value.is_known}
     if len(known) < 2:
         return []
-    best = min(known, key=lambda name: known[name].number)
+    best = min(known, key=known.__getitem__)
     return [
-        f"{noun} in nats, {name} - {best}: {difference(value, known[best])}"
-        for name, value in known.items()
-        if name != best
+        f"{noun} in nats, {name} - {best}: {difference(values[name], values[best])}" for name in known if name != best
     ]
 
 

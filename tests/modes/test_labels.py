@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("reused_models")
 
 SMALL = ["--hidden_layers=8", "--no_of_layers=0", "--df_dim=2", "--eval_every=2", "--num_samples=20"]
 CONDITIONAL = [*SMALL, "--conditional", "--n_critic=1"]
-REPLICAS = ["--like_reg=0", "--data_on_device", "--strategy=mirrored"]
+REPLICAS = ["--n_critic=0", "--data_on_device", "--strategy=mirrored"]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_samples_of_labels(run, tmp_path, capsys):
     assert main([*sample, "--labels=3,7"]) == 0
     printed = capsys.readouterr().out
     assert "20 samples of --labels=3,7" in printed and "(!)" not in printed
-    npz = ["--labels=1,2", "--num_samples=5", "--batch_size=2", f"--output={tmp_path / 's.npz'}"]
+    npz = ["--labels=1,2", "--num_samples=5", "--batch_size=3", f"--output={tmp_path / 's.npz'}"]
     assert main([*sample, *npz]) == 0
     model, _ = training.load_model(run_config({"mode": "sample", "run_dir": str(run)}), 17)
     grid = data.image_grid(model.generator.sample(20, np.repeat([3, 7], 10)), 10)
