@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -66,6 +67,18 @@ def test_evaluation(run, capsys):
     for metric in ("ais", "gmm"):
         message = f"--metrics={metric} is not for a --conditional run"
         assert_refused(["--mode=evaluate", f"--run_dir={run}", f"--metrics={metric}"], message, capsys)
+
+
+def test_compare(run, tmp_path, capsys):
+    """Below its table stand whose NLL is given the label, and the differences without it."""
+    assert main(["--mode=evaluate", f"--run_dir={run}", "--metrics=nll,labels"]) == 0
+    shutil.copytree(run, tmp_path / "copy")
+    runs = f"--run_dirs={run},{tmp_path / 'copy'}"
+    assert main(["--mode=compare", runs, f"--runs_dir={tmp_path}", "--metrics=nll,labels"]) == 0
+    printed = capsys.readouterr().out
+    assert "copy: its NLL is -log p(x | y), given the label" in printed
+    assert "NLL in nats, copy, given the label - run, given the label: 0 ± 0 (paired over 250 images)" in printed
+    assert "-log p(x) in nats, copy - run: 0 ± 0 (paired over 250 images)" in printed
 
 
 def test_the_figures_are_those_of_their_definitions(run):
