@@ -99,6 +99,7 @@ def check_number(name: str, value: Any, lowest: int | float, highest: int | floa
     if is_int:
         highest = min(highest, 2**31 - 1)
     kind: Any = numbers.Integral if is_int else numbers.Real
-    if not isinstance(value, kind) or not lowest <= value <= highest or not math.isfinite(value):
+    is_number = isinstance(value, kind) and not isinstance(value, bool)
+    if not is_number or not lowest <= value <= highest or not math.isfinite(value):
         upper = "or more" if math.isinf(highest) else f"to {highest}"
         raise UserError(f"{name}={value!r}; expected {'an integer' if is_int else 'a number'}, {lowest:g} {upper}")

@@ -183,14 +183,25 @@ def signatures(model: FlowGAN) -> dict[str, Signature]:
 
 
 def _within_classes(generator, function):
-    """Return a function that checks the labels that it is given, if any: a GPU would take others for zeros."""
+    """Return a function that checks the labels that it is given, if any.
+
+    A GPU would take those out of range for zeros, and a single one would stand for all images.
+    """
 
     def checked(**given):
         if "labels" in given:
             largest = generator.num_classes - 1
             message = f"labels: expected 0 to {largest}"
-            tf.debugging.assert_non_negative(given["labels"], message)
-            tf.debugging.assert_less_equal(given["labels"], largest, message)
+            checks = [
+                tf.debugging.assert_non_negative(given["labels"], message),
+                tf.debugging.assert_less_equal(given["labels"], largest, message),
+            ]
+            for name in given.keys() & {"images", "z"}:
+                counts = (tf.shape(given[part])[:1] for part in ("labels", name))
+                checks.append(tf.debugging.assert_equal(*counts, f"labels: expected one for each of {name}"))
+            # Eagerly they have no operations. The labels are used after them, lest another error comes first.
+            with tf.control_dependencies([check for check in checks if check is not None]):
+                given = given | {"labels": tf.identity(given["labels"])}
         return function(**given)
 
     return checked

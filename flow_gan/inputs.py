@@ -230,10 +230,15 @@ def only_images(what: str, data: Any) -> Any:
 
 
 def refuse(what: str, **given: object) -> None:
-    """Raise `UserError` if an argument of Keras's method `what` is given that has no effect on images alone."""
+    """Raise `UserError` if an argument of Keras's method `what` is given that has no effect."""
     for name, value in given.items():
         if value is not None:
-            raise UserError(f"{what}({name}=...) has no effect: FlowGAN takes only images; expected {name}=None")
+            why = (
+                "this model takes only images; for labels pass a generator with num_classes"
+                if name == "y"
+                else "all images count alike"
+            )
+            raise UserError(f"{what}({name}=...) has no effect: {why}; expected {name}=None")
 
 
 def is_numbered(data: Any) -> bool:

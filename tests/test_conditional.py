@@ -8,6 +8,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import data
 from flow_gan.training.strategy import make_strategy
+from tests.helpers.conditional import bright_by_class, bright_images, class_of
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 17, (60, 4, 4, 1)).astype(np.uint8)
@@ -105,6 +106,45 @@ def test_fit_sets_the_shares_and_splits_labels_with_images():
     np.testing.assert_allclose(history.history["val_nll"][0], expected, rtol=1e-5)
 
 
+class Recorder(keras.Model):
+    """A critic that notes which labels come with which images."""
+
+    def __init__(self, note):
+        super().__init__()
+        self.dense, self.note = keras.layers.Dense(1), note
+
+    def call(self, pair):
+        images, labels = pair
+        if tf.executing_eagerly():
+            self.note((class_of(images), np.array(labels)))
+        return self.dense(tf.reshape(images, [-1, 16]))
+
+
+@pytest.mark.parametrize("critic_batches", ["shared", "fresh"])
+def test_each_image_goes_with_its_label_through_a_step(eagerly, monkeypatch, critic_batches):
+    """The critic is asked D(G(z, y), y), D(x, y) and, for its penalty, D between them; the NLL is -log p(x | y)."""
+    labels = np.random.default_rng(1).integers(0, 3, 60)
+    images, generator = bright_images(labels), bright_by_class()
+    calls, likelihoods = [], []
+    model = flow_gan.FlowGAN(generator, Recorder(calls.append), n_critic=2, levels=17, critic_batches=critic_batches)
+    model.compile(keras.optimizers.SGD(1e-9), keras.optimizers.SGD(1e-9))
+    log_prob = generator.log_prob
+
+    def noting(x, labels, training):
+        likelihoods.append((class_of(x), np.array(labels)))
+        return log_prob(x, labels, training)
+
+    monkeypatch.setattr(generator, "log_prob", noting)
+    calls.clear()
+    shape = (12, 2) if critic_batches == "fresh" else (12,)
+    count = np.prod(shape)
+    model.make_step(tf.constant(images[:count].reshape(*shape, 4, 4, 1)), tf.constant(labels[:count].reshape(shape)))
+    assert len(calls) == 2 * 3 + 1 and len(likelihoods) == 1
+    for of_images, of_labels in [*calls, *likelihoods]:
+        np.testing.assert_array_equal(of_labels, of_images)
+        assert set(of_labels) == {0, 1, 2}
+
+
 def test_images_on_the_device():
     found = []
     for on_device in (False, True):
@@ -154,13 +194,15 @@ def test_a_critic_of_one_s_own():
 
 
 def test_a_saved_model_goes_on(tmp_path):
+    """With the shares of the classes, which `fit` found."""
     model = make_model("hybrid")
-    model.fit(IMAGES, LABELS, batch_size=20, verbose=0)
+    labels = np.repeat([0, 1, 2], [30, 20, 10])
+    model.fit(IMAGES, labels, batch_size=20, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again.generator.class_shares, model.generator.class_shares)
+    np.testing.assert_allclose(again.generator.class_shares, [1 / 2, 1 / 3, 1 / 6], rtol=1e-6)
     for one in (model, again):
-        one.fit(IMAGES, LABELS, batch_size=20, shuffle=False, verbose=0)
+        one.fit(IMAGES, labels, batch_size=20, shuffle=False, verbose=0)
     for a, b in zip(model.weights, again.weights, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -187,7 +229,9 @@ def test_wrong_labels(case, method):
 def test_labels_of_a_model_without_classes():
     model = flow_gan.FlowGAN(flow_gan.NICE((4, 4, 1), 8, 0), n_critic=0, levels=17)
     model.compile("adam")
-    with pytest.raises(flow_gan.UserError, match=r"fit\(y=...\) has no effect"):
+    with pytest.raises(flow_gan.UserError, match=r"fit\(y=...\) has no effect: .* for labels pass a generator"):
         model.fit(IMAGES, LABELS)
     with pytest.raises(flow_gan.UserError, match="2 parts per batch; expected only images"):
         model.evaluate((IMAGES, LABELS))
+    with pytest.raises(flow_gan.UserError, match=r"fit\(sample_weight=...\) has no effect: all images count alike"):
+        model.fit(IMAGES, sample_weight=np.ones(60))

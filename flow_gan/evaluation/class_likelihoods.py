@@ -1,7 +1,6 @@
 """What a conditional flow's likelihoods of all classes say: log p(x), and the class of an image."""
 
 import dataclasses
-import math
 
 import numpy as np
 import scipy.special
@@ -10,8 +9,8 @@ import tensorflow as tf
 from flow_gan import data
 from flow_gan.errors import UserError
 from flow_gan.evaluation.checks import finite_warnings
-from flow_gan.evaluation.nll import given_labels, num_images
-from flow_gan.evaluation.statistics import kept_per_image, mean_and_error
+from flow_gan.evaluation.nll import MeanNLL, given_labels, num_images
+from flow_gan.evaluation.statistics import kept_per_image, mean_and_error, share_error
 from flow_gan.evaluation.text import out_of, with_error, with_warnings
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.model import FlowGAN
@@ -19,7 +18,7 @@ from flow_gan.progress import progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassLikelihoods:
+class ClassLikelihoods(MeanNLL):
     """The NLL of images without their labels, and the accuracy of the classifier that the likelihoods make.
 
         log p(x) = logsumexp_y (log p(x | y) + log p(y))
@@ -31,7 +30,7 @@ class ClassLikelihoods:
       nats, nats_standard_error: mean of -log p(x) over images, and its standard error.
       given_label, given_label_standard_error: the same of -log p(x | y) with the true y; `evaluate_nll` has it, too.
       accuracy: share of the images whose class is the true one. Images that are not finite count as errors.
-      accuracy_standard_error: sqrt(a (1 - a) / n), of a binomial share.
+      accuracy_standard_error: see `share_error`.
       accuracy_by_class: the accuracy on the images of each class; None for a class without images.
       num_images, num_available: as of `NLL`.
       size, levels: as of `NLL`.
@@ -54,16 +53,6 @@ class ClassLikelihoods:
     finite_fraction: float
     is_per_image: bool
     nats_per_image: list[float] | None = dataclasses.field(default=None, repr=False)
-
-    @property
-    def bits_per_dim(self) -> float:
-        """The NLL -log p(x) in bits per pixel value, of the discrete images."""
-        return data.bits_per_dim(self.nats, self.size, self.levels)
-
-    @property
-    def bits_per_dim_standard_error(self) -> float:
-        """The standard error in the same unit."""
-        return self.nats_standard_error / (self.size * math.log(2))
 
     @property
     def warnings(self) -> list[str]:
@@ -121,8 +110,7 @@ def evaluate_class_likelihoods(
             kept = batch["weight"].numpy() > 0
             parts.append(log_prob(model.draws.evaluation_images(batch)).numpy()[kept])
     by_class = np.concatenate(parts).astype(np.float64)
-    with np.errstate(divide="ignore"):
-        joint = by_class + np.log(np.asarray(generator.class_shares.value, np.float64))
+    joint = by_class + np.asarray(generator.log_class_shares, np.float64)
     marginal = scipy.special.logsumexp(joint, axis=1)
     is_right = (np.argmax(joint, 1) == labels) & np.isfinite(marginal)
     accuracy = float(np.mean(is_right))
@@ -134,7 +122,7 @@ def evaluate_class_likelihoods(
         given_label=given_nats,
         given_label_standard_error=given_error,
         accuracy=accuracy,
-        accuracy_standard_error=math.sqrt(accuracy * (1 - accuracy) / count),
+        accuracy_standard_error=share_error(accuracy, count),
         accuracy_by_class=[
             float(np.mean(is_right[labels == y])) if (labels == y).any() else None for y in range(generator.num_classes)
         ],

@@ -70,7 +70,7 @@ def score_images(
             labels, values = None, {"log_prob": generator.log_prob(x)}
         else:
             by_class = generator.log_prob_by_class(x)
-            joint = by_class + tf.math.log(generator.class_shares.value)
+            joint = by_class + generator.log_class_shares
             labels = tf.argmax(joint, 1)
             given = tf.gather(by_class, labels, batch_dims=1)
             values = {"log_prob": tf.reduce_logsumexp(joint, 1), "given_class": given, "class": labels}

@@ -33,8 +33,33 @@ ROUNDING_IMAGES = 100
 _DEQUANTIZED_AT_ONCE = 1000
 
 
+class MeanNLL:
+    """A mean over images in nats, and what it is in bits/dim.
+
+    Attributes:
+      nats, nats_standard_error: per image.
+      size: D = H W C.
+      levels: number of grey levels.
+    """
+
+    nats: float
+    nats_standard_error: float
+    size: int
+    levels: int
+
+    @property
+    def bits_per_dim(self) -> float:
+        """The mean in bits per pixel value, of the discrete images."""
+        return data.bits_per_dim(self.nats, self.size, self.levels)
+
+    @property
+    def bits_per_dim_standard_error(self) -> float:
+        """The standard error in the same unit."""
+        return self.nats_standard_error / (self.size * math.log(2))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NLL:
+class NLL(MeanNLL):
     """Mean negative log-likelihood of images and its standard error over images.
 
     The density is that of dequantised pixels in [0, 1]:
@@ -71,16 +96,6 @@ class NLL:
     checks: Checks | None = None
     nats_per_image: list[float] | None = dataclasses.field(default=None, repr=False)
     bound_nats_per_image: list[float] | None = dataclasses.field(default=None, repr=False)
-
-    @property
-    def bits_per_dim(self) -> float:
-        """The NLL in bits per pixel value, of the discrete images."""
-        return data.bits_per_dim(self.nats, self.size, self.levels)
-
-    @property
-    def bits_per_dim_standard_error(self) -> float:
-        """The standard error in the same unit."""
-        return self.nats_standard_error / (self.size * math.log(2))
 
     @property
     def bound_bits_per_dim(self) -> float | None:

@@ -60,6 +60,7 @@ class NLLTerms:
       num_available: images in the split, `num_images` of which were used. None: all were used.
       finite_fraction: share of the images whose three terms are finite; if it is below 1, the means are not finite.
       is_per_image: whether each image's terms depend on that image alone.
+      is_given_label: whether they are those of -log p(x | y), of a conditional model.
     """
 
     total: TermSums
@@ -69,6 +70,7 @@ class NLLTerms:
     num_available: int | None
     finite_fraction: float
     is_per_image: bool
+    is_given_label: bool = False
 
     @property
     def warnings(self) -> list[str]:
@@ -80,7 +82,8 @@ class NLLTerms:
         parts = {f"all {self.total.num_values} pixel values": self.total}
         for name, sums in self.regions.items():
             parts[f"{sums.num_values} {name} in all training images"] = sums
-        rows = [[f"nats ({out_of(self.num_images, self.num_available)} images)", *TERMS.values()]]
+        images = f"{out_of(self.num_images, self.num_available)} images{', given the label' * self.is_given_label}"
+        rows = [[f"nats ({images})", *TERMS.values()]]
         for name, sums in parts.items():
             rows.append([name, *(with_error(sums.means[term], sums.standard_errors[term], 2) for term in TERMS)])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -143,6 +146,7 @@ def evaluate_nll_terms(
         num_available=num_available,
         finite_fraction=float(np.mean(np.isfinite(sums["all"]).all(axis=1))),
         is_per_image=generator.has_per_image_likelihood,
+        is_given_label=labels is not None,
     )
 
 

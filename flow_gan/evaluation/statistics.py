@@ -25,6 +25,16 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
         return float(np.mean(values)), float(np.std(values) / math.sqrt(len(values) - 1))
 
 
+def share_error(share: float, count: int) -> float:
+    """Return the standard error of a share of `count` items: half of Wilson's interval (1927) of one standard error.
+
+        sqrt(a (1 - a) / n + 1 / (4 n^2)) / (1 + 1 / n)
+
+    For many items it is sqrt(a (1 - a) / n). It is not 0 for a share of 0 or 1.
+    """
+    return math.sqrt(share * (1 - share) / count + 1 / (4 * count**2)) / (1 + 1 / count)
+
+
 def log_mean_exp(values: np.ndarray, axis: int) -> np.ndarray:
     """Return log(mean(exp(values))) over an axis; it overflows nowhere, and is -inf where all values are."""
     return tfp.math.reduce_logmeanexp(values, axis=axis).numpy()

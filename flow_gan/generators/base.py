@@ -60,9 +60,9 @@ class Generator(keras.Model):
         self.image_shape = height, width, channels
         keras_internals.show_shapes(self, (None, *self.image_shape))
         self.size = math.prod(self.image_shape)
+        if latent_size is not None:
+            check_number("latent_size", latent_size, 1)
         self.latent_size = self.size if latent_size is None else int(latent_size)
-        if self.latent_size < 1:
-            raise UserError(f"latent_size={latent_size}; expected 1 or more")
         self.prior_name = prior
         self.prior = make_prior(prior, self.latent_size, np.dtype(self.compute_dtype).type)
 
@@ -117,8 +117,7 @@ class Generator(keras.Model):
         z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
         if self.num_classes is not None and labels is None:
             labels = self.sample_labels(random.key(seed, random.Stream.LABEL, random.Stream.SAMPLE), 0, num_images)
-        if self.num_classes is None:
-            as_labels("sample", labels, None)
+        labels = as_labels("sample", labels, self.num_classes, num_images)
         return tf.clip_by_value(self.decode(temperature * z, **arguments(labels)), 0.0, 1.0)
 
     def sample_latent(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
@@ -241,9 +240,14 @@ class FlowGenerator(Generator):
         return self.learned_prior or self.num_classes is not None
 
     @property
+    def prior_variables(self) -> list[keras.Variable]:
+        """The weights of a learned prior, its mean and log-scale, of each class where there are classes."""
+        return [self.prior_mean, self.prior_log_scale] if self.has_prior_weights else []
+
+    @property
     def class_variables(self) -> list[keras.Variable]:
         """The weights that belong to classes: mean, log-scale and share of each."""
-        return [] if self.num_classes is None else [self.prior_mean, self.prior_log_scale, self.class_shares]
+        return [] if self.num_classes is None else [*self.prior_variables, self.class_shares]
 
     @property
     def has_own_networks(self) -> bool:
@@ -312,7 +316,7 @@ class FlowGenerator(Generator):
         """Return the layers of f from u to z."""
         if not self.has_prior_weights:
             return []
-        weights = self.prior_mean.value, self.prior_log_scale.value
+        weights = (v.value for v in self.prior_variables)
         return [standardization(*(v if labels is None else tf.gather(v, labels) for v in weights))]
 
     def distribution(self, labels: Any = None, training: bool = False) -> tfp.distributions.Distribution:
@@ -328,10 +332,12 @@ class FlowGenerator(Generator):
           training: bool, as in `decode`.
 
         Raises:
-          UserError: images have an integer dtype or another shape; labels are missing, not expected or out of range.
+          UserError: images have an integer dtype or another shape; labels are missing, not expected, out of range, or
+            not one for each image.
         """
         images = self._images(images)
-        return self.distribution(as_labels("log_prob", labels, self.num_classes), training).log_prob(images)
+        labels = as_labels("log_prob", labels, self.num_classes, images.shape[0])
+        return self.distribution(labels, training).log_prob(images)
 
     def log_prob_by_class(self, images: tf.Tensor) -> tf.Tensor:
         """Return log p(x | y), [batch, num_classes], for each class y; it takes one pass through the flow.
@@ -354,12 +360,17 @@ class FlowGenerator(Generator):
             mean, log_scale = mean_and_log_scale
             return self.prior.log_prob((u - mean) * tf.exp(-log_scale)) - tf.reduce_sum(log_scale)
 
-        weights = tuple(tf.convert_to_tensor(v.value) for v in (self.prior_mean, self.prior_log_scale))
+        weights = tuple(tf.convert_to_tensor(v.value) for v in self.prior_variables)
         return tf.transpose(tf.map_fn(of_class, weights, fn_output_signature=u.dtype))
 
     def marginal_log_prior(self, u: tf.Tensor) -> tf.Tensor:
         """Return log p(u) = logsumexp_y (log p(u | y) + log p(y)), [batch], of u [batch, D]; see `flow`."""
-        return tf.reduce_logsumexp(self.log_prior_by_class(u) + tf.math.log(self.class_shares.value), axis=1)
+        return tf.reduce_logsumexp(self.log_prior_by_class(u) + self.log_class_shares, axis=1)
+
+    @property
+    def log_class_shares(self) -> tf.Tensor:
+        """log p(y), [num_classes]; -inf of a class without a share."""
+        return tf.math.log(self.class_shares.value)
 
     def _require_classes(self):
         if self.num_classes is None:
@@ -371,7 +382,7 @@ class FlowGenerator(Generator):
         Its `tf.reduce_logsumexp` over classes is log p(x). p(y) are the shares of `set_class_shares`; of a class
         without any it is -inf.
         """
-        return self.log_prob_by_class(images) + tf.math.log(self.class_shares.value)
+        return self.log_prob_by_class(images) + self.log_class_shares
 
     def set_class_shares(self, counts: Any) -> None:
         """Set p(y) to the shares of classes of which there are `counts`, numbers [num_classes]. At first all are equal.
@@ -379,13 +390,18 @@ class FlowGenerator(Generator):
         `FlowGAN.fit` sets those of its labels, where they are an array.
 
         Raises:
-          UserError: there are not so many classes, or a number is negative, or all are 0.
+          UserError: the generator has no classes, or not so many, or a number is negative, or all are 0.
         """
-        counts = np.asarray(counts, np.float64)
-        is_good = counts.shape == (self.num_classes,) and np.isfinite(counts).all() and counts.min() >= 0
-        if not is_good or not counts.any():
-            raise UserError(f"counts={counts.tolist()}; expected {self.num_classes} numbers of 0 or more, not all 0")
-        self.class_shares.assign(counts / counts.sum())
+        self._require_classes()
+        try:
+            values = np.asarray(counts, np.float64)
+        except (TypeError, ValueError):
+            values = np.zeros(0)
+        is_good = values.shape == (self.num_classes,) and np.isfinite(values).all() and values.min() >= 0
+        if not is_good or not values.any():
+            shown = counts.tolist() if isinstance(counts, np.ndarray) else counts
+            raise UserError(f"counts={shown!r}; expected {self.num_classes} numbers of 0 or more, not all 0")
+        self.class_shares.assign(values / values.sum())
 
     def sample_labels(self, key: tf.Tensor, first: int | tf.Tensor, count: int | tf.Tensor) -> tf.Tensor | None:
         """See `Generator.sample_labels`."""
@@ -399,7 +415,8 @@ class FlowGenerator(Generator):
     def encode(self, images: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return z = f(x), [batch, D], of float images [batch, H, W, C], and of their labels; see `log_prob`."""
         images = self._images(images)
-        return self.bijector(as_labels("encode", labels, self.num_classes), training).inverse(images)
+        labels = as_labels("encode", labels, self.num_classes, images.shape[0])
+        return self.bijector(labels, training).inverse(images)
 
     def _images(self, images):
         check_float("images", images)
@@ -411,8 +428,9 @@ class FlowGenerator(Generator):
 
     def decode(self, z: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""
-        labels = as_labels("decode", labels, self.num_classes)
-        return self.bijector(labels, training).forward(self._float(z))
+        z = self._float(z)
+        labels = as_labels("decode", labels, self.num_classes, z.shape[0])
+        return self.bijector(labels, training).forward(z)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of log p(x)."""

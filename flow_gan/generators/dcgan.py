@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from flow_gan import keras_internals
 from flow_gan.config import Config
-from flow_gan.errors import UserError
+from flow_gan.errors import check_number
 from flow_gan.generators.base import Generator
 from flow_gan.generators.labels import as_labels
 from flow_gan.networks.dcgan import UpsamplingNetwork
@@ -51,8 +51,7 @@ class DCGAN(Generator):
         **kwargs: Any,
     ):
         super().__init__(image_shape, prior, latent_size, precision=precision, **kwargs)
-        if filters < 1:
-            raise UserError(f"filters={filters}; expected 1 or more")
+        check_number("filters", filters, 1)
         self.filters = filters
         self.seed = seed
         self.network = UpsamplingNetwork(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from flow_gan import bijectors, keras_internals
 from flow_gan.config import Config
-from flow_gan.errors import UserError
+from flow_gan.errors import check_number
 from flow_gan.generators.coupling_network import MakeNetwork
 from flow_gan.generators.multi_scale import MultiScaleFlow
 from flow_gan.networks.cnn import CouplingCNN
@@ -93,8 +93,7 @@ class Glow(MultiScaleFlow):
             ("filters", filters, 1),
             ("num_hidden_layers", num_hidden_layers, 0),
         ):
-            if value < lowest:
-                raise UserError(f"{name}={value}; expected {lowest} or more")
+            check_number(name, value, lowest)
         self.depth_per_scale = depth_per_scale
         self.filters = filters
         self.num_hidden_layers = num_hidden_layers

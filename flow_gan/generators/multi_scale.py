@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from flow_gan import bijectors
 from flow_gan import probability as tfp
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, check_number
 from flow_gan.generators.base import FlowGenerator
 from flow_gan.generators.coupling_network import MakeNetwork
 
@@ -42,8 +42,7 @@ class MultiScaleFlow(FlowGenerator):
         **kwargs: Any,
     ):
         super().__init__(image_shape, prior, logit_alpha, coupling_network, learned_prior, num_classes, **kwargs)
-        if scales < 1:
-            raise UserError(f"scales={scales}; expected 1 or more")
+        check_number("scales", scales, 1)
         halvings = scales if self.SQUEEZES_LAST else scales - 1
         # Sizes are below 2^31.
         factor = 2 ** min(halvings, 31)

@@ -8,7 +8,7 @@ import keras
 from flow_gan import probability as tfp
 from flow_gan.bijectors import AdditiveCoupling, alpha_logit, diagonal_scaling, even_odd_split
 from flow_gan.config import Config
-from flow_gan.errors import UserError
+from flow_gan.errors import UserError, check_number
 from flow_gan.generators.base import FlowGenerator
 from flow_gan.generators.coupling_network import MakeNetwork
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
@@ -90,6 +90,8 @@ class NICE(FlowGenerator):
                 f"image_shape={self.image_shape} has {self.size} pixel values; NICE needs an even number, "
                 "since it couples even and odd positions"
             )
+        check_number("hidden_units", hidden_units, 1)
+        check_number("num_hidden_layers", num_hidden_layers, 0)
         self.hidden_units = hidden_units
         self.num_hidden_layers = num_hidden_layers
         self.init_type = init_type

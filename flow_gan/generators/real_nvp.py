@@ -9,7 +9,7 @@ import numpy as np
 
 from flow_gan import bijectors
 from flow_gan.config import Config
-from flow_gan.errors import UserError, check_choice
+from flow_gan.errors import check_choice, check_number
 from flow_gan.generators.coupling_network import MakeNetwork
 from flow_gan.generators.multi_scale import MultiScaleFlow
 from flow_gan.networks.initializers import GENERATOR, SeededInitializers
@@ -99,8 +99,7 @@ class RealNVP(MultiScaleFlow):
         )
         check_choice("batch_norm", batch_norm, BATCH_NORMS)
         for name, value, lowest in (("filters", filters, 1), ("residual_blocks", residual_blocks, 0)):
-            if value < lowest:
-                raise UserError(f"{name}={value}; expected {lowest} or more")
+            check_number(name, value, lowest)
         self.residual_blocks = residual_blocks
         self.filters = filters
         self.batch_norm = batch_norm

@@ -52,6 +52,8 @@ class Metric(Generic[Found]):
         `--mode=compare` and of the report.
       noun: str, what sentences below a table call it.
       remarks: function from {name of a run: stored result} to the sentences below the table of its first column.
+      remarks_beside: function from {metric: {name of a run: stored result}} of all metrics to further such sentences,
+        on its results beside those of other metrics.
       overlay: function from ({name of a run: stored result}, {name: its `FinishedRun`}, the data, a folder) to the
         paths of the figures of several runs that it draws there; None for none.
       score_in_training: function from what is `Classified` to the function from samples, float [n, H, W, C], to the
@@ -70,6 +72,7 @@ class Metric(Generic[Found]):
     columns: Callable[[Dataset, str], tuple[Column, ...]] = _no_columns
     noun: str = "result"
     remarks: Callable[[dict[str, dict]], list[str]] | None = None
+    remarks_beside: Callable[[dict[str, dict[str, dict]]], list[str]] | None = None
     overlay: Callable[[dict, dict[str, "FinishedRun"], Dataset, pathlib.Path], list[pathlib.Path]] | None = None
     score_in_training: Callable[[Classified], Callable[[np.ndarray], dict[str, float]]] | None = None
     tags: dict[str, str] = dataclasses.field(default_factory=dict)

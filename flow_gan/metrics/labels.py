@@ -32,12 +32,15 @@ def columns(dataset: Dataset, split: str = "test") -> tuple[Column, ...]:
 
 def remarks(results: dict[str, dict]) -> list[str]:
     """Return the warnings of the likelihoods of runs, and of how many images they are."""
-    found = []
-    for name, result in results.items():
-        found += [f"(!) {name}, classes: {warning}" for warning in result["warnings"]]
-        if result["num_images"] < result["num_available"]:
-            found.append(f"{name}: {result['num_images']} of {result['num_available']} images in the classes")
-    return found
+    return nll.checks(results, "the classes", ", classes")
+
+
+def remarks_beside(results: dict[str, dict[str, dict]]) -> list[str]:
+    """Return by how many nats each -log p(x) is above the lowest; of a run without labels it is the NLL."""
+    without = {name: result for name, result in results["nll"].items() if not result.get("is_given_label", False)}
+    return nll.differences(
+        "-log p(x)", {name: nll.in_nats(result) for name, result in (without | results["labels"]).items()}
+    )
 
 
 METRIC = Metric(
@@ -49,4 +52,5 @@ METRIC = Metric(
     columns=columns,
     noun="likelihood of classes",
     remarks=remarks,
+    remarks_beside=remarks_beside,
 )

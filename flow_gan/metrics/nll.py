@@ -78,25 +78,31 @@ def in_paper_unit(dataset: Dataset, heading: str, **kwargs: Any) -> Column:
 
 
 def remarks(results: dict[str, dict]) -> list[str]:
-    """Return the warnings of the NLLs of runs, and by how many nats each is above the lowest."""
+    """Return the warnings of the NLLs of runs, which are given the label, and how far each is above the lowest."""
+    given = {name: ", given the label" * result.get("is_given_label", False) for name, result in results.items()}
+    found = checks(results, "the NLL")
+    found += [f"{name}: its NLL is -log p(x | y), given the label" for name, text in given.items() if text]
+    return found + differences("NLL", {name + given[name]: in_nats(result) for name, result in results.items()})
+
+
+def checks(results: dict[str, dict], noun: str, what: str = "") -> list[str]:
+    """Return the warnings of the likelihoods of runs, each after name and `what`, and of how many images they are."""
     found = []
     for name, result in results.items():
-        found += [f"(!) {name}: {warning}" for warning in result["warnings"]]
+        found += [f"(!) {name}{what}: {warning}" for warning in result["warnings"]]
         if result["num_images"] < result["num_available"]:
-            found.append(f"{name}: {result['num_images']} of {result['num_available']} images in the NLL")
-    return found + _differences({name: in_nats(result) for name, result in results.items()})
+            found.append(f"{name}: {result['num_images']} of {result['num_available']} images in {noun}")
+    return found
 
 
-def _differences(values):
-    """Return by how many nats each NLL is above the lowest, in pairs of images: a list of sentences."""
-    known = {name: value for name, value in values.items() if value.is_known}
+def differences(noun: str, values: dict[str, Value]) -> list[str]:
+    """Return by how many nats each of the {name: NLL} is above the lowest, in pairs of images: a list of sentences."""
+    known = {name: value.number for name, value in values.items() if value.number is not None and value.is_known}
     if len(known) < 2:
         return []
-    best = min(known, key=lambda name: known[name].number)
+    best = min(known, key=known.__getitem__)
     return [
-        f"NLL in nats, {name} - {best}: {difference(value, known[best])}"
-        for name, value in known.items()
-        if name != best
+        f"{noun} in nats, {name} - {best}: {difference(values[name], values[best])}" for name in known if name != best
     ]
 
 

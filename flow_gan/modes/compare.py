@@ -246,6 +246,8 @@ class _Comparison:
                     if any(self._source(run, part) == name for part in parts)
                 }
                 remarks += metric.remarks(shown)
+                if metric.remarks_beside:
+                    remarks += metric.remarks_beside(self._results)
         return [*remarks, *dict.fromkeys(sentence for part in columns for sentence in self._advice(part))]
 
     def _advice(self, part: Alternatives) -> list[str]:

@@ -1,5 +1,6 @@
 """--mode=sample: a grid of samples, or any number of samples as files."""
 
+import hashlib
 import math
 import os
 
@@ -11,13 +12,15 @@ from flow_gan.data.sample_files import check_channels, write_npz, write_pngs
 from flow_gan.errors import UserError
 from flow_gan.evaluation import Sampler
 from flow_gan.generators import Generator
-from flow_gan.training.load_data import check_grid, resolved_shape
+from flow_gan.training.load_data import check_grid, resolved_shape, without_images
 from flow_gan.training.output import output_file, output_folder, whole
 from flow_gan.training.run_config import run_config
 from flow_gan.training.run_folder import read_data
 
 # Largest number of pixel values in a grid; viewers do not show much larger pictures well.
 _LARGEST_GRID = 2**24
+# Bytes of a file's name, and characters of an error, that tell of labels.
+_LONGEST_LABELS = 60
 
 
 def run(given: dict) -> None:
@@ -50,12 +53,13 @@ def _draw_grid(config):
         columns = max(count // len(labels), 1)
         labels = np.repeat(labels[:count], columns)
         count = len(labels)
-        name += f"-labels-{config.labels}".replace(os.sep, "_")
+        name += f"-labels-{_file_name(config.labels)}"
     images = model.generator.sample(count, labels, config.seed, config.temperature)
     path = folder.samples / f"{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     data.save_png(path, data.image_grid(images, columns))
     print(f"{count} samples{_of_labels(config)}  {path}")
+    _tell_untrained(model.generator, config)
 
 
 def sample_grid(generator: Generator, config: Config) -> np.ndarray:
@@ -80,11 +84,11 @@ def chosen_labels(config: Config) -> np.ndarray | None:
     found = []
     for name in config.labels.split(","):
         # A name counts before a number: the digits are called 0 to 9.
-        number = names.index(name) if name in names else int(name) if name.isdecimal() else -1
+        number = names.index(name) if name in names else int(name) if name.isdecimal() and len(name) < 10 else -1
         if not 0 <= number < (config.num_classes or 0):
             called = f", or of {', '.join(names[:20])}" if names else ""
             raise UserError(
-                f"--labels={config.labels}: {name!r} is no class of the run; expected numbers of 0 to "
+                f"--labels={_brief(config.labels)}: {_brief(name)!r} is no class of the run; expected numbers of 0 to "
                 f"{(config.num_classes or 0) - 1}{called}"
             )
         found.append(number)
@@ -120,3 +124,27 @@ def _write(config):
         else:
             write_pngs(written, pixels)
     print(f"{config.num_samples} samples{_of_labels(config)}  {path}")
+    _tell_untrained(model.generator, config)
+
+
+def _file_name(labels):
+    """Return what stands for `--labels` in the name of a file: of a long text its first bytes, and a digest."""
+    text = labels.replace(os.sep, "_")
+    if len(os.fsencode(text)) <= _LONGEST_LABELS:
+        return text
+    digest = hashlib.sha256(os.fsencode(labels)).hexdigest()[:8]
+    return f"{os.fsencode(text)[:_LONGEST_LABELS].decode(errors='ignore')}-{digest}"
+
+
+def _brief(text):
+    return text if len(text) <= _LONGEST_LABELS else f"{text[:_LONGEST_LABELS]}..."
+
+
+def _tell_untrained(generator, config):
+    """Tell which of the chosen classes have no training image."""
+    labels = chosen_labels(config)
+    if labels is not None:
+        shares = np.asarray(generator.class_shares)[labels]
+        names = dict.fromkeys(name for name, p in zip(config.labels.split(","), shares, strict=True) if p == 0)
+        if names:
+            print(f"(!) {without_images(names)}")

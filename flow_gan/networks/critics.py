@@ -92,7 +92,14 @@ class Critic(keras.Model):
             raise UserError(
                 f"the critic {self.name} was given {has}; expected images, or with classes (images, labels)"
             )
-        return images if is_pair else (images, None)
+        if not is_pair:
+            return images, None
+        counts = [part.shape[0] for part in images]
+        if None not in counts and counts[0] != counts[1]:
+            raise UserError(
+                f"the critic {self.name} was given {counts[1]} labels of {counts[0]} images; expected one for each"
+            )
+        return images
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of the logits."""

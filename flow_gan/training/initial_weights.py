@@ -92,8 +92,11 @@ def _load_from_run(model, config):
         raise UserError(f"{flag} has no checkpoint {config.checkpoint!r}; pass another --checkpoint, such as latest")
     networks = [part for part in (model.generator, model.critic) if part is not None]
     anew = {v.path for part in networks for v in getattr(part, "class_variables", ())} if begins_classes else set()
+    # A learned prior is that of each class.
+    for_each_class = anew & {v.path for v in model.generator.prior_variables} if stored.get("learned_prior") else set()
+    anew -= for_each_class
     taken = [[v for v in part.weights if v.path not in anew] for part in networks]
-    generator = _assign(taken[0], prefix, flag)
+    generator = _assign(taken[0], prefix, flag, for_each_class)
     if generator is None:
         raise UserError(f"{flag}: its checkpoint {prefix} does not fit the generator; expected the same flags")
     critic = () if model.critic is None else _assign(taken[1], prefix, flag) or ()
@@ -114,18 +117,22 @@ def _settings(text, path):
         raise UserError(f"{path} is not the configuration of a run: {error}") from error
 
 
-def _assign(variables, prefix, flag):
-    """Assign the variables from a checkpoint; return their names, or None, with nothing done, if one does not fit."""
+def _assign(variables, prefix, flag, for_each_class=()):
+    """Assign the variables from a checkpoint; return their names, or None, with nothing done, if one does not fit.
+
+    Those whose paths are `for_each_class` have one more axis, of the classes.
+    """
     try:
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
         keys = [value_key(variable) for variable in variables]
-        if any(shapes.get(key) != list(v.shape) for key, v in zip(keys, variables, strict=True)):
+        expected = [list(v.shape[1:] if v.path in for_each_class else v.shape) for v in variables]
+        if [shapes.get(key) for key in keys] != expected:
             return None
         values = [reader.get_tensor(key) for key in keys]
     except Exception as error:
         # A damaged file ends in one of many kinds of exception.
         raise UserError(f"{flag}: its checkpoint {prefix} cannot be read: {brief(error)}") from error
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(np.asarray(value))
+        variable.assign(np.broadcast_to(value, variable.shape))
     return tuple(variable.path for variable in variables)

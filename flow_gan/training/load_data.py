@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -87,6 +88,22 @@ def num_classes(config: Config, dataset: data.Dataset) -> int | None:
             "training images; expected labels that count classes from 0 on, or --num_classes"
         )
     return max(len(dataset.class_names or ()), highest + 1)
+
+
+def classes_without_images(config: Config, dataset: data.Dataset) -> list[str]:
+    """Return the names, or numbers, of the classes of a conditional run that no training image has."""
+    if not config.conditional:
+        return []
+    names = dataset.class_names or ()
+    counts = np.bincount(dataset.train.require_labels(), minlength=num_classes(config, dataset) or 0)
+    return [names[y] if y < len(names) else str(y) for y in np.flatnonzero(counts == 0)]
+
+
+def without_images(classes: Iterable[str]) -> str:
+    """Return the sentence on classes that no training image has; of many it names 20."""
+    first = list(classes)
+    named = ", ".join(first[:20]) + (f" and {len(first) - 20} more" if len(first) > 20 else "")
+    return f"no training image has the class {named}: its prior stays where it began, and its p(y) is 0"
 
 
 def check_grid(config: Config, image_shape: tuple) -> None:

@@ -65,21 +65,25 @@ def magnitudes(model: FlowGAN, config: Config, split: data.Split, step: int, wha
     """
     layer = what.partition("layer ")[2].split()[0]
     steps = config.batch_size, config.seed, step, step + 1, batches_per_step(config)
-    given = split.labels if model.is_conditional else None
-    batch = next(iter(data.training_batches(split.images, *steps, labels=given)))
-    if batches_per_step(config) is not None:
-        batch = tf.nest.map_structure(lambda part: part[:, -1], batch)
+    of_class = split.labels if model.is_conditional else None
+    batch = next(iter(data.training_batches(split.images, *steps, labels=of_class)))
     # Of the images themselves, also where `FlowGAN` keeps them on the device and takes their numbers.
     batch, labels = batch if model.is_conditional else (batch, None)
+    given = [labels]
+    if batches_per_step(config) is not None:
+        batch = batch[:, -1]
+        # The critic's updates, then the generator's own, which has the labels of the last of them.
+        given = [None] * (config.n_critic + 1) if labels is None else [*tf.unstack(labels, axis=1), labels[:, -1]]
     draws = model.draws.of_step(step, batch)
-    runs = range(config.n_critic + 1) if config.critic_batches == "fresh" else [0]
     found = []
     if config.n_critic:
-        samplings = [_pass(model, layer, "forward", draws.latent(run), labels, "sampling") for run in runs]
+        samplings = [
+            _pass(model, layer, "forward", draws.latent(run), labels, "sampling") for run, labels in enumerate(given)
+        ]
         # The first pass at fault, or that of the generator's own update, whose gradient is.
         found.append(next((text for text in samplings if "inf" in text or "nan" in text), samplings[-1]))
     if model.objective.has_likelihood:
-        found.append(_pass(model, layer, "inverse", draws.likelihood_images(batch), labels, "the likelihood"))
+        found.append(_pass(model, layer, "inverse", draws.likelihood_images(batch), given[-1], "the likelihood"))
     return "; ".join(filter(None, found))
 
 

@@ -18,6 +18,7 @@ from flow_gan.training.announcement import announcement
 from flow_gan.training.build_model import build_model
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.fit import fit_as_chief, fit_as_worker, process_lost
+from flow_gan.training.load_data import classes_without_images, without_images
 from flow_gan.training.prepare import prepare
 from flow_gan.training.run_folder import RunFolder
 from flow_gan.training.steps import num_steps
@@ -101,6 +102,9 @@ def _train(config, make_score, callbacks):
     if not is_chief(prepared.strategy):
         fit_as_worker(prepared)
         return None
+    unseen = classes_without_images(config, dataset)
+    if unseen:
+        logging.warning(without_images(unseen))
     score = make_score(config, dataset) if config.score_every else None
     last_step = num_steps(config, dataset)
     run = resume.open_run(config, dataset, model, last_step)

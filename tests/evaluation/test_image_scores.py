@@ -2,10 +2,12 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 
 import flow_gan
 from flow_gan import data
 from flow_gan.evaluation import critic_logits, score_images, typicality
+from tests.helpers.conditional import bright_by_class, bright_images
 
 
 def test_typicality_of_a_gaussian():
@@ -38,6 +40,25 @@ def test_scores_do_not_depend_on_the_batch(batch_size):
     np.testing.assert_allclose(scores.bits_per_dim, [data.bits_per_dim(-p, 16, 256) for p in expected], atol=1e-5)
     np.testing.assert_allclose(scores.typicality, np.abs(expected - 3), atol=1e-4)
     assert scores.critic_logit.shape == (7,) and np.ptp(scores.critic_logit) > 0 and scores.warnings == []
+
+
+def test_scores_of_a_conditional_model():
+    """log p(x) is the sum over classes; typicality and critic are those of the most likely class."""
+    labels = np.array([0, 2, 1, 1, 2])
+    images, generator = bright_images(labels), bright_by_class()
+    generator.set_class_shares([1, 2, 3])
+    critic = flow_gan.critics.two_convolutions((4, 4, 1), filters=2, dense_units=4, num_classes=3)
+    critic.embedding.assign(1e6 * np.random.default_rng(0).normal(size=critic.embedding.shape))
+    model = flow_gan.FlowGAN(generator, critic, levels=17, seed=5)
+    scores = score_images(model, images, 2, entropy=-3.0)
+    x = model.draws.evaluation_images(next(iter(data.evaluation_batches(images, "test", 5))))
+    joint = generator.joint_log_prob(x).numpy()
+    np.testing.assert_array_equal(scores.most_likely_class, labels)
+    np.testing.assert_allclose(scores.log_prob, scipy.special.logsumexp(joint, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(scores.typicality, np.abs(generator.log_prob(x, labels) - 3), rtol=1e-5)
+    np.testing.assert_allclose(scores.critic_logit, critic((x, labels))[:, 0], rtol=1e-4)
+    others = critic((x, (labels + 1) % 3))[:, 0]
+    assert np.abs(scores.critic_logit - others).min() > 0.01
 
 
 def test_the_critics_logits_alone():

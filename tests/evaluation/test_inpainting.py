@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -10,6 +11,7 @@ from flow_gan.bijectors import Chain, alpha_logit
 from flow_gan.evaluation import inpaint
 from flow_gan.evaluation.inpainting import ascend, sample_chain
 from flow_gan.generators.base import FlowGenerator
+from tests.helpers.conditional import bright_by_class
 
 SHAPE = (2, 2, 1)
 # z = L y, so that y is Gaussian with the precision L^T L.
@@ -103,6 +105,17 @@ def test_all_pixels_may_be_hidden(flow):
     y = logits(inpaint(flow, images, np.full(SHAPE, True), "hmc", num_steps=60, num_frames=2).images[-1])
     z = y @ LOWER.T
     np.testing.assert_allclose(np.cov(z.T), np.eye(4), atol=5 * np.sqrt(2 / 200))
+
+
+def test_of_a_conditional_flow_it_is_without_the_label():
+    """log p(x) is the sum over classes."""
+    conditional_flow = bright_by_class(logit_alpha=1e-3)
+    conditional_flow.set_class_shares([1, 2, 3])
+    images = conditional_flow.sample(2, [0, 1], temperature=0.5).numpy()
+    found = inpaint(conditional_flow, images, np.arange(16).reshape(4, 4, 1) < 8, num_steps=3, num_frames=2)
+    for frame, log_prob in zip(found.images, found.log_prob, strict=True):
+        joint = conditional_flow.joint_log_prob(frame)
+        np.testing.assert_allclose(log_prob, scipy.special.logsumexp(joint, axis=1), rtol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 
 import flow_gan
 from flow_gan.config.generator import PRIORS
 from flow_gan.evaluation import interpolation
 from flow_gan.evaluation.interpolation import latent_path
+from tests.helpers.conditional import bright_by_class
 
 DISTRIBUTIONS = {"gaussian": scipy.stats.norm, "logistic": scipy.stats.logistic, "uniform": scipy.stats.uniform(-1, 2)}
 
@@ -73,3 +75,16 @@ def test_opposite_ends():
 def test_bad_arguments(prior, count, message):
     with pytest.raises(flow_gan.UserError, match=message):
         latent_path(prior, np.zeros((1, 2)), np.ones((1, 2)), count)
+
+
+def test_between_two_classes():
+    """Each end is its image, under its own class, and log p(x) is the sum over classes."""
+    flow = bright_by_class(logit_alpha=1e-3, dtype="float64")
+    flow.set_class_shares([1, 2, 3])
+    first, last = (flow.sample(2, [label] * 2, seed=label, temperature=0.3).numpy() for label in (1, 2))
+    images, log_prob = interpolation.interpolate(flow, first, last, 4)
+    np.testing.assert_allclose(images[:, 0], first, atol=1e-9)
+    np.testing.assert_allclose(images[:, -1], last, atol=1e-9)
+    assert (np.diff(images.mean((2, 3, 4)), axis=1) > 0.01).all()
+    joint = flow.joint_log_prob(images.reshape(-1, 4, 4, 1))
+    np.testing.assert_allclose(log_prob.ravel(), scipy.special.logsumexp(joint, axis=1), rtol=1e-9)

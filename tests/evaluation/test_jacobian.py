@@ -10,10 +10,12 @@ import tensorflow as tf
 import flow_gan
 from flow_gan import random
 from flow_gan.evaluation import JacobianSpectrum, jacobian, jacobian_spectrum
+from flow_gan.generators.labels import arguments
 from flow_gan.networks.normalization import moving_averages
 
 GENERATORS = {
     "nice": lambda dtype: flow_gan.NICE((4, 4, 1), hidden_units=8, num_hidden_layers=1, dtype=dtype),
+    "nice, 3 classes": lambda dtype: flow_gan.NICE((4, 4, 1), 8, 1, num_classes=3, dtype=dtype),
     "real_nvp": lambda dtype: flow_gan.RealNVP((2, 4, 1), residual_blocks=1, filters=3, scales=1, dtype=dtype),
     "glow": lambda dtype: flow_gan.Glow((4, 4, 1), 2, scales=1, filters=3, learned_prior=True, dtype=dtype),
     "dcgan": lambda dtype: flow_gan.DCGAN((4, 4, 1), filters=2, dtype=dtype),
@@ -42,14 +44,15 @@ def test_singular_values(name, rows, monkeypatch):
     for copy, variable in zip(exact.weights, generator.weights, strict=True):
         copy.assign(variable.numpy().astype(copy.dtype))
     z = exact.sample_latent(random.key(3, random.Stream.SAMPLE), 0, 2)
+    labels = exact.sample_labels(random.key(3, random.Stream.LABEL, random.Stream.SAMPLE), 0, 2)
     for i in range(2):
-        at = z[i : i + 1]
+        at, given = z[i : i + 1], arguments(None if labels is None else labels[i : i + 1])
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(at)
-            values = tf.unstack(tf.reshape(exact.decode(at), [-1]))
+            values = tf.unstack(tf.reshape(exact.decode(at, **given), [-1]))
         expected = np.concatenate([tape.gradient(value, at) for value in values])
         step = 1e-6 * np.random.default_rng(i).normal(size=at.shape)
-        difference = np.ravel(exact.decode(at + step) - exact.decode(at - step)) / 2
+        difference = np.ravel(exact.decode(at + step, **given) - exact.decode(at - step, **given)) / 2
         np.testing.assert_allclose(expected @ step[0], difference, rtol=1e-5, atol=1e-13)
         expected = np.linalg.svd(expected, compute_uv=False)
         np.testing.assert_allclose(spectrum.singular_values[i], expected, rtol=1e-9, atol=1e-14 * expected[0])
@@ -63,7 +66,8 @@ def test_singular_values(name, rows, monkeypatch):
         assert spectrum.disagreement < 1e-8 and spectrum.warnings == []
         assert spectrum.log_determinant == np.mean(spectrum.flow_log_determinants)
         # And the other way round: the inverse's log-determinant is the negative one.
-        inverse = exact.bijector().inverse_log_det_jacobian(exact.decode(z), event_ndims=3)
+        given = arguments(labels)
+        inverse = exact.bijector(**given).inverse_log_det_jacobian(exact.decode(z, **given), event_ndims=3)
         np.testing.assert_allclose(spectrum.flow_log_determinants, -inverse, rtol=1e-6)
     else:
         assert spectrum.disagreement is None and spectrum.flow_log_determinants is None

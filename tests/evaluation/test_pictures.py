@@ -4,6 +4,7 @@ import tensorflow as tf
 import flow_gan
 from flow_gan.evaluation import pictures
 from flow_gan.evaluation.interpolation import latent_path
+from tests.helpers.conditional import bright_by_class, class_of
 
 SHAPE = (4, 4, 1)
 
@@ -50,3 +51,20 @@ def test_temperatures_scale_one_z():
     assert rows.shape == (len(pictures.TEMPERATURES), 4, *SHAPE)
     np.testing.assert_allclose(np.clip(rows[-1], 0, 1), model.sample(4, seed=3), atol=1e-5)
     np.testing.assert_allclose(np.clip(rows[1], 0, 1), model.sample(4, seed=3, temperature=0.5), atol=1e-5)
+
+
+def test_a_row_for_each_class():
+    rows = pictures.classes(bright_by_class(), columns=2, seed=3)
+    np.testing.assert_array_equal(class_of(rows), [[0, 0], [1, 1], [2, 2]])
+
+
+def test_temperatures_of_a_conditional_flow():
+    """Each column has one label, drawn from p(y)."""
+    model = bright_by_class()
+    model.set_class_shares([1, 0, 1])
+    rows = pictures.temperatures(model, columns=6, seed=3)
+    labels = class_of(rows)
+    assert set(labels[0]) == {0, 2} and (labels == labels[:1]).all()
+    for row, temperature in ((rows[1], 0.5), (rows[-1], 1.0)):
+        np.testing.assert_allclose(row, model.sample(6, seed=3, temperature=temperature), atol=1e-6)
+        np.testing.assert_allclose(row, model.sample(6, labels[0], 3, temperature), atol=1e-6)

@@ -148,8 +148,8 @@ def test_what_needs_a_likelihood_is_refused(what, call):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"filters": 0}, "filters=0; expected 1 or more"),
-        ({"latent_size": 0}, "latent_size=0; expected 1 or more"),
+        ({"filters": 0}, "filters=0; expected an integer, 1 to"),
+        ({"latent_size": 0}, "latent_size=0; expected an integer, 1 to"),
         ({"prior": "cauchy"}, "prior='cauchy' is unknown; expected one of: logistic, gaussian, uniform"),
     ],
 )

@@ -139,12 +139,16 @@ def test_samples(flow):
     assert np.abs(flow.sample(6, (labels + 1) % CLASSES, seed=3) - samples).max() > 0.01
 
 
-def test_config_and_shares_are_kept():
+def test_config_and_shares_are_kept(tmp_path):
     flow = perturbed(FLOWS["nice"], (4, 4, 1), "float32")
+    flow.set_class_shares([1, 0, 3])
     again = flow_gan.NICE.from_config(flow.get_config())
     assert again.num_classes == CLASSES
     assert [v.shape for v in again.class_variables] == [(3, 16), (3, 16), (3,)]
     assert flow.log_scale_variables == [flow.log_scale, flow.prior_log_scale]
+    flow.save_weights(tmp_path / "flow.weights.h5")
+    again.load_weights(tmp_path / "flow.weights.h5")
+    np.testing.assert_array_equal(again.class_shares, [0.25, 0, 0.75])
 
 
 LABELS_MISSING = "no labels, which a conditional generator needs; expected integers \\[N\\] of 0 to 2"
@@ -163,6 +167,8 @@ def test_what_is_refused(name):
         (flow, [0, -1], "a label of -1; expected 0 to 2"),
         (flow, [0.0, 1.0], r"labels float64 \[2\]; expected integers \[N\]"),
         (flow, 0, r"labels int64 \[\]; expected integers \[N\]"),
+        (flow, [[0], [1, 2]], r"labels=\[\[0\], \[1, 2\]\]; expected integers \[N\]"),
+        (flow, ["cat", "dog"], r"labels string \[2\]; expected integers \[N\]"),
         (without, [0, 1], "labels, of a generator without classes; expected none"),
         (flow_gan.DCGAN((4, 4, 1), filters=2), [0, 1], "has no likelihood|labels, of a generator without classes"),
     ):
@@ -170,6 +176,28 @@ def test_what_is_refused(name):
             continue
         with pytest.raises(flow_gan.UserError, match=message):
             getattr(generator, name)(*given, labels)
+
+
+@pytest.mark.parametrize("given", [1, 4])
+@pytest.mark.parametrize("labels", [[0], [0, 1, 2]])
+def test_a_label_for_each_image(given, labels):
+    """One label would stand for all images, and one image for all labels."""
+    if given == len(labels):
+        return
+    flow, images = FLOWS["nice"]((4, 4, 1), "float32"), images_of((4, 4, 1), "float32", given)
+    calls = {
+        "log_prob": lambda: flow.log_prob(images, labels),
+        "encode": lambda: flow.encode(images, labels),
+        "decode": lambda: flow.decode(np.ones((given, 16)), labels),
+        "sample": lambda: flow.sample(given, labels),
+    }
+    calls["log_prob"] = tf.function(calls["log_prob"], autograph=False)
+    for name, call in calls.items():
+        with pytest.raises(flow_gan.UserError, match=f"{name}: {len(labels)} labels of {given} images; expected one"):
+            call()
+    critic = flow_gan.critics.two_convolutions((4, 4, 1), filters=2, dense_units=4, num_classes=CLASSES)
+    with pytest.raises(flow_gan.UserError, match=f"was given {len(labels)} labels of {given} images; expected one"):
+        critic((images, np.array(labels)))
 
 
 def test_other_refusals():
@@ -181,6 +209,10 @@ def test_other_refusals():
     with pytest.raises(flow_gan.UserError, match="num_classes=0; expected an integer, 1 to 2147483647"):
         flow_gan.NICE((4, 4, 1), hidden_units=4, num_classes=0)
     flow = FLOWS["nice"]((4, 4, 1), "float32")
-    for counts in ([1, 2], [0, 0, 0], [1, -1, 1]):
-        with pytest.raises(flow_gan.UserError, match="expected 3 numbers of 0 or more, not all 0"):
+    for counts in ([1, 2], [0, 0, 0], [1, -1, 1], "abc", [[1], [1, 2]], None):
+        with pytest.raises(flow_gan.UserError, match=r"counts=.*; expected 3 numbers of 0 or more, not all 0"):
             flow.set_class_shares(counts)
+    with pytest.raises(flow_gan.UserError, match="NICE has no classes; expected a generator with num_classes"):
+        without.set_class_shares([1, 2])
+    with pytest.raises(flow_gan.UserError, match="num_classes=True; expected an integer, 1 to 2147483647"):
+        flow_gan.NICE((4, 4, 1), hidden_units=4, num_classes=True)
