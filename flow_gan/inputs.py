@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from flow_gan.data.mapped import mapped
 from flow_gan.errors import UserError
 from flow_gan.generators.labels import check_labels
 
@@ -127,7 +128,6 @@ class ImageCheck:
                 found.append(error)
             return not found
 
-        @tf.autograph.experimental.do_not_convert
         def check(*element):
             images, labels = self.parts(what, element if len(element) > 1 else element[0])
             given = [images] if labels is None else [images, labels]
@@ -138,7 +138,7 @@ class ImageCheck:
                     return images
                 return images, tf.ensure_shape(tf.cast(labels, tf.int32), tf.TensorShape([None, *per_example]))
 
-        return dataset.map(check, num_parallel_calls=1, deterministic=True).prefetch(2)
+        return mapped(dataset, check).prefetch(2)
 
     def label_kind(self, what: str, dtype: Any, shape: Any, per_example: tuple = ()) -> None:
         """Raise `UserError` unless labels of this dtype and (partly known) shape can be those of images; see `kind`."""

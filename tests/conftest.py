@@ -21,6 +21,7 @@ tf.config.set_logical_device_configuration(
 # Files whose tests train nothing, or next to nothing: `-m quick`.
 _QUICK = """
     data/test_batches data/test_dequantization data/test_digest data/test_folder data/test_images data/test_load
+    data/test_mapped
     evaluation/test_bandwidth evaluation/test_checks evaluation/test_image_scores evaluation/test_interpolation
     evaluation/test_kid evaluation/test_mixture evaluation/test_pictures evaluation/test_prdc evaluation/test_sampling
     evaluation/test_scores

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from flow_gan.config.datasets import SPLITS
 from flow_gan.data.dataset import Images
+from flow_gan.data.mapped import mapped
 from flow_gan.errors import UserError
 
 # Marks the message of a `UserError` inside that of a TensorFlow error.
@@ -72,7 +73,7 @@ def training_batches(
     numbers = training_indices(
         len(images), batch_size, seed, first_step, last_step, batches_per_step, replicas, num_replicas
     )
-    return tf.data.Dataset.zip((batches, numbers.map(_gatherer(labels))))
+    return tf.data.Dataset.zip((batches, mapped(numbers, _gatherer(labels))))
 
 
 def training_indices(
@@ -130,13 +131,12 @@ def _chooser(count, shape, seed):
 
 
 def _steps(fetch, dtype, shape, first_step, last_step, replicas):
-    @tf.autograph.experimental.do_not_convert
     def load(number):
         step, replica = number // len(replicas), replicas.start + number % len(replicas)
         return _load(fetch, [step, replica], dtype, shape)
 
     numbers = tf.data.Dataset.range(first_step * len(replicas), last_step * len(replicas))
-    return numbers.map(load, num_parallel_calls=1, deterministic=True).prefetch(2 * len(replicas))
+    return mapped(numbers, load).prefetch(2 * len(replicas))
 
 
 def _load(fetch, numbers, dtype, shape):
@@ -202,7 +202,6 @@ def evaluation_batches(
     def fetch(start):
         return images[np.arange(start, start + size) % count]
 
-    @tf.autograph.experimental.do_not_convert
     def load(number):
         start = number // len(replicas) * batch_size + (replicas.start + number % len(replicas)) * size
         index = tf.cast(start, tf.int32) + tf.range(size)
@@ -215,4 +214,4 @@ def evaluation_batches(
         return batch if label is None else batch | {"labels": label(index % count)}
 
     numbers = tf.data.Dataset.range(-(-count // batch_size) * len(replicas))
-    return numbers.map(load, num_parallel_calls=1, deterministic=True).prefetch(2 * len(replicas))
+    return mapped(numbers, load).prefetch(2 * len(replicas))
