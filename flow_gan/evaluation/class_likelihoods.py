@@ -122,7 +122,7 @@ def evaluate_class_likelihoods(
         given_label=given_nats,
         given_label_standard_error=given_error,
         accuracy=accuracy,
-        accuracy_standard_error=share_error(accuracy, count),
+        accuracy_standard_error=share_error(int(np.sum(is_right)), count),
         accuracy_by_class=[
             float(np.mean(is_right[labels == y])) if (labels == y).any() else None for y in range(generator.num_classes)
         ],

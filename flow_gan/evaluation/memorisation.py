@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from flow_gan import data
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.evaluation.features import row_blocks
+from flow_gan.evaluation.statistics import share_error
 from flow_gan.progress import progress
 
 
@@ -60,17 +61,6 @@ class Closeness:
             "num_images": len(self),
             "median_distance": float(np.median(self.distances[:, 0])),
         }
-
-
-def share_error(count: int, total: int) -> float:
-    """Return the standard error of a binomial share, `count` of `total`.
-
-    It is the standard deviation of the share given the count, whose distribution is Beta(count + 1, total - count + 1)
-    for a uniform prior: sqrt(p (1 - p) / (total + 3)) with p = (count + 1) / (total + 2). Unlike
-    sqrt(p (1 - p) / total) with p = count / total it is not 0 where none or all are counted.
-    """
-    p = (count + 1) / (total + 2)
-    return math.sqrt(p * (1 - p) / (total + 3))
 
 
 def nearest_neighbours(points: np.ndarray, references: data.Images, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,14 +25,15 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
         return float(np.mean(values)), float(np.std(values) / math.sqrt(len(values) - 1))
 
 
-def share_error(share: float, count: int) -> float:
-    """Return the standard error of a share of `count` items: half of Wilson's interval (1927) of one standard error.
+def share_error(count: int, total: int) -> float:
+    """Return the standard error of a binomial share, `count` of `total`.
 
-        sqrt(a (1 - a) / n + 1 / (4 n^2)) / (1 + 1 / n)
-
-    For many items it is sqrt(a (1 - a) / n). It is not 0 for a share of 0 or 1.
+    It is the standard deviation of the share given the count, whose distribution is Beta(count + 1, total - count + 1)
+    for a uniform prior: sqrt(p (1 - p) / (total + 3)) with p = (count + 1) / (total + 2). Unlike
+    sqrt(p (1 - p) / total) with p = count / total it is not 0 where none or all are counted.
     """
-    return math.sqrt(share * (1 - share) / count + 1 / (4 * count**2)) / (1 + 1 / count)
+    p = (count + 1) / (total + 2)
+    return math.sqrt(p * (1 - p) / (total + 3))
 
 
 def log_mean_exp(values: np.ndarray, axis: int) -> np.ndarray:

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-import scipy.stats
 from scipy.spatial.distance import cdist
 
 from flow_gan import UserError, data
 from flow_gan.errors import NotFiniteError
 from flow_gan.evaluation import IsotropicMixture, closeness, features
-from flow_gan.evaluation.memorisation import nearest_neighbours, share_error
+from flow_gan.evaluation.memorisation import nearest_neighbours
+from flow_gan.evaluation.statistics import share_error
 
 RNG = np.random.default_rng(0)
 LINE = np.array([[0.0], [1.0], [3.0], [10.0]])
@@ -100,13 +100,6 @@ def test_copies_with_little_noise_are_not_authentic_and_other_images_are():
     assert share(mixture.sample(500, 0.07).numpy()) < 0.05
     assert share(mixture.sample(500, 1.0).numpy()) == 1
     assert 0.3 < closeness(dataset.test.images, train).authenticity < 0.7
-
-
-def test_the_error_of_a_share():
-    for count, total in ((0, 10), (3, 10), (10, 10), (40, 200)):
-        expected = scipy.stats.beta(count + 1, total - count + 1).std()
-        assert share_error(count, total) == pytest.approx(expected)
-    assert share_error(3000, 10_000) == pytest.approx(math.sqrt(0.3 * 0.7 / 10_000), rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from flow_gan.evaluation.statistics import log_mean_exp, share_error
 
@@ -22,8 +23,8 @@ def test_log_mean_exp_of_values_that_are_not_finite():
     assert np.isnan(log_mean_exp(np.array([math.nan, 1.0]), 0))
 
 
-@pytest.mark.parametrize("share, count", [(0.0, 250), (1.0, 250), (0.8, 10), (0.5, 10**6)])
-def test_error_of_a_share(share, count):
-    """The ends of Wilson's interval are the p from which the share is one standard error sqrt(p (1 - p) / n) away."""
-    low, high = sorted(np.roots([1 + 1 / count, -(2 * share + 1 / count), share**2]))
-    assert share_error(share, count) == pytest.approx((high - low) / 2) and high > low
+def test_the_error_of_a_share():
+    for count, total in ((0, 10), (3, 10), (10, 10), (40, 200)):
+        expected = scipy.stats.beta(count + 1, total - count + 1).std()
+        assert share_error(count, total) == pytest.approx(expected)
+    assert share_error(3000, 10_000) == pytest.approx(math.sqrt(0.3 * 0.7 / 10_000), rel=1e-3)
