@@ -15,7 +15,7 @@ from flow_gan import random
 from flow_gan.config.datasets import SPLITS
 from flow_gan.errors import UserError, check_tensorflow_path
 from flow_gan.model import FlowGAN
-from flow_gan.networks.convolution import library_gradients
+from flow_gan.networks.gradients import library_gradients
 from flow_gan.training.output import whole
 from flow_gan.training.run_folder import check_free
 

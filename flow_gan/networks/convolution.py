@@ -1,27 +1,11 @@
 """Convolutions whose gradients are fast on CPUs."""
 
-import contextlib
-import contextvars
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-_uses_library_gradients = contextvars.ContextVar("uses_library_gradients", default=False)
-
-
-@contextlib.contextmanager
-def library_gradients() -> Iterator[None]:
-    """Context in which convolutions are made with TensorFlow's own gradients.
-
-    For graphs that other programs load, which do not have this package's gradients.
-    """
-    token = _uses_library_gradients.set(True)
-    try:
-        yield
-    finally:
-        _uses_library_gradients.reset(token)
+from flow_gan.networks.gradients import takes_own_gradients
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
@@ -52,15 +36,9 @@ class Conv2D(keras.layers.Conv2D):
         return convolve(inputs, tf.convert_to_tensor(kernel), self.strides[0])
 
 
-def _is_for_onednn(x):
-    # Functions that run eagerly, to debug a program or to count its operations, and other programs get plain gradients.
-    is_plain = tf.config.functions_run_eagerly() or _uses_library_gradients.get()
-    return x.dtype == tf.float32 and not tf.config.get_visible_devices("GPU") and not is_plain
-
-
 def _kernel_gradient_for(x, kernel, stride):
     """Return a function that is faster than oneDNN's kernel gradient, or None."""
-    if _is_for_onednn(x) and stride > 1 and -(-x.shape[2] // stride) < 4 and kernel.shape[2] >= 16:
+    if takes_own_gradients(x) and stride > 1 and -(-x.shape[2] // stride) < 4 and kernel.shape[2] >= 16:
         return _by_patches
     return None
 
@@ -68,7 +46,13 @@ def _kernel_gradient_for(x, kernel, stride):
 def _input_gradient_for(x, kernel, stride):
     """Return a function that is faster than oneDNN's input gradient, or None."""
     is_even = x.shape[1] % 2 == 0 and x.shape[2] % 2 == 0
-    if _is_for_onednn(x) and stride == 2 and tuple(kernel.shape[:2]) == (5, 5) and is_even and kernel.shape[2] <= 3:
+    if (
+        takes_own_gradients(x)
+        and stride == 2
+        and tuple(kernel.shape[:2]) == (5, 5)
+        and is_even
+        and kernel.shape[2] <= 3
+    ):
         return _by_phases
     return None
 

@@ -16,6 +16,7 @@ from flow_gan.config import Config
 from flow_gan.errors import UserError, brief
 from flow_gan.networks.activations import LeakyReLU
 from flow_gan.networks.convolution import Conv2D
+from flow_gan.networks.dense import Dense
 from flow_gan.networks.initializers import CRITIC, SeededInitializers
 from flow_gan.networks.normalization import BatchNorm, LayerNorm
 from flow_gan.networks.precision import check_float, network_policy, product_policy
@@ -234,10 +235,10 @@ class _LayerMaker:
 
     def dense(self, units):
         common = self._common("dense", self._product_dtype)
-        return keras.layers.Dense(units, kernel_initializer=self._initializers.next(), **common)
+        return Dense(units, kernel_initializer=self._initializers.next(), **common)
 
     def logits(self):
-        return keras.layers.Dense(1, kernel_initializer=self._initializers.next(), **self._common("dense"))
+        return Dense(1, kernel_initializer=self._initializers.next(), **self._common("dense"))
 
     def leaky_relu(self):
         return LeakyReLU(**self._common("leaky_relu"))

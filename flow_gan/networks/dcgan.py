@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.dense import Dense
 from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.normalization import BatchNorm
 from flow_gan.networks.precision import product_policy
@@ -57,7 +58,7 @@ class UpsamplingNetwork(SeededLayer):
         channels = [filters * 2**i for i in reversed(range(len(sizes) - 1))] + [image_channels]
         self.first_shape = (*sizes[0], channels[0])
         # No bias where a norm follows, which would subtract it again.
-        self.dense = keras.layers.Dense(
+        self.dense = Dense(
             math.prod(self.first_shape),
             use_bias=False,
             kernel_initializer=initializers.next(),

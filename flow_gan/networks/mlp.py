@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.dense import Dense
 from flow_gan.networks.initializers import SeededInitializers, SeededLayer
 from flow_gan.networks.normalization import add_moving_average, moments, normalize, take_statistic
 from flow_gan.networks.precision import product_policy
@@ -54,7 +55,7 @@ class CouplingMLP(SeededLayer):
         outputs = [hidden_units] * (num_hidden_layers + 1) + [size]
         self.dense = []
         for i, (n_in, n_out) in enumerate(zip(inputs, outputs, strict=True)):
-            dense = keras.layers.Dense(
+            dense = Dense(
                 n_out,
                 activation="relu" if i <= num_hidden_layers else None,
                 kernel_initializer=initializers.next(),

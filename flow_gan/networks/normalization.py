@@ -65,7 +65,7 @@ def moments(x: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
     """Return mean and biased variance over `axes` and all replicas."""
     mean = mean_over_replicas(tf.reduce_mean(x, axes))
     # Written out, since second derivatives of tf.nn.moments are inexact (a critic needs them).
-    return mean, mean_over_replicas(tf.reduce_mean(tf.square(x - mean), axes))
+    return mean, mean_over_replicas(tf.reduce_mean(tf.math.squared_difference(x, mean), axes))
 
 
 def normalize(
