@@ -76,13 +76,23 @@ class _Stopwatch(keras.callbacks.Callback):
         self.model.stop_training = len(self.finished) == self.num_steps
 
 
+def process_start() -> float:
+    """Return when this process started, in seconds as of `time.time()`."""
+    created = psutil.Process().create_time()
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return created
+    # Linux tells the time of boot in whole seconds, so that `created` is off by up to one; since boot it is exact.
+    since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time() - since_boot + created - psutil.boot_time()
+
+
 def time_training(config: Config, num_steps: int) -> tuple[FlowGAN, data.Dataset, Config, Timing]:
     """Train with `config` for `num_steps` >= 2 steps and time it.
 
     Returns:
       The model, the data set, the configuration with the defaults that depend on the data filled in, and the `Timing`.
     """
-    noted = [psutil.Process().create_time(), time.time()]
+    noted = [process_start(), time.time()]
     prepared = prepare(config, lambda stage: noted.append(time.time()))
     config, dataset, model = prepared.config, prepared.dataset, prepared.model
     with tempfile.TemporaryDirectory() as scratch:

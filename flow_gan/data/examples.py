@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from flow_gan.data.mapped import mapped
 from flow_gan.data.resizing import resized
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def open_examples(
     count = int(examples.cardinality())
     if count < 0:
         raise ValueError(f"split {split} does not tell how many examples it has")
-    return Examples(count, examples.enumerate().map(resize, tf.data.AUTOTUNE).batch(_EXAMPLES))
+    return Examples(count, mapped(examples.enumerate(), resize, in_order=False).batch(_EXAMPLES))
 
 
 def _is_records(file):
@@ -98,6 +99,7 @@ def _records(stored, features, shape, batch_size):
     lengths = np.array(stored.shard_lengths)
     files = tf.data.Dataset.from_tensor_slices(([*map(str, stored.filepaths)], np.cumsum(lengths) - lengths))
 
+    @tf.autograph.experimental.do_not_convert
     def read(file, start):
         return tf.data.TFRecordDataset(file).enumerate(start).batch(batch_size)
 
@@ -110,4 +112,4 @@ def _records(stored, features, shape, batch_size):
         return numbers, examples
 
     batches = files.interleave(read, _FILES, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
-    return batches.map(parse, tf.data.AUTOTUNE, deterministic=False)
+    return mapped(batches, parse, in_order=False)

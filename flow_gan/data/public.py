@@ -1,7 +1,6 @@
 """Public data sets through tensorflow_datasets."""
 
 import contextlib
-import functools
 import os
 import re
 import socket
@@ -79,14 +78,18 @@ def open_public(
         splits["test"] = "test" if "test" in available else "validation"
     if known(dataset) is None and available >= {"test", "validation"}:
         splits["validation"] = "validation"
-    with _unreadable(dataset):
-        examples = {part: open_examples(builder, split, names, shape[:2]) for part, split in splits.items()}
-    memory.require(
-        sum(part.count for part in examples.values()) * int(np.prod(shape)),
-        f"--dataset={dataset} with images of {shape[0]}x{shape[1]}",
-        "make them smaller by --input_height, or write them to a .npy file, which may be of any size",
-    )
-    return Source(functools.partial(_read, dataset, examples, validation_split, class_names), shape, LEVELS)
+
+    def read():
+        with _unreadable(dataset):
+            examples = {part: open_examples(builder, split, names, shape[:2]) for part, split in splits.items()}
+        memory.require(
+            sum(part.count for part in examples.values()) * int(np.prod(shape)),
+            f"--dataset={dataset} with images of {shape[0]}x{shape[1]}",
+            "make them smaller by --input_height, or write them to a .npy file, which may be of any size",
+        )
+        return _read(dataset, examples, validation_split, class_names)
+
+    return Source(read, shape, LEVELS)
 
 
 def _read(dataset, examples, validation_split, class_names):

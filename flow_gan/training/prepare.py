@@ -68,7 +68,7 @@ def prepare(config: Config, note: Callable[[str], None] = lambda stage: None) ->
             initial_weights = None if resume.has_begun(resolved) else load_initial_weights(model, resolved)
         note("build")
         # Replicas synchronise, which tf.distribute forbids inside a nested function.
-        if strategy is tf.distribute.get_strategy() and not config.data_on_device:
+        if strategy is tf.distribute.get_strategy():
             model.trace_step(config.batch_size)
         note("trace")
         dataset = reading.result()

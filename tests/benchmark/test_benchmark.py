@@ -3,6 +3,9 @@
 import dataclasses
 import json
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -94,3 +97,11 @@ def test_a_busy_machine_is_told_of():
     slower = dataclasses.replace(quiet, bandwidth=0.5e10)
     assert "a factor of 2.00" in why_busy(0.0, quiet, slower)[0]
     assert between(quiet, slower) == dataclasses.replace(quiet, bandwidth=0.75e10)
+
+
+def test_start_of_a_process():
+    program = "from flow_gan.benchmark.timing import process_start\nprint(process_start())"
+    before = time.time()
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    # Linux counts it in hundredths.
+    assert before - 0.02 < float(printed) < before + 1

@@ -108,10 +108,10 @@ def test_settings_of_other_data(stand_ins, tmp_path):
 
 def test_what_does_not_fit_in_memory(stand_ins, tmp_path, monkeypatch):
     fix_memory(monkeypatch, memory.RESERVE + 40 * 32 * 32 * 3)
-    data.open_dataset("cifar100", tmp_path)
+    data.open_dataset("cifar100", tmp_path).read()
     fix_memory(monkeypatch, memory.RESERVE + 40 * 32 * 32 * 3 - 1)
     with pytest.raises(flow_gan.UserError, match=r"cifar100 with images of 32x32 would take .* by --input_height, or"):
-        data.open_dataset("cifar100", tmp_path)
+        data.open_dataset("cifar100", tmp_path).read()
 
 
 def test_files_are_read_in_parallel_and_in_order(tmp_path, monkeypatch):
