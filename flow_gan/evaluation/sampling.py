@@ -17,15 +17,15 @@ class Sampler:
     """Draws many samples in batches, by a function that is traced once.
 
     Args:
-      batch_size: samples that are computed at once. Apart from rounding an image does not depend on it, unless the
-        generator normalises by the statistics of the batch.
+      batch_size: samples that are computed at once, or more where that is faster. Apart from rounding an image does
+        not depend on it, unless the generator normalises by the statistics of the batch.
       stream: of the latents and labels. Samples by which a setting is chosen and samples that measure it use different
         streams.
     """
 
     def __init__(self, generator: Generator, batch_size: int = 100, stream: random.Stream = random.Stream.SAMPLE):
         self._image_shape = generator.image_shape
-        self._batch_size = batch_size
+        self._batch_size = batch_size = max(batch_size, generator.fast_batch_size)
 
         @tf.function(autograph=False)
         def draw(seed, temperature, first, labels=None):
