@@ -139,9 +139,12 @@ _SHORT_MNIST = {
     "adv": _MNIST_ADVERSARIAL,
     "hybrid": _MNIST_ADVERSARIAL | {"log_scale_rate": 10.0, "ema_decay": 0.995},
 }
+_CIFAR10 = _ANNEALED | {"learning_rate": 1e-2, "beta1": 0.5}
+_CIFAR10_ADVERSARIAL = _CIFAR10 | {"critic_learning_rate": 2e-4}
 _SHORT_CIFAR10 = {
-    objective: _ANNEALED | {"learning_rate": rate, "beta1": 0.5, "log_scale_rate": factor}
-    for objective, rate, factor in (("mle", 1e-2, 3.0), ("adv", 1e-3, 1.0), ("hybrid", 1e-3, 10.0))
+    "mle": _CIFAR10 | {"log_scale_rate": 3.0},
+    "adv": _CIFAR10_ADVERSARIAL,
+    "hybrid": _CIFAR10_ADVERSARIAL,
 }
 
 # What the scales have that are not the original commands.
