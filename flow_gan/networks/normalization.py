@@ -63,24 +63,9 @@ def _update(average, statistic, times):
 
 def moments(x: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
     """Return mean and biased variance over `axes` and all replicas."""
-    mean = mean_over_replicas(tf.squeeze(_mean(x, axes), axes))
+    mean = mean_over_replicas(tf.reduce_mean(x, axes))
     # Written out, since second derivatives of tf.nn.moments are inexact (a critic needs them).
-    return mean, mean_over_replicas(tf.squeeze(_mean(tf.math.squared_difference(x, mean), axes), axes))
-
-
-def _mean(x, axes):
-    """Return `tf.reduce_mean(x, axes, keepdims=True)`, with derivatives of any order.
-
-    The derivatives of TensorFlow's own are tilings, whose shapes it computes in every step, by operations of which
-    oneDNN tells the user that it lacks them.
-    """
-
-    @tf.custom_gradient
-    def mean(x):
-        y = tf.reduce_mean(x, axes, keepdims=True)
-        return y, lambda dy: tf.broadcast_to(dy / tf.cast(tf.size(x) / tf.size(y), x.dtype), tf.shape(x))
-
-    return mean(x)
+    return mean, mean_over_replicas(tf.reduce_mean(tf.math.squared_difference(x, mean), axes))
 
 
 def normalize(
@@ -202,8 +187,8 @@ class LayerNorm(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Normalise [batch, H, W, C]."""
-        centred = x - _mean(x, [1, 2, 3])
-        variance = _mean(tf.square(centred), [1, 2, 3])
+        centred = x - tf.reduce_mean(x, [1, 2, 3], keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), [1, 2, 3], keepdims=True)
         return centred * tf.math.rsqrt(variance + self.epsilon) * self.scale + self.offset
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
