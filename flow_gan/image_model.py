@@ -10,7 +10,6 @@ import tensorflow as tf
 from flow_gan import distribution, fit_callbacks, inputs
 from flow_gan.errors import UserError
 from flow_gan.generators.base import Generator
-from flow_gan.graph_optimizer import unoptimized_on_cpu
 from flow_gan.keras_internals import BuiltModel
 from flow_gan.networks.replicas import has_several_processes
 
@@ -133,7 +132,7 @@ class ImageModel(BuiltModel, keras.Model):
         distribution.check_equal_parts("fit", x, batch_size, self.distribute_strategy.num_replicas_in_sync)
         if validation_data is not None:
             validation_data = self._images.to_evaluate("fit(validation_data)", validation_data, found)
-        with inputs.raising(found), unoptimized_on_cpu():
+        with inputs.raising(found):
             self._initialize_from("fit(x)", x)
             callbacks = fit_callbacks.prepare(callbacks, self)
             return super().fit(
