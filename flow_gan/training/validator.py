@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from flow_gan import data, random
 from flow_gan.config import Config
-from flow_gan.errors import UserError
+from flow_gan.errors import NotFiniteError
 from flow_gan.generators import Generator
 from flow_gan.generators.labels import arguments
 from flow_gan.model import FlowGAN
@@ -119,7 +119,8 @@ class Validator:
         """Return (score, {name: figure}) of samples of the model as it is after a step.
 
         Raises:
-          NotFiniteError: a weight is not finite, or the samples cannot be scored.
+          NotFiniteError: a weight or a sample is not finite.
+          UserError: the samples cannot be scored for another reason, such as too little memory.
           Interrupted: a signal came.
         """
         assert self._score is not None
@@ -127,7 +128,7 @@ class Validator:
         try:
             with self._signals.interruptible():
                 return self._score(self._model.generator)
-        except UserError as error:
+        except NotFiniteError as error:
             raise failure(step, f"samples cannot be scored ({error})") from error
 
     def _grid(self):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import flow_gan
-from flow_gan import config, training
+from flow_gan import config, errors, training
 from flow_gan.draws import StepDraws
 from flow_gan.evaluation import evaluate_nll
 from flow_gan.training.checkpoints import Checkpoints
@@ -173,16 +173,25 @@ def test_scores_without_what_scores(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_samples_that_cannot_be_scored(tmp_path):
+@pytest.mark.parametrize(
+    "error, message",
+    [
+        (errors.NotFiniteError("images hold NaN"), r"step 12: samples cannot be scored \(images hold NaN"),
+        # Of this a reproduction must not take the training for one that cannot be finished.
+        (flow_gan.UserError("5000 samples would take 3 GB"), "^5000 samples would take 3 GB$"),
+    ],
+)
+def test_samples_that_cannot_be_scored(tmp_path, error, message):
     def make_scorer(config_, dataset):
         def score(generator):
-            raise flow_gan.UserError("images hold values that are not finite")
+            raise error
 
         return score
 
     folder = tmp_path / "run"
-    with pytest.raises(flow_gan.UserError, match=r"step 12: samples cannot be scored \(images hold"):
+    with pytest.raises(flow_gan.UserError, match=message) as raised:
         training.train(settings(folder, max_steps=24, score_every=1), make_scorer)
+    assert isinstance(raised.value, errors.NotFiniteError) == isinstance(error, errors.NotFiniteError)
     assert [line["step"] for line in lines_of(folder)] == list(range(1, 13))
 
 
