@@ -19,6 +19,7 @@ MODULES = {
     "Critic": "flow_gan.networks.critics",
     "DCGAN": "flow_gan.generators.dcgan",
     "DecayToFloor": "flow_gan.training.optimizers",
+    "Dense": "flow_gan.networks.dense",
     "Divergence": "flow_gan.objectives",
     "FlowGAN": "flow_gan.model",
     "Glow": "flow_gan.generators.glow",
