@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -233,6 +233,14 @@ class FlowGenerator(Generator):
             self.prior_log_scale = self.add_weight(shape=shape, initializer="zeros", name="prior_log_scale")
 
     has_likelihood = True
+    # So many images are fast to evaluate at once, but no more pixel values than that.
+    FAST_BATCH: ClassVar[tuple[int, int]] = (1, 1)
+
+    @property
+    def fast_batch_size(self) -> int:
+        """See `Generator.fast_batch_size`; 1 where an image's likelihood depends on the others."""
+        images, values = self.FAST_BATCH
+        return max(min(images, values // self.size), 1) if self.has_per_image_likelihood else 1
 
     @property
     def has_prior_weights(self) -> bool:

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from flow_gan.networks import convolution
+from tests.helpers.derivatives import derivatives
 
 # Kernel size, image size, stride, and the functions of the kernel gradient and of the input gradient.
 PLAIN = convolution._plain_kernel_gradient, convolution._plain_input_gradient
@@ -13,18 +14,6 @@ CASES = {
     "patches, odd": (5, (3, 5), 2, convolution._by_patches, PLAIN[1]),
     "phases": (5, (4, 6), 2, PLAIN[0], convolution._by_phases),
 }
-
-
-def derivatives(convolve, x, kernel):
-    """Return the gradients of a function of the result, and those of a function of these."""
-    with tf.GradientTape() as outer:
-        outer.watch([x, kernel])
-        with tf.GradientTape() as inner:
-            inner.watch([x, kernel])
-            value = tf.reduce_sum(tf.sin(convolve(x, kernel)))
-        dx, dw = inner.gradient(value, [x, kernel])
-        penalty = tf.reduce_sum(dx**2) + tf.reduce_sum(dw**3)
-    return [value, dx, dw, *outer.gradient(penalty, [x, kernel])]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -6,18 +6,7 @@ import pytest
 import tensorflow as tf
 
 from flow_gan.networks import dense, gradients
-
-
-def derivatives(multiply, x, kernel):
-    """Return the gradients of a function of the result, and those of a function of these."""
-    with tf.GradientTape() as outer:
-        outer.watch([x, kernel])
-        with tf.GradientTape() as inner:
-            inner.watch([x, kernel])
-            value = tf.reduce_sum(tf.sin(multiply(x, kernel)))
-        dx, dw = inner.gradient(value, [x, kernel])
-        penalty = tf.reduce_sum(dx**2) + tf.reduce_sum(dw**3)
-    return [value, dx, dw, *outer.gradient(penalty, [x, kernel])]
+from tests.helpers.derivatives import derivatives
 
 
 def test_derivatives():
