@@ -110,6 +110,7 @@ def test_kid_is_among_the_scores_in_training(classified):
     class Noise:
         image_shape = (8, 8, 1)
         compute_dtype = "float32"
+        fast_batch_size = 1
 
         def sample_latent(self, key, first, count):
             return np.random.default_rng(0).uniform(size=(count, 64)).astype(np.float32)

@@ -178,6 +178,7 @@ def test_scores_in_training_record_it(brightness, monkeypatch):
     class Grey:
         image_shape = (8, 8, 1)
         compute_dtype = "float32"
+        fast_batch_size = 1
 
         def sample_latent(self, key, first, count):
             return np.full((count, 64), 0.25, np.float32)
