@@ -238,7 +238,8 @@ def lambda_role(value: float) -> str:
 def _training(config, folder, scale, role, own, steps, seed):
     handed_on = {name: getattr(config, name) for name in (*_HANDED_ON, *_CLASSIFIER)}
     values = own | handed_on
-    values |= {"seed": seed, "max_steps": steps, "eval_every": scale.eval_every, "mode": "train"}
+    fewest_apart = steps // scale.most_validations if scale.most_validations else 1
+    values |= {"seed": seed, "max_steps": steps, "eval_every": max(scale.eval_every, fewest_apart), "mode": "train"}
     values |= {name: scale.evaluation[name] for name in ("score_samples", "score_splits") if name in scale.evaluation}
     values |= {"score_every": scale.score_every, "log_every": max(min(50, steps // 20), 1)}
     trained = config_module.Config(**values)

@@ -71,6 +71,8 @@ class Scale:
       num_seeds: int, where `--num_seeds` says nothing.
       eval_every: int, updates between validations; the last update is followed by one, too. The larger scales have 20
         or more, so that a trend can be told from chance.
+      most_validations: int, of one training, whose validations are further apart where it would have more; None for
+        any number.
       score_every: int, epochs between scores in training.
       evaluation: {setting: value} of all measures.
       of_metric: {metric: {setting: value}}, what one measure has instead.
@@ -93,6 +95,7 @@ class Scale:
     implicit: dict = dataclasses.field(default_factory=dict)
     hybrid_lambda: float | None = None
     warm_start: bool = False
+    most_validations: int | None = None
 
 
 def _measures(*, samples: int, images: int, chains: int, temperatures: int, draws: int) -> dict:
@@ -228,7 +231,7 @@ SCALES = {
             implicit=_SMALL_DCGAN,
         ),
         "small": Scale(
-            steps=_steps(mle=3000, adv=1800, hybrid=1000, dcgan_wgan=400, dcgan_ce=400, sweep=150, ablation=275),
+            steps=_steps(mle=6000, adv=1800, hybrid=1000, dcgan_wgan=400, dcgan_ce=400, sweep=150, ablation=275),
             num_seeds=1,
             eval_every=50,
             score_every=1,
@@ -236,6 +239,8 @@ SCALES = {
             of_metric=_FEW,
             flow=_SMALL_REAL_NVP,
             implicit=_SMALL_DCGAN,
+            # One takes as long as 100 steps of MLE.
+            most_validations=20,
             **_RECIPES["cifar10"],
         ),
         "overnight": Scale(
@@ -247,6 +252,8 @@ SCALES = {
             of_metric=_FEW,
             flow=_LARGER_REAL_NVP,
             implicit=_SMALL_DCGAN,
+            # One takes as long as 100 steps of MLE.
+            most_validations=20,
             **_RECIPES["cifar10"],
         ),
         "full": Scale(

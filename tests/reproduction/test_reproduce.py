@@ -156,8 +156,15 @@ def test_tiny_is_tiny():
 @pytest.mark.parametrize("dataset, scale", [(d, s) for d, of in SCALES.items() for s in of if (d, s) not in COARSE])
 def test_curves_have_points_enough_for_a_trend(dataset, scale):
     """At a rank correlation of 0.5, 20 points are told from chance at the level of 0.05, and 10 are not."""
-    scale = SCALES[dataset][scale]
-    assert all(scale.steps[role] / scale.eval_every >= 20 for role in ("mle", "adv", "hybrid"))
+    plan = make_plan(configured(dataset=dataset, scale=scale), "folder")
+    trainings = [plan.training(role).config for role in ("mle", "adv", "hybrid")]
+    assert all(training.max_steps / training.eval_every >= 20 for training in trainings)
+
+
+def test_where_validations_are_dear_there_are_no_more_than_needed():
+    plan = make_plan(configured(dataset="cifar10", scale="small"), "folder")
+    every = {role: plan.training(role).config.eval_every for role in ("mle", "adv", "hybrid", "lambda_0.01")}
+    assert every == {"mle": 300, "adv": 90, "hybrid": 50, "lambda_0.01": 50}
 
 
 def test_seeds():
