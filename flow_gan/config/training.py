@@ -63,7 +63,11 @@ class TrainingSettings(Section):
         more_than=0,
         at_most=1,
     )
-    min_lr: float = setting(0.0, "lowest learning rate", at_least=0)
+    min_lr: float = setting(
+        0.0,
+        "lowest learning rate; of the critic, where it has a rate of its own, the lowest is the same share of that",
+        at_least=0,
+    )
     warmup_steps: int = setting(
         0, "steps over which the learning rates grow linearly from 0 to the schedule", at_least=0
     )

@@ -167,10 +167,10 @@ def critic_optimizer(config: Config) -> Adam:
 
 def _learning_rate(config, initial, updates_per_step):
     """Return the schedule of an optimizer whose initial learning rate, after the warm-up, is `initial`."""
-    lowest = config.min_lr
+    # The minimum is the same share of the initial rate for both optimizers.
+    lowest_share = config.min_lr / config.learning_rate
     if config.lr_schedule == "cosine":
-        # The minimum is the same share of the initial rate for both optimizers.
-        schedule = keras.optimizers.schedules.CosineDecay(initial, config.max_steps, lowest / config.learning_rate)
+        schedule = keras.optimizers.schedules.CosineDecay(initial, config.max_steps, lowest_share)
     else:
-        schedule = DecayToFloor(initial, config.lr_decay, lowest)
+        schedule = DecayToFloor(initial, config.lr_decay, lowest_share * initial)
     return PerStep(schedule, updates_per_step, config.warmup_steps)

@@ -414,6 +414,15 @@ def test_settings_of_the_optimizers():
     assert model.critic_optimizer.rate_factors == {} and not model.critic_optimizer.use_ema
 
 
+def test_the_lowest_rate_of_a_critic_with_a_rate_of_its_own():
+    """It was --min_lr itself, so that a critic's rate below it was raised."""
+    rates = {"learning_rate": 0.1, "critic_learning_rate": 0.001, "lr_decay": 0.5, "min_lr": 0.03}
+    model = model_of(settings("run", n_critic=1, **rates))
+    for optimizer, initial in ((model.optimizer, 0.1), (model.critic_optimizer, 0.001)):
+        rates = [float(optimizer._learning_rate(step)) for step in range(4)]
+        np.testing.assert_allclose(rates, initial * np.array([1, 0.5, 0.3, 0.3]), rtol=1e-5)
+
+
 def test_a_clipped_gradient(tmp_path):
     """The step is that of the gradient scaled down to the norm; what is recorded is the norm before."""
     moved = {}
