@@ -124,6 +124,8 @@ class ImageModel(BuiltModel, keras.Model):
             if not isinstance(x, np.ndarray) or not 0 < validation_split < 1:
                 raise UserError(f"fit(validation_split={validation_split}); expected 0 to 1, and an array of images")
             count = int(len(x) * (1 - validation_split))
+            if not count:
+                raise UserError(f"fit(validation_split={validation_split}) leaves none of {len(x)} images to train on")
             x, validation_data = x[:count], x[count:]
             if labels is not None:
                 labels, validation_data = labels[:count], (validation_data, labels[count:])

@@ -284,11 +284,7 @@ class FlowGAN(ImageModel):
             parts.append(tape.gradient(nll, self.generator.trainable_variables))
         gradients = [_sum(gradients) for gradients in zip(*parts, strict=True)]
         if nll is None and self.generator.has_likelihood:
-            nll = tf.cond(
-                tf.equal((self.step + 1) % self.nll_interval, 0),
-                lambda: self.compute_nll(draws.likelihood_images(batches[-1]), training=False, **of_class),
-                lambda: tf.constant(float("nan"), self.compute_dtype),
-            )
+            nll = self._monitored_nll(draws, batches[-1], of_class)
         if nll is not None:
             logs["nll"] = nll
         logs["learning_rate"] = self.optimizer.learning_rate
@@ -299,6 +295,21 @@ class FlowGAN(ImageModel):
         names = sorted(logs)
         values = mean_over_replicas(tf.stack([tf.cast(logs[name], self.compute_dtype) for name in names]))
         return dict(zip(names, tf.unstack(values), strict=True))
+
+    def _monitored_nll(self, draws, images, of_class):
+        """Return the NLL that ADV is only told, NaN in steps that do not record it."""
+
+        def compute():
+            return self.compute_nll(draws.likelihood_images(images), training=False, **of_class)
+
+        if num_replicas() > 1 and not self.generator.has_per_image_likelihood:
+            # Batch norm synchronises replicas, which tf.distribute forbids inside a condition.
+            return compute()
+        return tf.cond(
+            tf.equal((self.step + 1) % self.nll_interval, 0),
+            compute,
+            lambda: tf.constant(float("nan"), self.compute_dtype),
+        )
 
     @contextlib.contextmanager
     def _generator_tape(self):
@@ -341,8 +352,8 @@ class FlowGAN(ImageModel):
 
     def _critic_updater(self):
         """Return the function that makes one critic update; all critic updates of a step share it."""
-        if num_replicas() > 1:
-            # Updates synchronise replicas, which tf.distribute forbids inside a nested function.
+        # Updates synchronise replicas, which tf.distribute forbids inside a nested function.
+        if num_replicas() > 1 or tf.executing_eagerly():
             return self.critic_update
         # One trace for all critic updates starts training seconds sooner.
         return tf.function(self.critic_update, autograph=False)

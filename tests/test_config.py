@@ -102,6 +102,7 @@ BAD_SETTINGS = [
         r"--mode='test' is unknown; expected one of: train, evaluate, compare, reproduce, sample, score, interpolate",
     ),
     ({"critic": "big"}, r"--critic='big' is unknown; expected one of: auto, mnist, dcgan"),
+    ({"strategy": "multi_worker", "data_on_device": True}, r"--data_on_device with --strategy=multi_worker"),
     ({"strategy": "tpu"}, r"--strategy='tpu' is unknown; expected one of: auto, one_device, mirrored"),
     ({"batch_size": 0}, r"--batch_size=0; expected more than 0"),
     ({"batch_size": -5}, r"--batch_size=-5; expected more than 0"),

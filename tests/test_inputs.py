@@ -205,6 +205,8 @@ def test_validation_during_fit_is_that_of_evaluate():
     np.testing.assert_allclose(
         history["val_nll"][-1], model.evaluate(IMAGES[18:], verbose=0, return_dict=True)["nll"], rtol=1e-12
     )
+    with pytest.raises(flow_gan.UserError, match=r"fit\(validation_split=0.9\) leaves none of 5 images to train on"):
+        model.fit(IMAGES[:5], validation_split=0.9, verbose=0)
     for wrong in (IMAGES / 16, batches(IMAGES + 184)):
         with pytest.raises(flow_gan.UserError, match=r"fit\(validation_data\): "):
             model.fit(IMAGES, validation_data=wrong, verbose=0)

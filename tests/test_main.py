@@ -175,12 +175,14 @@ def test_bad_data(tmp_path, capsys, monkeypatch):
         assert_refused([f"--dataset={dataset}"], message, capsys)
     assert_refused(["--batch_size=1300"], "--dataset=digits has 1297", capsys)
     assert_refused(["--input_height=9"], "--input_height=9", capsys)
+    # The training would end with an NLL of them.
+    assert_refused(["--num_examples=251"], "--num_examples=251, but there are 250 test images", capsys)
     assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_bad_folders(finished, tmp_path, capsys):
     folder, _ = finished
-    assert_refused([f"--run_dir={folder}"], "exists already and is left as it is", capsys)
+    assert_refused([f"--run_dir={folder}"], "exists already .* pass another one, or --resume to continue", capsys)
     (tmp_path / "file").write_text("")
     assert_refused([f"--run_dir={tmp_path}/file/run"], "--run_dir=.*/file/run cannot be written", capsys)
     assert_refused([f"--runs_dir={tmp_path}/file"], "--runs_dir=.*/file cannot be written", capsys)

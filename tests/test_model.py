@@ -30,6 +30,7 @@ def fit(model, steps, batch_size=10, batches_per_step=None):
         *(("mle", "wgan", "nice"), ("adv", "wgan", "nice"), ("hybrid", "wgan", "nice"), ("hybrid", "ce", "nice")),
         *(("mle", "wgan", "moving"), ("adv", "wgan", "moving"), ("hybrid", "wgan", "moving")),
         *(("mle", "wgan", "batch"), ("hybrid", "wgan", "moving, recompute"), ("adv", "wgan", "dcgan")),
+        ("adv", "wgan", "batch"),
         ("hybrid", "wgan", "glow"),
     ],
 )
@@ -68,6 +69,19 @@ def test_logs(objective):
     if objective != "mle":
         parts = steps[0]["critic_loss_real"] + steps[0]["critic_loss_fake"] + 10 * steps[0]["gradient_penalty"]
         np.testing.assert_allclose(steps[0]["critic_loss"], parts, rtol=1e-5)
+
+
+def test_what_is_asked_to_run_eagerly_does(monkeypatch):
+    model = make_model(**OBJECTIVES["adv"])
+    model.run_eagerly, critic_logits, found = True, model.critic_logits, []
+
+    def recorded(*args, **kwargs):
+        found.append(tf.executing_eagerly())
+        return critic_logits(*args, **kwargs)
+
+    monkeypatch.setattr(flow_gan.FlowGAN, "critic_logits", staticmethod(recorded))
+    fit(model, 1)
+    assert len(found) > 2 and all(found)
 
 
 @pytest.mark.usefixtures("eagerly")

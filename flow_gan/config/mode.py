@@ -46,8 +46,8 @@ class ModeSettings(Section):
     run_dir: str | None = _setting(
         None,
         "folder of the run. Train: a new folder, by default <runs_dir>/<dataset>_<model>_<objective>-<n>. "
-        "Other modes and --resume: an existing run. Reproduce: a new folder, or a reproduction to continue, by default "
-        "<runs_dir>/reproduce_<dataset>_<scale>",
+        "Compare: a new folder, by default <runs_dir>/comparison-<n>. Reproduce: a new folder, or a reproduction to "
+        "continue, by default <runs_dir>/reproduce_<dataset>_<scale>. Other modes and --resume: an existing run",
         changes_in=MODES,
         is_path=True,
     )
@@ -56,7 +56,7 @@ class ModeSettings(Section):
         "how much --mode=reproduce computes; times are of 2 free cores. tiny: to see that everything works (digits: a "
         "quarter of an hour; MNIST: three quarters; CIFAR-10: an hour); small: models that have learnt something "
         "(digits with 3 seeds: an hour; MNIST, CIFAR-10: two and a half hours each); overnight: what fits into a night "
-        "(MNIST: seven hours; CIFAR-10: six); full: the paper's sizes and the original README's numbers of steps, for "
+        "(MNIST: seven hours; CIFAR-10: nine); full: the paper's sizes and the original README's numbers of steps, for "
         "a GPU (digits: six hours). The report states all steps",
         choices=SCALES,
         changes_in=(*EXISTING_RUN, "reproduce"),

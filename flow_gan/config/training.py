@@ -136,5 +136,8 @@ class TrainingSettings(Section):
 
     def check(self) -> None:
         """Raise `UserError` where two settings contradict each other."""
+        if self.strategy == "multi_worker" and self.data_on_device:
+            # Processes send one another no uint8, and each would need all images.
+            raise UserError("--data_on_device with --strategy=multi_worker; expected one of them")
         if self.min_lr > self.learning_rate:
             raise UserError(f"--min_lr={self.min_lr}; expected at most --learning_rate={self.learning_rate}")

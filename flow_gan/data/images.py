@@ -121,9 +121,14 @@ def of_split(name: str, split: str, part: Split, class_names: Sequence[str] | No
         name=f"{name}-{split}",
         images=part.images,
         files=_numbered(f"{name}/{split}", len(part)) if part.files is None else part.files.tolist(),
-        labels=None if part.labels is None or class_names is None else [class_names[label] for label in part.labels],
+        labels=None if part.labels is None or class_names is None else [_name(class_names, y) for y in part.labels],
         split=split,
     )
+
+
+def _name(class_names, label):
+    """Return the name of a class, "" of what is none: tensorflow_datasets gives -1 to images without a label."""
+    return class_names[label] if 0 <= label < len(class_names) else ""
 
 
 @contextlib.contextmanager

@@ -283,19 +283,6 @@ def evaluate_ais(
     )
 
 
-def measure_gap(
-    decode: Callable[[tf.Tensor], tf.Tensor],
-    prior: tfp.distributions.Distribution,
-    sigma: float,
-    num_images: int = 10,
-    settings: AISSettings | None = None,
-    limit: float = GAP_LIMIT,
-) -> Gap:
-    """Return the `Gap` on `num_images` >= 2 images sampled from the model; see `evaluate_ais`."""
-    _check_sigma(sigma)
-    return _measure_gap(_Annealer(decode, prior, settings or AISSettings()), sigma, num_images, limit)
-
-
 def choose_sigma(
     decode: Callable[[tf.Tensor], tf.Tensor],
     prior: tfp.distributions.Distribution,
@@ -342,12 +329,10 @@ def _check_sigma(sigma):
         raise UserError(f"sigma={sigma}; expected more than 0")
 
 
-def _measure_gap(annealer, sigma, num_images, limit, log_steps=None):
+def _measure_gap(annealer, sigma, num_images, limit, log_steps):
     if num_images < 2:
         raise UserError(f"gap_images={num_images}; expected 2 or more, for a standard error")
     z, images = annealer.simulate(num_images, sigma)
-    if log_steps is None:
-        log_steps = annealer.pilot(images, sigma, "AIS, pilot run")
     lower, upper = annealer.bounds(z, images, sigma, log_steps)
     nats, error = mean_and_error(upper - lower)
     return Gap(nats=nats, standard_error=error, lower=lower.tolist(), upper=upper.tolist(), limit=float(limit))

@@ -56,6 +56,10 @@ class Generator(keras.Model):
     ):
         super().__init__(dtype=network_policy(dtype), **kwargs)
         self.precision = precision
+        if len(image_shape) != 3:
+            raise UserError(f"image_shape={tuple(image_shape)}; expected (height, width, channels)")
+        for entry in image_shape:
+            check_number("an entry of image_shape", entry, 1)
         height, width, channels = map(int, image_shape)
         self.image_shape = height, width, channels
         keras_internals.show_shapes(self, (None, *self.image_shape))
@@ -113,7 +117,13 @@ class Generator(keras.Model):
 
         Returns:
           [num_images, H, W, C], clipped to [0, 1].
+
+        Raises:
+          UserError: a number or labels that are out of range. A tensor's value is not checked.
         """
+        for name, number in {"num_images": num_images, "seed": seed}.items():
+            if not tf.is_tensor(number):
+                check_number(name, number, 0)
         z = self.sample_latent(random.key(seed, random.Stream.SAMPLE), 0, num_images)
         if self.num_classes is not None and labels is None:
             labels = self.sample_labels(random.key(seed, random.Stream.LABEL, random.Stream.SAMPLE), 0, num_images)
@@ -159,6 +169,12 @@ class Generator(keras.Model):
 
     def _float(self, value):
         return tf.cast(value, self.compute_dtype)
+
+    def _latents(self, z):
+        z = self._float(z)
+        if not z.shape.is_compatible_with([None, self.latent_size]):
+            raise UserError(f"z is {list(z.shape)}; expected [N, {self.latent_size}]")
+        return z
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""
@@ -436,7 +452,7 @@ class FlowGenerator(Generator):
 
     def decode(self, z: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C], of latents [batch, D]; see `Generator.decode`."""
-        z = self._float(z)
+        z = self._latents(z)
         labels = as_labels("decode", labels, self.num_classes, z.shape[0])
         return self.bijector(labels, training).forward(z)
 

@@ -69,7 +69,7 @@ class DCGAN(Generator):
     def decode(self, z: tf.Tensor, labels: Any = None, training: bool = False) -> tf.Tensor:
         """Return x = G(z), [batch, H, W, C] in [0, 1]; see `Generator.decode`. It has no classes."""
         as_labels("decode", labels, self.num_classes)
-        return self.network(self._float(z), training=training)
+        return self.network(self._latents(z), training=training)
 
     def get_config(self) -> dict:
         """Return the constructor's arguments."""

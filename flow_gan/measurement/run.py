@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import math
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -290,13 +291,21 @@ def result_path(folder: RunFolder, config: Config, name: str, suffix: str = "jso
 
 
 def file_digests(config: Config, metric: str) -> dict[str, str]:
-    """Return {setting: digest} of the contents of the files that a metric's settings name, such as a classifier's."""
-    paths = {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if field.name in registry.find(metric).settings and about(field).is_path
-    }
-    return {name: evaluation.file_digest(path) for name, path in paths.items() if path not in (None, *CLASSIFIERS)}
+    """Return {setting: digests} of the contents of the files that a metric's settings name, such as a classifier's.
+
+    A setting that names something else, such as a data set, is left out: its own value tells it from others.
+    """
+    digests = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        is_path = field.name in registry.find(metric).settings and about(field).is_path
+        if not is_path or value in (None, *CLASSIFIERS):
+            continue
+        is_one = os.path.lexists(value) or not about(field).is_list
+        paths = [value] if is_one else [part.strip() for part in value.split(",")]
+        if all(os.path.lexists(path) for path in paths):
+            digests[field.name] = ",".join(map(evaluation.file_digest, paths))
+    return digests
 
 
 def stored_result(folder: RunFolder, config: Config, metric: str, data_digest: str | None = None) -> dict | None:
@@ -308,7 +317,10 @@ def stored_result(folder: RunFolder, config: Config, metric: str, data_digest: s
         stored = json.loads(result_path(folder, config, metric).read_text(encoding="utf-8"))
         files = file_digests(config, metric)
         same = stored["step"] == training.saved_step(folder.checkpoints, config.checkpoint)
-        settings = "precision", *registry.find(metric).settings
+        settings = ["precision", *registry.find(metric).settings]
+        if config.batch_norm and not config.batch_norm_adaptive:
+            # Without moving averages whatever goes through the flow depends on its batch.
+            settings.append("batch_size")
         # Without the key it is of an earlier version, which measured in other ways.
         same = same and (None in (data_digest, stored["data_digest"]) or stored["data_digest"] == data_digest)
         # What a setting was of which an earlier version knew nothing.

@@ -15,7 +15,7 @@ from flow_gan.data import Dataset
 from flow_gan.errors import NotFiniteError
 from flow_gan.measurement import classified
 from flow_gan.measurement.metric import Metric
-from flow_gan.measurement.needs import LABELS, TEST_SPLIT, Need
+from flow_gan.measurement.needs import CLASSIFIER_FILES, LABELS, TEST_SPLIT, Need
 from flow_gan.measurement.run import LoadedRun
 from flow_gan.report import paper
 from flow_gan.report.model_tables import OBJECTIVES, Column
@@ -203,7 +203,7 @@ METRIC = Metric(
     measure=measure,
     draw=draw,
     settings=classified.SETTINGS,
-    needs=(TEST_SPLIT, Need(_too_few_training_images, is_of_run=False)),
+    needs=(TEST_SPLIT, CLASSIFIER_FILES, Need(_too_few_training_images, is_of_run=False)),
     columns=columns,
     noun="authenticity",
     remarks=remarks,

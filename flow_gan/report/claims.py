@@ -68,6 +68,28 @@ def ascending(claim: str, values: list, digits: int = 2) -> Verdict:
     return _decide(claim, all(step.is_above() for _, step in steps), fails, detail, [value for _, value in values])
 
 
+def all_above(claim: str, lowest: tuple[str, Value], others: list[tuple[str, Value]], digits: int = 2) -> Verdict:
+    """Return the `Verdict` on whether each of several numbers is above one; their own order does not matter.
+
+    It holds where every difference is above 0 beyond its error, and fails where one is below.
+
+    Args:
+      claim: str.
+      lowest: (name, `Value`), what the others are to be above.
+      others: [(name, `Value`)].
+      digits: int, decimals of the numbers in the detail.
+    """
+    values = [lowest, *others]
+    missing = [name for name, value in values if not value.is_known]
+    if missing:
+        return Verdict(claim=claim, status=UNKNOWN, detail=f"no finite number of {', '.join(missing)}")
+    steps = [difference(value, lowest[1]) for _, value in others]
+    detail = ", ".join(f"{name} {value.number:.{digits}f}" for name, value in values)
+    detail += "".join(f"; {name} − {lowest[0]} = {step}" for (name, _), step in zip(others, steps, strict=True))
+    holds, fails = all(step.is_above() for step in steps), any(step.is_below() for step in steps)
+    return _decide(claim, holds, fails, detail, [value for _, value in values])
+
+
 def same_ranking(claim: str, names: list, values: list, reference: list, differ: bool = False) -> Verdict:
     """Return the `Verdict` on whether two measures rank models alike, or, with `differ`, on whether they do not.
 

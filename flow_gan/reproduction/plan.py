@@ -39,11 +39,11 @@ _TITLES = {
 _HANDED_ON = ("data_dir", "strategy", "gpu_nr", "data_on_device", "precision", "deterministic_ops", "jit_compile")
 _CLASSIFIER = ("classifier", "classifier_dir", "inception_weights")
 
-# Seconds on 2 cores (AMD EPYC with AVX-512), for the estimate of the remaining time alone.
+# Seconds on 2 cores (AMD EPYC with AVX-512), validations included, for the estimate of the remaining time alone.
 _STEP_SECONDS = {
     "digits": {"mle": 0.015, "adv": 0.05, "hybrid": 0.055, "dcgan_wgan": 0.07, "dcgan_ce": 0.025},
     "mnist": {"mle": 0.14, "adv": 0.45, "hybrid": 0.56, "dcgan_wgan": 0.37, "dcgan_ce": 0.16},
-    "cifar10": {"mle": 0.3, "adv": 0.8, "hybrid": 1.0, "dcgan_wgan": 0.3, "dcgan_ce": 0.1},
+    "cifar10": {"mle": 0.2, "adv": 0.6, "hybrid": 0.8, "dcgan_wgan": 0.3, "dcgan_ce": 0.1},
 }
 _START_SECONDS = {"digits": 6, "mnist": 15, "cifar10": 30}
 _METRIC_SECONDS = {
@@ -249,7 +249,7 @@ def _training(config, folder, scale, role, own, steps, seed):
     if role == "hybrid":
         title += f", lambda {trained.like_reg:g}"
     kind = role if role in IMPLICIT else trained.objective
-    seconds = _START_SECONDS[config.dataset] + steps * _STEP_SECONDS[config.dataset][kind]
+    seconds = _START_SECONDS[config.dataset] + steps * _STEP_SECONDS[config.dataset][kind] * scale.time_factor
     return Training(role=role, name=title, config=trained, seconds=seconds)
 
 
@@ -301,5 +301,7 @@ def _stage(config, scale, title, measures):
     )
     known, other = _METRIC_SECONDS[config.dataset], _OTHER_METRIC_SECONDS[config.dataset]
     return MeasuringStage(
-        title=title, measurements=measurements, seconds=sum(known.get(m.metric, other) for m in measurements)
+        title=title,
+        measurements=measurements,
+        seconds=scale.time_factor * sum(known.get(m.metric, other) for m in measurements),
     )

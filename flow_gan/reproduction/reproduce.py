@@ -144,6 +144,13 @@ class _Reproduction:
 
     def _train(self, stage):
         config, folder = stage.config, stage.folder
+        if config.init_from_run is not None:
+            source = pathlib.Path(config.init_from_run)
+            if not training.saved_step(source / "checkpoints", config.checkpoint):
+                why = f"{source.name}, from which it starts, failed before it had weights to start from"
+                print(f"{stage.title}: {why}")
+                self._journal.fail(stage.key, why)
+                return
         if (folder / "config.json").exists():
             config = dataclasses.replace(config, resume=True)
         elif folder.exists() and set(os.listdir(folder)) <= _BEGUN:

@@ -73,6 +73,7 @@ class Scale:
         or more, so that a trend can be told from chance.
       most_validations: int, of one training, whose validations are further apart where it would have more; None for
         any number.
+      time_factor: float, about how many times as long everything takes as with the smaller scales' models.
       score_every: int, epochs between scores in training.
       evaluation: {setting: value} of all measures.
       of_metric: {metric: {setting: value}}, what one measure has instead.
@@ -96,6 +97,7 @@ class Scale:
     hybrid_lambda: float | None = None
     warm_start: bool = False
     most_validations: int | None = None
+    time_factor: float = 1.0
 
 
 def _measures(*, samples: int, images: int, chains: int, temperatures: int, draws: int) -> dict:
@@ -244,7 +246,7 @@ SCALES = {
             **_RECIPES["cifar10"],
         ),
         "overnight": Scale(
-            steps=_steps(mle=15_000, adv=6000, hybrid=2500, dcgan_wgan=4000, dcgan_ce=4000, sweep=400, ablation=800),
+            steps=_steps(mle=15_000, adv=5000, hybrid=2500, dcgan_wgan=2000, dcgan_ce=2000, sweep=300, ablation=800),
             num_seeds=1,
             eval_every=125,
             score_every=1,
@@ -254,6 +256,7 @@ SCALES = {
             implicit=_SMALL_DCGAN,
             # One takes as long as 100 steps of MLE.
             most_validations=20,
+            time_factor=2.1,
             **_RECIPES["cifar10"],
         ),
         "full": Scale(

@@ -10,7 +10,7 @@ from flow_gan import run_files
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.networks.replicas import has_several_processes
 from flow_gan.signals import Interrupted, StopSignals
-from flow_gan.training.non_finite import failure, magnitudes
+from flow_gan.training.non_finite import check_weights, failure, magnitudes
 from flow_gan.training.progress_bar import ProgressBar
 from flow_gan.training.recorder import Recorder
 from flow_gan.training.resume import OpenRun
@@ -154,6 +154,9 @@ class ChiefCallback(keras.callbacks.Callback):
         if not is_interrupted:
             self._recorder.write_curves(last)
         if is_due:
+            if is_interrupted:
+                # The validation may not have come to it.
+                check_weights(self._run.model, self._step)
             self._save(unfinished=is_interrupted)
         self._show(last)
         return not is_interrupted
@@ -189,6 +192,7 @@ class ChiefCallback(keras.callbacks.Callback):
         """Save what is not saved yet, and leave `fit` at once: at its usual end other processes would be waited for."""
         self._write_pending()
         if self._saved_step != self._step:
+            check_weights(self._run.model, self._step)
             self._save()
         raise self._signals.stopped(self._step, self._run.folder.path)
 

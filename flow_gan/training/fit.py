@@ -72,7 +72,7 @@ def fit_as_worker(prepared: Prepared) -> None:
     with StopSignals() as signals:
         try:
             first_step = from_chief(prepared.strategy, 0)
-            if config.resume and first_step:
+            if resume.has_begun(config):
                 is_unfinished = resume.join_run(config, model, first_step)
             from_chief(prepared.strategy, 0)
             steps = Steps.of(config, dataset, first_step)

@@ -87,9 +87,11 @@ def _load_from_run(model, config):
         listed = ", ".join(f"--{name}={stored[name]} (not {getattr(config, name)})" for name in others)
         raise UserError(f"{flag} has a different generator; expected the same settings for this run: {listed}")
     folder = pathlib.Path(stored.get("checkpoint_dir") or pathlib.Path(config.init_from_run) / "checkpoints")
-    prefix, step = chosen_checkpoint(folder, config.checkpoint)
+    # Without a likelihood none is known to be the best.
+    checkpoint = config.checkpoint if model.generator.has_likelihood or config.checkpoint != "best" else "latest"
+    prefix, step = chosen_checkpoint(folder, checkpoint)
     if prefix is None or step is None:
-        raise UserError(f"{flag} has no checkpoint {config.checkpoint!r}; pass another --checkpoint, such as latest")
+        raise UserError(f"{flag} has no checkpoint {checkpoint!r}; pass another --checkpoint, such as latest")
     networks = [part for part in (model.generator, model.critic) if part is not None]
     anew = {v.path for part in networks for v in getattr(part, "class_variables", ())} if begins_classes else set()
     # A learned prior is that of each class.
@@ -102,7 +104,7 @@ def _load_from_run(model, config):
     critic = () if model.critic is None else _assign(taken[1], prefix, flag) or ()
     return InitialWeights(
         run=config.init_from_run,
-        checkpoint=config.checkpoint,
+        checkpoint=checkpoint,
         step=step,
         generator=generator,
         critic=critic,

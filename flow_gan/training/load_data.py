@@ -52,6 +52,9 @@ def check_data(config: Config, dataset: data.Dataset) -> None:
             f"--batch_size={config.batch_size} needs {needed} training images per step; "
             f"--dataset={config.dataset} has {len(dataset.train)}"
         )
+    # Of the NLL with which a training ends.
+    if config.mode == "train" and (config.num_examples or 0) > len(dataset.test):
+        raise UserError(f"--num_examples={config.num_examples}, but there are {len(dataset.test)} test images")
 
 
 def num_classes(config: Config, dataset: data.Dataset) -> int | None:

@@ -93,7 +93,10 @@ class Adam(keras_internals.UpdatesTogether, keras.optimizers.Adam):
       beta_2: float.
       epsilon: float.
       rate_factors: {path of a variable: factor of its learning rate}, 1 for all others.
-      **kwargs: of `keras.optimizers.Adam`.
+      **kwargs: of `keras.optimizers.Adam`, but for `amsgrad`.
+
+    Raises:
+      UserError: AMSGrad is asked for.
     """
 
     def __init__(
@@ -105,6 +108,8 @@ class Adam(keras_internals.UpdatesTogether, keras.optimizers.Adam):
         rate_factors: dict[str, float] | None = None,
         **kwargs: Any,
     ):
+        if kwargs.get("amsgrad"):
+            raise UserError("Adam(amsgrad=True): the fused update has no AMSGrad; expected keras.optimizers.Adam")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
         self.rate_factors = dict(rate_factors or {})
 

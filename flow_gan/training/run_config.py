@@ -9,11 +9,11 @@ from flow_gan.config.evaluation import EvaluationSettings
 from flow_gan.errors import UserError
 from flow_gan.training.run_folder import read_config, read_data
 
-# What belongs to an evaluation, not to the run.
+# What belongs to an evaluation, not to the run; the folder of its classifiers is the run's.
 _OF_EVALUATION = [
     field.name
     for field in dataclasses.fields(EvaluationSettings)
-    if "evaluate" in about(field).changes_in and "train" not in about(field).changes_in
+    if "evaluate" in about(field).changes_in and field.name != "classifier_dir"
 ]
 
 
@@ -41,7 +41,9 @@ def run_config(given: dict) -> Config:
     if asked.mode == "evaluate":
         # Those of training, for --score_every, are another matter: results of several runs should compare.
         settings |= {name: getattr(asked, name) for name in _OF_EVALUATION}
-    settings["checkpoint"] = "best" if stored.has_likelihood else "latest"
+    if asked.mode != "train":
+        # Of a training it says which weights another run gave it to begin with.
+        settings["checkpoint"] = "best" if stored.has_likelihood else "latest"
     if "epoch" in given:
         settings["max_steps"] = None  # What is asked for now counts, not what the run was started with.
     if recorded["path"] is not None and not os.path.exists(stored.dataset):

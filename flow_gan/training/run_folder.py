@@ -16,6 +16,7 @@ from flow_gan.run_files import CONFIG, LOCK, METRICS, PROGRESS
 from flow_gan.training.files import write_json, write_whole
 
 _PROBE = ".probe"
+_RESUME = "pass another one, or --resume to continue that run"
 
 
 class RunFolder:
@@ -124,7 +125,7 @@ def create(config: Config) -> RunFolder:
     own = {name: getattr(config, name) for name in ("run_dir", "checkpoint_dir", "log_dir", "sample_dir")}
     for name, path in own.items():
         if path is not None:
-            check_free(name, path)
+            check_free(name, path, remedy=_RESUME if name == "run_dir" else "pass another one")
     for name in ("checkpoint_dir", "log_dir", "sample_dir", "run_dir"):
         if own[name] is not None:
             _make(f"--{name}={own[name]}", pathlib.Path(own[name]))
@@ -137,7 +138,7 @@ def create(config: Config) -> RunFolder:
     folder.lock()
     try:
         # Another process may have passed the check above at the same time.
-        check_free("run_dir", path)
+        check_free("run_dir", path, remedy=_RESUME)
         folder.write_config(config)
     except BaseException:
         folder.unlock()
@@ -209,19 +210,17 @@ def new_folder(config: Config, name: str) -> pathlib.Path:
     return pathlib.Path(config.run_dir)
 
 
-def check_free(flag: str, path: str | os.PathLike, may_be_empty: bool = True) -> None:
+def check_free(flag: str, path: str | os.PathLike, may_be_empty: bool = True, remedy: str = "pass another one") -> None:
     """Raise `UserError` if there is anything at a path where something is to be made.
 
     Args:
       flag: the setting whose value the path is.
       path: of a folder.
       may_be_empty: whether an empty folder may be there already.
+      remedy: what can be done.
     """
     if os.path.lexists(path) and not (may_be_empty and _is_empty_folder(path)):
-        raise UserError(
-            f"--{flag}={path} exists already and is left as it is; pass another one"
-            + (", or --resume to continue that run" if flag == "run_dir" else "")
-        )
+        raise UserError(f"--{flag}={path} exists already and is left as it is; {remedy}")
 
 
 def _next_free(config, name):

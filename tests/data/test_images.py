@@ -67,6 +67,11 @@ def test_arrays(tmp_path):
     assert found.files[2] == "parts.npz/test[0]"
 
 
+def test_images_without_a_class_have_no_label():
+    part = data.Split(np.zeros((2, 4, 6, 1), np.uint8), np.array([-1, 2]))
+    assert images_module.of_split("pets", "test", part, ["cat", "dog", "horse"]).labels == ["", "horse"]
+
+
 def test_a_data_set_by_name():
     expected = data.Expected(shape=(8, 8, 1), levels=17)
     found = data.open_images("Digits", expected, split="validation")

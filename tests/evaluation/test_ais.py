@@ -90,7 +90,7 @@ def bounds_and_truth(monkeypatch, settings, num_images):
         return simulated[-1]
 
     monkeypatch.setattr(ais, "_simulate", recorded)
-    gap = ais.measure_gap(decode, gaussian_prior(), SIGMA, num_images, settings)
+    gap = ais.evaluate_ais(decode, gaussian_prior(), images_of(2), SIGMA, settings, gap_images=num_images).gap
     ((_, images),) = simulated
     return gap, exact_log_prob(images)
 

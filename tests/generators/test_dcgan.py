@@ -156,3 +156,25 @@ def test_what_needs_a_likelihood_is_refused(what, call):
 def test_rejects(arguments, message):
     with pytest.raises(flow_gan.UserError, match=message):
         flow_gan.DCGAN((8, 8, 1), **arguments)
+
+
+@pytest.mark.parametrize("kind", [flow_gan.DCGAN, flow_gan.NICE])
+def test_what_no_generator_takes(kind):
+    for shape, message in (
+        ((8, 8), r"image_shape=\(8, 8\); expected \(height, width, channels\)"),
+        ((0, 8, 1), "an entry of image_shape=0; expected an integer, 1 to"),
+        ((8.5, 8, 1), "an entry of image_shape=8.5; expected an integer, 1 to"),
+    ):
+        with pytest.raises(flow_gan.UserError, match=message):
+            kind(shape)
+    generator = kind((4, 4, 1))
+    for z, found in ((np.zeros((2, 15)), r"\[2, 15\]"), (np.zeros(16), r"\[16\]")):
+        with pytest.raises(flow_gan.UserError, match=rf"^z is {found}; expected \[N, 16\]$"):
+            generator.decode(z)
+    for arguments, message in (
+        ({"num_images": -1}, "num_images=-1; expected an integer, 0 to"),
+        ({"num_images": 2.5}, "num_images=2.5; expected an integer, 0 to"),
+        ({"num_images": 2, "seed": 2**32}, "seed=4294967296; expected an integer, 0 to 2147483647"),
+    ):
+        with pytest.raises(flow_gan.UserError, match=message):
+            generator.sample(**arguments)

@@ -1,5 +1,9 @@
 """A run in one line: its model, its sizes, and its data when they are asked for."""
 
+import dataclasses
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,6 +11,9 @@ import flow_gan
 from flow_gan import training
 from flow_gan.config import Config
 from flow_gan.measurement import LoadedRun, measure
+from flow_gan.measurement.run import file_digests, result_path, stored_result
+from flow_gan.training.files import write_json
+from flow_gan.training.run_folder import RunFolder
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 4, 4, 1)).astype(np.uint8)
 
@@ -55,6 +62,46 @@ def test_the_best_weights_are_the_default(run_dir):
     assert default.config.checkpoint == "best"
     for a, b in zip(best.model.weights, default.model.weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_what_training_was_scored_by_does_not_stay(run_dir, tmp_path):
+    """An evaluation that says nothing has the default classifier, and no files of another one."""
+    copy = tmp_path / "run"
+    shutil.copytree(run_dir, copy)
+    stored = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+    own = {"classifier": "inception_v3", "inception_weights": "w.h5", "fid_statistics": "s.npz", "classifier_dir": "c"}
+    (copy / "config.json").write_text(json.dumps(stored | own), encoding="utf-8")
+    found = flow_gan.load(copy).config
+    assert (found.classifier, found.inception_weights, found.fid_statistics, found.classifier_dir) == (
+        *("cnn", None, None),
+        "c",
+    )
+
+
+def test_files_are_told_by_their_contents_and_names_by_themselves(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    a, b = (str(tmp_path / name) for name in "ab")
+    (of_a, of_b, of_both, of_both_apart) = (
+        file_digests(Config(ood_dataset=value), "ood").get("ood_dataset") for value in (a, b, f"{a},{b}", f"{a}, {b}")
+    )
+    assert of_both == of_both_apart == f"{of_a},{of_b}" and of_a != of_b
+    for value in ("mnist", f"{a},{tmp_path}/no", str(tmp_path / "no")):
+        assert file_digests(Config(ood_dataset=value), "ood") == {}
+
+
+@pytest.mark.parametrize("averages, is_found", [(1, True), (0, False)])
+def test_a_result_that_depends_on_the_batch_is_that_of_one_size(tmp_path, averages, is_found):
+    """Batch norm without moving averages takes its statistics from the batch."""
+    config = Config(model_type="real_nvp", batch_norm_adaptive=averages, run_dir=str(tmp_path), batch_size=10)
+    config = dataclasses.replace(config, mode="evaluate", checkpoint="latest")
+    folder = RunFolder(tmp_path, config)
+    (folder.checkpoints / "latest").mkdir(parents=True)
+    (folder.checkpoints / "latest" / "ckpt-3.index").touch()
+    result = {"step": 3, "data_digest": None, "config": dataclasses.asdict(config)}
+    write_json(result_path(folder, config, "nll"), result)
+    assert stored_result(folder, config, "nll") == json.loads(json.dumps(result))
+    assert (stored_result(folder, dataclasses.replace(config, batch_size=5), "nll") is not None) == is_found
 
 
 def test_the_data_are_not_needed(run_dir):

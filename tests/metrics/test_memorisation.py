@@ -146,6 +146,7 @@ def test_bad_input(folder, tmp_path, capsys):
         [*command, f"--run_dir={folder}", "--split=train"], "--split=train with --metrics=memorisation", capsys
     )
     assert_refused([*command, f"--run_dir={folder}", "--score_samples=1"], "--score_samples=1; expected 2", capsys)
+    assert_refused([*command, f"--run_dir={folder}", "--classifier=./no.keras"], "--classifier=./no.keras", capsys)
     two = DIGITS.train.images[:2]
     np.savez(tmp_path / "two.npz", train=two, validation=two, test=two)
     settings = SMALL | {"dataset": str(tmp_path / "two.npz"), "levels": 17, "batch_size": 2, "n_critic": 0}

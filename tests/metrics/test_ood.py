@@ -155,6 +155,18 @@ def test_compare(runs, tmp_path, capsys):
     assert "OOD" not in capsys.readouterr().out
 
 
+def test_other_files_of_a_list_are_measured_anew(runs, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    for name, images in {"black": np.zeros((10, 8, 8)), "noise": rng.integers(0, 256, (10, 8, 8))}.items():
+        save(tmp_path / name, [PIL.Image.fromarray(image) for image in images.astype(np.uint8)])
+    lists = {name: ",".join(map(str, sorted((tmp_path / name).iterdir()))) for name in ("black", "noise")}
+    command = ["--mode=compare", f"--run_dirs={runs / 'mle'}", f"--runs_dir={tmp_path}", "--metrics=ood"]
+    for name, is_measured in (("black", True), ("noise", True), ("noise", False), ("black", True)):
+        capsys.readouterr()
+        assert main([*command, f"--ood_dataset={lists[name]}"]) == 0
+        assert ("checkpoint" in capsys.readouterr().out) == is_measured
+
+
 def bad_others(folder):
     """Write images that are refused; return {what: (flags, message)}."""
     save(folder / "colour", [colour((8, 8))] * 10)

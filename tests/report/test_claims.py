@@ -11,6 +11,7 @@ from flow_gan.report.claims import (
     HOLDS,
     UNDECIDED,
     UNKNOWN,
+    all_above,
     ascending,
     at_most,
     largest_distance,
@@ -47,6 +48,18 @@ def seeds(*numbers):
 def test_ascending(numbers, status):
     verdict = ascending("claim", values(*numbers))
     assert (verdict.claim, verdict.status) == ("claim", status)
+
+
+def test_all_above():
+    """The lower of the others being above is not enough where another may be below."""
+    (lowest, *others) = values(1, 3, 2, error=0.1)
+    verdict = all_above("claim", lowest, others)
+    assert (verdict.claim, verdict.status) == ("claim", HOLDS)
+    assert verdict.detail == "a 1.00, b 3.00, c 2.00; b − a = 2 ± 0.14; c − a = 1 ± 0.14"
+    unsure = ("d", Value(9, error=30.0))
+    assert all_above("", lowest, [others[0], unsure]).status == UNDECIDED
+    assert all_above("", lowest, [unsure, ("e", Value(0, error=0.1))]).status == FAILS
+    assert all_above("", lowest, [others[0], ("f", Value())]).status == UNKNOWN
 
 
 def test_ascending_says_what_decides():

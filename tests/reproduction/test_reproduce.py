@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 
@@ -406,6 +407,20 @@ def test_the_last_good_weights_of_a_failed_training_are_measured(tmp_path, stand
     stand_ins.done.clear()
     run(tmp_path / "r")
     assert stand_ins.done == [("report",)]
+
+
+def test_without_an_mle_flow_the_others_go_on(tmp_path, stand_ins):
+    """What starts from it fails with it, again and again until the folder of the MLE training is gone."""
+    warm = dataclasses.replace(ABSURD, warm_start=True)
+    stand_ins.fail = {"mle": NotFiniteError("step 2: nll is nan")}
+    given = {"mode": "reproduce", "run_dir": str(tmp_path / "r")}
+    for _ in range(2):
+        assert reproduce(config_module.Config(**given), given, warm) == "page"
+    trained = [role for what, role, *_ in (entry for entry in stand_ins.done if entry[0] == "train")]
+    assert trained == ["mle", "adv", "dcgan_wgan", "dcgan_ce", "adv_column", "adv_released", "adv_no_norm"]
+    failed = json.loads((tmp_path / "r" / "reproduction.json").read_text())["failed"]
+    (why,) = {why for key, why in failed.items() if key.startswith("hybrid-")}
+    assert re.fullmatch(r"mle-seed0-\w+, from which it starts, failed before it had weights to start from", why)
 
 
 def test_without_its_journal_the_trainings_are_found_again(tmp_path, stand_ins):

@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -80,6 +81,19 @@ def test_a_signal_saves_and_leaves(finished, tmp_path, capfd, monkeypatch, numbe
     assert len(lines_of(stopped)) == step
     assert main(["--resume", f"--run_dir={stopped}"]) == 0
     assert_same_run(finished, stopped)
+
+
+def test_what_a_signal_finds_spoilt_is_not_saved(tmp_path):
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.num_steps == 2:
+                weight = self.model.generator.trainable_variables[0]
+                weight.assign(np.full(weight.shape, np.nan))
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(flow_gan.UserError, match=r"step 2: the weight .* is not finite.*ckpt-0\b"):
+        training.train(settings(tmp_path / "run", n_critic=0, max_steps=9), callbacks=[Spoil()])
+    assert training.saved_step(tmp_path / "run" / "checkpoints", "latest") == 0
 
 
 def test_a_second_signal_leaves_at_once():

@@ -10,6 +10,8 @@ from flow_gan.main import main
 from flow_gan.training.batches import watched_batches
 from flow_gan.training.run_config import run_config
 from tests.helpers.command_line import assert_refused
+from tests.helpers.runs import DCGAN
+from tests.helpers.runs import SMALL as TINY
 from tests.helpers.same_run import lines_of
 
 SMALL = ["--hidden_layers=8", "--no_of_layers=0", "--df_dim=2", "--eval_every=2"]
@@ -53,6 +55,21 @@ def test_a_hybrid_from_an_mle_flow(sources, tmp_path, capsys):
     finally:
         (tmp_path / "hidden").rename(sources["mle"] / "config.json")
     assert [line["step"] for line in lines_of(run)] == [1, 2]
+
+
+def test_an_implicit_model_from_its_latest_weights(tmp_path):
+    """It has no NLL by which weights could be the best."""
+    flags = [f"--{name}={value}" for name, value in (TINY | DCGAN | {"max_steps": 1}).items()]
+    assert main([*flags, f"--run_dir={tmp_path / 'source'}"]) == 0
+    assert main([*flags, f"--init_from_run={tmp_path / 'source'}", f"--run_dir={tmp_path / 'run'}"]) == 0
+    assert json.loads((tmp_path / "run" / "initial_weights.json").read_text())["checkpoint"] == "latest"
+
+
+def test_a_resumed_run_still_says_which_weights_it_began_with(sources, tmp_path):
+    stored = json.loads((sources["mle"] / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(stored | {"init_from_run": "x", "checkpoint": "latest"}))
+    for mode, checkpoint in (({"mode": "train", "resume": True}, "latest"), ({"mode": "evaluate"}, "best")):
+        assert run_config(mode | {"run_dir": str(tmp_path)}).checkpoint == checkpoint
 
 
 def test_the_nll_at_step_0_is_the_source_s(sources):

@@ -2,12 +2,16 @@
 
 import json
 import signal
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import flow_gan
+from flow_gan import config
+from flow_gan.training.fit import fit_as_worker
+from flow_gan.training.prepare import Prepared
 from flow_gan.training.strategy import make_strategy
 from tests.helpers.models import train_each_case
 from tests.helpers.processes import finish, free_addresses, killer, start
@@ -72,6 +76,20 @@ def test_a_run_whose_second_process_is_killed(tmp_path):
     assert_same_run(whole, killed)
     assert [line["step"] for line in lines_of(whole)] == list(range(1, 10))
     assert not elsewhere.exists(), "only the chief writes"
+
+
+def test_a_worker_joins_a_run_that_ended_before_its_first_validation(tmp_path, monkeypatch):
+    """The chief's step is 0, but its weights may be those of another run."""
+    joined, model = [], types.SimpleNamespace(distribute_strategy=None)
+    monkeypatch.setattr("flow_gan.training.fit.from_chief", lambda strategy, value: value)
+    monkeypatch.setattr("flow_gan.training.resume.join_run", lambda config, model, step: joined.append(step))
+    monkeypatch.setattr("flow_gan.training.fit.Steps.of", lambda *_: types.SimpleNamespace(first=0, last=0))
+    for has_metrics in (False, True):
+        if has_metrics:
+            (tmp_path / "metrics.jsonl").touch()
+        config_ = config.Config(run_dir=str(tmp_path), resume=True)
+        fit_as_worker(Prepared(config=config_, dataset=None, model=model))
+        assert joined == [0] * has_metrics
 
 
 @pytest.mark.parametrize(

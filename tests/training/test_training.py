@@ -16,6 +16,7 @@ from flow_gan.evaluation import evaluate_nll
 from flow_gan.training.checkpoints import Checkpoints
 from flow_gan.training.chief import ChiefCallback
 from flow_gan.training.metrics_file import MetricsFile
+from flow_gan.training.optimizers import Adam
 from flow_gan.training.strategy import select_gpu
 from flow_gan.training.tensorboard_log import TensorBoardLog
 from tests.helpers.runs import DCGAN, REAL_NVP, SMALL, model_of, settings, with_tags
@@ -421,6 +422,11 @@ def test_the_lowest_rate_of_a_critic_with_a_rate_of_its_own():
     for optimizer, initial in ((model.optimizer, 0.1), (model.critic_optimizer, 0.001)):
         rates = [float(optimizer._learning_rate(step)) for step in range(4)]
         np.testing.assert_allclose(rates, initial * np.array([1, 0.5, 0.3, 0.3]), rtol=1e-5)
+
+
+def test_amsgrad_is_refused():
+    with pytest.raises(flow_gan.UserError, match=r"Adam\(amsgrad=True\): .* expected keras.optimizers.Adam"):
+        Adam(1e-3, amsgrad=True)
 
 
 def test_a_clipped_gradient(tmp_path):
