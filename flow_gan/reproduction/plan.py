@@ -39,7 +39,8 @@ _TITLES = {
 _HANDED_ON = ("data_dir", "strategy", "gpu_nr", "data_on_device", "precision", "deterministic_ops", "jit_compile")
 _CLASSIFIER = ("classifier", "classifier_dir", "inception_weights")
 
-# Seconds on 2 cores (AMD EPYC with AVX-512), validations included, for the estimate of the remaining time alone.
+# Seconds on 2 cores (AMD EPYC with AVX-512), for the estimate of the remaining time alone. Those of CIFAR-10, whose
+# validations take long, include them.
 _STEP_SECONDS = {
     "digits": {"mle": 0.015, "adv": 0.05, "hybrid": 0.055, "dcgan_wgan": 0.07, "dcgan_ce": 0.025},
     "mnist": {"mle": 0.14, "adv": 0.45, "hybrid": 0.56, "dcgan_wgan": 0.37, "dcgan_ce": 0.16},

@@ -16,7 +16,8 @@ from flow_gan.run_files import CONFIG, LOCK, METRICS, PROGRESS
 from flow_gan.training.files import write_json, write_whole
 
 _PROBE = ".probe"
-_RESUME = "pass another one, or --resume to continue that run"
+_ANOTHER = "pass another one"
+_RESUME = f"{_ANOTHER}, or --resume to continue that run"
 
 
 class RunFolder:
@@ -125,7 +126,7 @@ def create(config: Config) -> RunFolder:
     own = {name: getattr(config, name) for name in ("run_dir", "checkpoint_dir", "log_dir", "sample_dir")}
     for name, path in own.items():
         if path is not None:
-            check_free(name, path, remedy=_RESUME if name == "run_dir" else "pass another one")
+            check_free(name, path, remedy=_RESUME if name == "run_dir" else _ANOTHER)
     for name in ("checkpoint_dir", "log_dir", "sample_dir", "run_dir"):
         if own[name] is not None:
             _make(f"--{name}={own[name]}", pathlib.Path(own[name]))
@@ -210,7 +211,7 @@ def new_folder(config: Config, name: str) -> pathlib.Path:
     return pathlib.Path(config.run_dir)
 
 
-def check_free(flag: str, path: str | os.PathLike, may_be_empty: bool = True, remedy: str = "pass another one") -> None:
+def check_free(flag: str, path: str | os.PathLike, may_be_empty: bool = True, remedy: str = _ANOTHER) -> None:
     """Raise `UserError` if there is anything at a path where something is to be made.
 
     Args:
