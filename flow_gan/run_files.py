@@ -46,14 +46,24 @@ class RunStatus:
     problem: str = ""
 
 
-def progress(first_step: int, last_step: int, levels: int) -> dict[str, Any]:
+def progress(first_step: int, last_step: int, levels: int, device: str) -> dict[str, Any]:
     """Return what `PROGRESS` holds of a training that starts now.
 
     Args:
       first_step, last_step: steps made before and after it.
       levels: grey levels of the data.
+      device: what computes, by its name.
     """
-    return {"started": time.time(), "first_step": first_step, "last_step": last_step, "levels": levels}
+    steps = {"first_step": first_step, "last_step": last_step}
+    return {"started": time.time(), **steps, "levels": levels, "device": device}
+
+
+def trained_on(run_dir: pathlib.Path) -> str | None:
+    """Return the name of what a run was last trained on; None where it is not recorded."""
+    try:
+        return json.loads((run_dir / PROGRESS).read_text(encoding="utf-8")).get("device")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def find_runs(folder: str) -> list[pathlib.Path]:

@@ -35,7 +35,7 @@ _QUICK = """
     training/test_resume training/test_run_folder training/test_steps test_config test_draws test_errors
     test_keras_internals test_mean_and_error test_objectives test_package test_probability test_project test_random
     test_summary test_versions
-    evaluation/test_auroc evaluation/test_input_complexity report/test_histograms
+    evaluation/test_auroc evaluation/test_input_complexity report/test_histograms test_device
 """
 
 

@@ -25,7 +25,7 @@ def make_run(folder, records, settings=GREY, first=0, last=100, seconds=60.0):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(Config(**settings).to_json())
     written = time.time() - 30
-    begun = run_files.progress(first, last, 17) | {"started": written - seconds}
+    begun = run_files.progress(first, last, 17, "one core") | {"started": written - seconds}
     (folder / "progress.json").write_text(json.dumps(begun))
     metrics = folder / "metrics.jsonl"
     metrics.write_text("".join(json.dumps(record) + "\n" for record in records))

@@ -40,15 +40,28 @@ class Examples:
         types = {name: object if part.dtype == tf.string else part.dtype.as_numpy_dtype for name, part in spec.items()}
         arrays = {name: np.empty((self.count, *part.shape[1:]), types[name]) for name, part in spec.items()}
         found = 0
-        for numbers, examples in self.batches.as_numpy_iterator():
+        for numbers, examples in _to_the_end(self.batches):
             found += len(numbers)
             if found > self.count:
                 break
             for name, part in examples.items():
-                arrays[name][places[numbers]] = part
+                arrays[name][places[numbers.numpy()]] = part.numpy()
         if found != self.count:
             raise ValueError(f"{found} examples were found and {self.count} expected")
         return arrays
+
+
+def _to_the_end(batches):
+    """Yield the elements of a tf.data.Dataset.
+
+    Where Python's iteration ends, TensorFlow raises an error, which on a GPU can strike an operation of another thread:
+    the model is built while the data are read.
+    """
+    iterator = iter(batches)
+    element = iterator.get_next_as_optional()
+    while element.has_value():
+        yield element.get_value()
+        element = iterator.get_next_as_optional()
 
 
 def open_examples(

@@ -6,6 +6,7 @@ import time
 from flow_gan import versions
 from flow_gan.config import Config
 from flow_gan.data import Dataset
+from flow_gan.device import device_name, full_float32
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.measurement import needs, registry
@@ -40,8 +41,11 @@ def cannot_have(config: Config, name: str) -> str | None:
     return registry.find(name).why_not(f"--metrics={name}", config)
 
 
+@full_float32()
 def measure(run: LoadedRun, name: str) -> str:
     """Measure a run by one of the metrics; store the result in the run's `evaluation/`, and return it as text.
+
+    In float32 products have all of its bits, also on a GPU, see `device.full_float32`.
 
     Args:
       run: with the settings of the evaluation, see `load`.
@@ -69,6 +73,7 @@ def measure(run: LoadedRun, name: str) -> str:
         "data_digest": run.dataset.digest,
         "seconds": time.time() - start,
         "versions": versions.installed(),
+        "device": device_name(),
         "text": str(measured),
         "config": dataclasses.asdict(run.config),
         "files": file_digests(run.config, name),

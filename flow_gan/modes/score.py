@@ -8,6 +8,7 @@ import numpy as np
 
 from flow_gan import data, evaluation, training
 from flow_gan.data.image_file import shown
+from flow_gan.device import full_float32
 from flow_gan.measurement import FinishedRun
 from flow_gan.report.pictures import PictureRow, picture_rows
 from flow_gan.training.output import next_free, output_file, whole
@@ -20,6 +21,7 @@ _SUFFIXES = (".csv", ".npy")
 _SHOWN = 8
 
 
+@full_float32()
 def run(given: dict) -> None:
     """Score images by a run; write a row for each, and a picture of the least and the most likely.
 

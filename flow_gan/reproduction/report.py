@@ -1,14 +1,14 @@
 """The report of a reproduction: figures, tables, and the page that holds them."""
 
 import dataclasses
-import os
 import pathlib
 import platform
 
 import psutil
-import tensorflow as tf
 
+from flow_gan import run_files
 from flow_gan.data import Dataset
+from flow_gan.device import device_name
 from flow_gan.report.page import Page, to_csv
 from flow_gan.report.page_html import to_html
 from flow_gan.report.tables import Cell, Table
@@ -213,27 +213,19 @@ def _evaluation(plan):
 
 
 def _machine(context):
-    devices = [f"{device.device_type} {device.name}" for device in tf.config.list_physical_devices()]
+    trained = {run_files.trained_on(training.folder) for training in context.results.plan.trainings} - {None}
     rows = [
-        ["Processor", _processor()],
-        ["Cores", str(os.cpu_count())],
+        ["Trained on", ", ".join(sorted(trained)) or "not recorded"],
+        ["Measured on", ", ".join(context.results.devices()) or "not recorded"],
+        ["Page written on", device_name()],
         ["Memory", f"{psutil.virtual_memory().total / 2**30:.0f} GiB"],
-        ["TensorFlow's devices", ", ".join(devices)],
         ["System", f"{platform.system()} {platform.release()}"],
         ["Python", platform.python_version()],
         *map(list, installed("matplotlib").items()),
     ]
     versions = context.results.versions()
-    notes = ["Of the process that wrote this page."]
+    notes = ["From the third row on, of the process that wrote this page."]
     if len(versions) > 1:
         texts = (", ".join(f"{name} {version}" for name, version in each.items()) for each in versions)
         notes.append("Results were made with different versions: " + "; ".join(texts))
     return Table(key="machine", title="Machine and versions", header=["What", "Value"], rows=rows, notes=notes)
-
-
-def _processor():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -84,10 +84,17 @@ class Results:
 
     def versions(self) -> list[dict[str, str]]:
         """Return the versions of packages with which results were made, a list of dicts, each once."""
+        return self._each_once("versions")
+
+    def devices(self) -> list[str]:
+        """Return the names of what computed the results, each once."""
+        return self._each_once("device")
+
+    def _each_once(self, name):
         found = []
         for role, seed in self.plan.roles:
             for checkpoint in (None, "latest"):
-                result = self.result(role, "scores", checkpoint, seed)
-                if result and result["versions"] not in found:
-                    found.append(result["versions"])
+                value = (self.result(role, "scores", checkpoint, seed) or {}).get(name)
+                if value is not None and value not in found:
+                    found.append(value)
         return found

@@ -1,12 +1,10 @@
 """The message that a run prints at its start."""
 
 import math
-import os
 import shlex
 
-import tensorflow as tf
-
 from flow_gan.config.datasets import SPLITS
+from flow_gan.device import device_name
 from flow_gan.training.resume import OpenRun
 from flow_gan.training.steps import Steps
 
@@ -44,11 +42,5 @@ def _num_weights(network):
 
 
 def _device(strategy):
-    """Return what computes: the GPUs by their name, or the CPU with the number of its cores."""
-    gpus = tf.config.get_visible_devices("GPU")
-    if gpus:
-        name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    else:
-        name = f"CPU, {len(os.sched_getaffinity(0))} cores"
     count = strategy.num_replicas_in_sync
-    return name if count == 1 else f"{count} replicas, {name}"
+    return device_name() if count == 1 else f"{count} replicas, {device_name()}"

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from flow_gan import run_files
+from flow_gan.device import device_name
 from flow_gan.errors import NotFiniteError, UserError
 from flow_gan.networks.replicas import has_several_processes
 from flow_gan.signals import Interrupted, StopSignals
@@ -68,7 +69,7 @@ class ChiefCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Start the progress bar, and finish the step before, if it is unfinished."""
         steps, levels = self.steps, self._run.dataset.levels
-        self._run.folder.write_progress(run_files.progress(steps.first, steps.last, levels))
+        self._run.folder.write_progress(run_files.progress(steps.first, steps.last, levels, device_name()))
         self._bar = ProgressBar(self.steps, self._run.dataset)
         self._callbacks.begin(self._run.model)
         if self._run.is_step_unfinished:

@@ -194,3 +194,15 @@ def test_broken_files(tmp_path):
     file.write_bytes(b"")
     with pytest.raises(flow_gan.UserError, match="0 examples were found and 50 expected"):
         data.load("small", tmp_path, height=6)
+
+
+def test_reading_ends_without_an_error_in_tensorflow(monkeypatch):
+    # On a GPU the error at the end of an iteration struck operations of the thread that built the model.
+    images = np.arange(12, dtype=np.uint8).reshape(6, 1, 2, 1)
+    batches = tf.data.Dataset.from_tensor_slices({"image": images}).enumerate().batch(4)
+    monkeypatch.setattr(type(iter(batches)), "__next__", None)
+    read = examples.Examples(6, batches).read(np.arange(6)[::-1])
+    np.testing.assert_array_equal(read["image"], images[::-1])
+    for count in (5, 7):
+        with pytest.raises(ValueError, match=f"6 examples were found and {count} expected"):
+            examples.Examples(count, batches).read(np.arange(count))
