@@ -8,11 +8,16 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 
+def has_gpu() -> bool:
+    """Whether there is a GPU to compute on."""
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
 def device_name() -> str:
     """Return the name of the first GPU, without one that of the processor with the number of cores there are to use."""
-    gpus = tf.config.get_visible_devices("GPU")
-    if gpus:
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    if has_gpu():
+        gpu = tf.config.get_visible_devices("GPU")[0]
+        return tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return f"{processor()}, {cores} {'core' if cores == 1 else 'cores'}"
 

@@ -1,6 +1,7 @@
 """What computes, and how exactly it multiplies."""
 
 import re
+import types
 
 import pytest
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow as tf
 from flow_gan import run_files
 from flow_gan.device import device_name, full_float32
 from flow_gan.measurement import measuring
+from flow_gan.training import announcement
 
 
 def has_tensor_float_32():
@@ -51,3 +53,14 @@ def test_what_a_run_was_trained_on(tmp_path):
     for content, expected in (("{", None), ("[]", None), ('{"levels": 2}', None), ('{"device": "a GPU"}', "a GPU")):
         (tmp_path / "progress.json").write_text(content, encoding="utf-8")
         assert run_files.trained_on(tmp_path) == expected
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_run_on_a_gpu_says_what_makes_it_faster(compiled, monkeypatch):
+    monkeypatch.setattr(announcement, "device_name", lambda: "a card")
+    monkeypatch.setattr(announcement, "has_gpu", lambda: True)
+    strategy = types.SimpleNamespace(num_replicas_in_sync=1)
+    config = types.SimpleNamespace(jit_compile=compiled)
+    run = types.SimpleNamespace(model=types.SimpleNamespace(distribute_strategy=strategy), config=config)
+    hint = "" if compiled else "; --jit_compile makes steps about five times as fast here"
+    assert announcement._device(run) == "a card" + hint

@@ -125,7 +125,11 @@ class TrainingSettings(Section):
         "stopped; on CPUs it always does",
         **_COMPUTED,
     )
-    jit_compile: bool = setting(False, "compile the whole training step with XLA", **_COMPUTED)
+    jit_compile: bool = setting(
+        False,
+        "compile the whole training step with XLA: about five times as fast on a GPU, after a minute or two",
+        **_COMPUTED,
+    )
     gpu_nr: int | None = setting(
         None,
         "use only this GPU, counted from 0; ignored on a machine without GPUs",

@@ -206,7 +206,7 @@ SCALES = {
         "overnight": Scale(
             steps=_steps(mle=8000, adv=8000, hybrid=2500, dcgan_wgan=1500, dcgan_ce=1500, sweep=750, ablation=1500),
             num_seeds=1,
-            eval_every=200,
+            eval_every=125,
             score_every=2,
             evaluation=_measures(samples=10_000, images=250, chains=2, temperatures=300, draws=16),
             **_RECIPES["mnist"],

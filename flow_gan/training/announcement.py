@@ -4,7 +4,7 @@ import math
 import shlex
 
 from flow_gan.config.datasets import SPLITS
-from flow_gan.device import device_name
+from flow_gan.device import device_name, has_gpu
 from flow_gan.training.resume import OpenRun
 from flow_gan.training.steps import Steps
 
@@ -23,7 +23,7 @@ def announcement(run: OpenRun) -> str:
         "model": _model(run),
         "objective": _OBJECTIVES.get(config.objective, f"hybrid, lambda {config.like_reg:g}"),
         "training": f"{steps.last:,} steps with batches of {config.batch_size} images",
-        "device": _device(run.model.distribute_strategy),
+        "device": _device(run),
         "curves": f"tensorboard --logdir {shlex.quote(str(run.folder.tensorboard))}",
     }
     return "\n".join(f"{name:<20} {text}" for name, text in lines.items())
@@ -41,6 +41,8 @@ def _num_weights(network):
     return sum(math.prod(variable.shape) for variable in network.trainable_variables)
 
 
-def _device(strategy):
-    count = strategy.num_replicas_in_sync
-    return device_name() if count == 1 else f"{count} replicas, {device_name()}"
+def _device(run):
+    count = run.model.distribute_strategy.num_replicas_in_sync
+    text = device_name() if count == 1 else f"{count} replicas, {device_name()}"
+    is_slow = has_gpu() and not run.config.jit_compile
+    return f"{text}; --jit_compile makes steps about five times as fast here" if is_slow else text
