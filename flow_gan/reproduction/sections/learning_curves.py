@@ -119,11 +119,11 @@ def likelihood_curves(context: Context) -> Section:
                 key="picture-2",
                 panels={NAMES[role]: _panel(context, role, curves[role], wide) for role in curves},
                 alternative="curves of training and validation NLL over generator updates, and where there is a critic "
-                "its loss on a second axis.",
+                "its loss below them.",
                 caption=f"Seed {results.plan.seeds[0]}. NLL at each validation, in evaluation mode, of "
                 f"{watched['train']:,} training images, always the same (red), and of all {watched['validation']:,} "
-                "validation images (blue); the critic's loss without its penalty (green) is of each step, on the right "
-                "axis." + (f" Log scale: {', '.join(wide)}." if wide else ""),
+                "validation images (blue). Below it the critic's loss of each step, without its penalty (green)."
+                + (f" Log scale: {', '.join(wide)}." if wide else ""),
             )
         )
     parts.append(_final_table(context, found))
