@@ -1,5 +1,6 @@
 """What computes, and how exactly it multiplies."""
 
+import importlib
 import re
 import types
 
@@ -64,3 +65,17 @@ def test_a_run_on_a_gpu_says_what_makes_it_faster(compiled, monkeypatch):
     run = types.SimpleNamespace(model=types.SimpleNamespace(distribute_strategy=strategy), config=config)
     hint = "" if compiled else "; --jit_compile makes steps about five times as fast here"
     assert announcement._device(run) == "a card" + hint
+
+
+@pytest.mark.parametrize("mode", ["score", "interpolate", "inpaint"])
+def test_likelihoods_are_in_full_float32(mode, monkeypatch):
+    module = importlib.import_module(f"flow_gan.modes.{mode}")
+
+    def stop(given):
+        assert not has_tensor_float_32()
+        raise InterruptedError
+
+    monkeypatch.setattr(module, "run_config", stop)
+    with pytest.raises(InterruptedError):
+        module.run({})
+    assert has_tensor_float_32()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from flow_gan import data, evaluation, training
+from flow_gan.device import full_float32
 from flow_gan.errors import UserError
 from flow_gan.report.frames import FrameRow, write_frames
 from flow_gan.training.load_data import resolved_shape
@@ -16,6 +17,7 @@ _MOST = 64
 _GREY = 128
 
 
+@full_float32()
 def run(given: dict) -> None:
     """Fill in hidden pixels, and write how they changed, with log p(x) of each picture.
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from flow_gan import data, evaluation, training
+from flow_gan.device import full_float32
 from flow_gan.errors import UserError
 from flow_gan.generators import NO_PER_IMAGE_LIKELIHOOD
 from flow_gan.report.frames import FrameRow, write_frames
@@ -11,6 +12,7 @@ from flow_gan.training.run_config import run_config
 from flow_gan.training.run_images import dequantized, find_images, frames_folder, require_likelihood
 
 
+@full_float32()
 def run(given: dict) -> None:
     """Write the pictures on the path between two images, with log p(x) of each.
 
