@@ -44,7 +44,10 @@ def test_labels_go_with_their_images():
         np.testing.assert_array_equal(batch["labels"], labels[batch["images"][:, 0, 0, 0]])
 
 
-@pytest.mark.parametrize("objective, critic_batches", [("mle", "shared"), ("adv", "fresh"), ("hybrid", "shared")])
+@pytest.mark.parametrize(
+    "objective, critic_batches",
+    [("mle", "shared"), ("hybrid", "shared"), pytest.param("adv", "fresh", marks=pytest.mark.slow)],
+)
 def test_two_replicas_equal_one(objective, critic_batches):
     weights, logs = [], []
     untrained = make_model(objective, "float64")

@@ -68,6 +68,7 @@ def test_your_own_images(run_notebook, capsys):
     assert np.isfinite(names["score"]).all()
 
 
+@pytest.mark.slow
 def test_the_paper(run_notebook, capsys, monkeypatch):
     """With critics that are traced sooner, and a classifier that is there."""
     preset = config.preset

@@ -213,15 +213,15 @@ def _evaluation(plan):
 
 
 def _machine(context):
-    trained = {run_files.trained_on(training.folder) for training in context.results.plan.trainings} - {None}
-    rows = [
-        ["Trained on", ", ".join(sorted(trained)) or "not recorded"],
+    trained = {run_files.trained_on(training.folder) or "not recorded" for training in context.results.plan.trainings}
+    rows: list[list[Cell | str]] = [
+        ["Trained on", ", ".join(sorted(trained))],
         ["Measured on", ", ".join(context.results.devices()) or "not recorded"],
         ["Page written on", device_name()],
         ["Memory", f"{psutil.virtual_memory().total / 2**30:.0f} GiB"],
         ["System", f"{platform.system()} {platform.release()}"],
         ["Python", platform.python_version()],
-        *map(list, installed("matplotlib").items()),
+        *([name, version] for name, version in installed("matplotlib").items()),
     ]
     versions = context.results.versions()
     notes = ["From the third row on, of the process that wrote this page."]

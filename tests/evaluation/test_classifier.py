@@ -250,6 +250,7 @@ def test_inception_without_weights_and_network(tmp_path, monkeypatch):
         classifier.load_classifier("inception_v3", striped_dataset(), tmp_path)
 
 
+@pytest.mark.slow
 def test_inception_with_random_weights_from_a_file(tmp_path):
     """The plumbing alone: random weights classify nothing."""
     path = tmp_path / "random.weights.h5"

@@ -162,7 +162,14 @@ def test_export(run, tmp_path, capsys):
                 signatures[name](labels=tf.constant(labels), **given)
 
 
-@pytest.mark.parametrize("flags", [["--like_reg=0"], ["--ema_decay=0.5"], ["--critic_batches=fresh"], REPLICAS])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--ema_decay=0.5"],
+        REPLICAS,
+        *(pytest.param(flags, marks=pytest.mark.slow) for flags in (["--like_reg=0"], ["--critic_batches=fresh"])),
+    ],
+)
 def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path, flags):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main([*CONDITIONAL, *flags, "--max_steps=4", f"--run_dir={whole}"]) == 0

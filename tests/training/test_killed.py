@@ -46,6 +46,7 @@ def test_a_run_killed_anywhere_ends_as_one_that_was_not(tmp_path):
     assert not [path for path in killed.rglob("*") if "temp" in path.name or "tmp" in path.name]
 
 
+@pytest.mark.slow
 def test_two_replicas(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     arguments = ("--strategy=mirrored", "--max_steps=9")

@@ -59,6 +59,7 @@ def start_both(arguments, folders, **how_of_second):
     ]
 
 
+@pytest.mark.slow
 def test_a_run_whose_second_process_is_killed(tmp_path):
     whole, killed, elsewhere = (tmp_path / name for name in ("whole", "killed", "elsewhere"))
     before_the_kill = killer("flow_gan.training.worker:WorkerCallback", "on_train_batch_end", 6)

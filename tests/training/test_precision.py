@@ -21,7 +21,7 @@ FLOWS = {
 BANDS = {"nll": 0.5, "critic_loss": 1.0, "generator_loss": 0.25, "gradient_penalty": 0.15}
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", ["nice", *(pytest.param(f, marks=pytest.mark.slow) for f in FLOWS if f != "nice")])
 def test_a_run_in_bfloat16_follows_that_in_float32(tmp_path, flow):
     records = {}
     for precision in ("float32", "bfloat16"):

@@ -99,7 +99,12 @@ def all_weights(config_):
 
 @pytest.mark.parametrize(
     "objective",
-    [{"n_critic": 2}, {"n_critic": 0}, {"n_critic": 2, "like_reg": 0.0, "critic_batches": "fresh"}, DCGAN],
+    [
+        {"n_critic": 2},
+        pytest.param({"n_critic": 0}, marks=pytest.mark.slow),
+        pytest.param({"n_critic": 2, "like_reg": 0.0, "critic_batches": "fresh"}, marks=pytest.mark.slow),
+        DCGAN,
+    ],
     ids=["hybrid", "mle", "adv-fresh", "dcgan"],
 )
 def test_resume_equals_an_uninterrupted_run(tmp_path, objective, models):
