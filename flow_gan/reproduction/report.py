@@ -214,15 +214,16 @@ def _evaluation(plan):
 
 def _machine(context):
     trained = {run_files.trained_on(training.folder) or "not recorded" for training in context.results.plan.trainings}
-    rows: list[list[Cell | str]] = [
-        ["Trained on", ", ".join(sorted(trained))],
-        ["Measured on", ", ".join(context.results.devices()) or "not recorded"],
-        ["Page written on", device_name()],
-        ["Memory", f"{psutil.virtual_memory().total / 2**30:.0f} GiB"],
-        ["System", f"{platform.system()} {platform.release()}"],
-        ["Python", platform.python_version()],
-        *([name, version] for name, version in installed("matplotlib").items()),
-    ]
+    named = {
+        "Trained on": ", ".join(sorted(trained)),
+        "Measured on": ", ".join(context.results.devices()) or "not recorded",
+        "Page written on": device_name(),
+        "Memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "System": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        **installed("matplotlib"),
+    }
+    rows: list[list[Cell | str]] = [[name, value] for name, value in named.items()]
     versions = context.results.versions()
     notes = ["From the third row on, of the process that wrote this page."]
     if len(versions) > 1:
