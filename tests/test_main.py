@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from flow_gan import training
+from flow_gan import run_files, training
 from flow_gan.config import help_text
 from flow_gan.main import main
 from flow_gan.training.run_config import run_config
@@ -69,7 +69,7 @@ def test_what_a_run_says_at_its_start(finished):
         start[5],
         f"tensorboard --logdir {folder / 'tensorboard'}",
     ]
-    assert re.fullmatch(r".+, \d+ cores?", start[5])
+    assert re.fullmatch(r".+, \d+ cores?", start[5]) and run_files.trained_on(folder) == start[5]
 
 
 def test_evaluate(finished, capsys):

@@ -87,14 +87,14 @@ class Results:
         return self._each_once("versions")
 
     def devices(self) -> list[str]:
-        """Return the names of what computed the results, each once."""
-        return self._each_once("device")
+        """Return the names of what computed the results, each once; "not recorded" is that of earlier versions'."""
+        return self._each_once("device", "not recorded")
 
-    def _each_once(self, name):
+    def _each_once(self, name, missing=None):
         found = []
         for role, seed in self.plan.roles:
             for checkpoint in (None, "latest"):
-                value = (self.result(role, "scores", checkpoint, seed) or {}).get(name)
-                if value is not None and value not in found:
-                    found.append(value)
+                result = self.result(role, "scores", checkpoint, seed)
+                if result and result.get(name, missing) not in found:
+                    found.append(result.get(name, missing))
         return found

@@ -27,7 +27,7 @@ class RunFolder:
         data.json      the digest of its data, of a folder or a file where it lay, of a conditional run its class names
         initial_weights.json  what was taken from another run, if anything was (`--init_from_run`)
         metrics.jsonl  one line per step
-        progress.json  when its training was started, at which step, and where it ends
+        progress.json  when its training was started, at which step and on what, and where it ends
         checkpoints/   latest/, averaged/, best/ and best_score/
         tensorboard/   train/ and validation/
         samples/       sample grids

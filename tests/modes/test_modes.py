@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import flow_gan
 from flow_gan import evaluation, random, training
+from flow_gan.device import device_name
 from flow_gan.main import main
 from flow_gan.measurement import LoadedRun, measure, open_run
 from flow_gan.measurement.classified import Classified
@@ -112,6 +113,7 @@ def test_evaluate(runs, capsys):
     assert nll["checks"]["finite_fraction"] == 1 and 0 < nll["checks"]["round_trip_largest"] < 1e-2
     assert nll["checks"]["num_checked"] == 40 and nll["warnings"] == []
     assert nll["config"]["noise_draws"] == 2 and nll["versions"]["tensorflow"] == tf.__version__
+    assert nll["device"] == device_name()
     gmm = stored(folder, "gmm-test-best")
     assert gmm["num_centres"] == 1297 and gmm["num_validation"] == gmm["num_test"] == 40
     assert len(gmm["scores"]) == len(gmm["bandwidths"]) == len(gmm["validation_nll"])

@@ -202,7 +202,7 @@ def test_seeds_marks_and_what_is_missing(tmp_path, undrawn):
         if (role, seed, metric) == ("lambda_1", 1, "scores"):
             return "samples are not finite"
         if (role, seed, metric) == ("mle", 1, "scores"):
-            return result | {"versions": {"numpy": "3"}}
+            return result | {"versions": {"numpy": "3"}, "device": "a card"}
         if (role, metric) == ("adv", "nll_reestimated"):
             return result | {"nats": result["nats"] - 30, "warnings": ["round trip"]}
         return result
@@ -215,6 +215,10 @@ def test_seeds_marks_and_what_is_missing(tmp_path, undrawn):
     assert not trade_off["λ = 100"]["MODE score"]["warned"] and trade_off["λ = 1"]["MODE score"]["warned"]
     assert "(!) hybrid, lambda 1, seed 1, MODE score: samples are not finite" in said
     assert "Results were made with different versions: numpy 2; numpy 3" in said
+    machine = rows(stored, "machine")
+    assert (
+        machine["Measured on"]["Value"] == "not recorded, a card" and machine["Trained on"]["Value"] == "not recorded"
+    )
     ablation = rows(stored, "ablation")
     assert ablation["ADV, no batch norm"]["Test NLL (nats)"]["warned"]
     whole = ablation["ADV, penalty on the whole gradient"]
