@@ -276,7 +276,7 @@ def norm_functions(dtype):
     return {
         "moments": lambda x: normalization.normalize(x, *normalization.moments(x, [0, 1, 2]), 1e-4),
         "channels": lambda x: normalization.channel_batch_norm(x, 1e-4)[0],
-        "whole batch": normalization.whole_batch_norm,
+        "whole batch": lambda x: normalization.whole_batch_norm(x, 1e-6)[0],
         "layer": layer_norm,
         "weights": lambda x: weight_norm.weight_norm_conv(tf.ones([1, 8, 2, 2], dtype), x, tf.ones(3, dtype)),
     }

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from flow_gan.networks.dense import Dense
 from flow_gan.networks.initializers import SeededInitializers, SeededLayer
-from flow_gan.networks.normalization import add_moving_average, moments, normalize, take_statistic
+from flow_gan.networks.normalization import add_moving_average, normalize, take_statistic, whole_batch_norm
 from flow_gan.networks.precision import product_policy
 
 _EPSILON = 1e-6
@@ -82,10 +82,14 @@ class CouplingMLP(SeededLayer):
         affine = [tf.unstack(v) for v in (self.norm_scale, self.norm_shift)]
         statistics = []
         for i, dense in enumerate(self.dense):
-            mean, variance = moments(x, [0, 1]) if training else (v[i] for v in averages)
-            statistics.append((mean, variance))
             scale, shift = (v[i] for v in affine)
-            x = tf.cast(dense(normalize(x, mean, variance, _EPSILON, scale, shift)), x.dtype)
+            if training:
+                y, statistic = whole_batch_norm(x, _EPSILON, scale, shift)
+                statistics.append(statistic)
+            else:
+                mean, variance = (v[i] for v in averages)
+                y = normalize(x, mean, variance, _EPSILON, scale, shift)
+            x = tf.cast(dense(y), x.dtype)
         if training:
             means, variances = zip(*statistics, strict=True)
             take_statistic(self.moving_mean, tf.stack(means))

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from flow_gan.networks.gradients import takes_own_gradients
+from flow_gan.networks.norm_gradients import normalize_layer, normalize_whole
 from flow_gan.networks.replicas import mean_over_replicas, num_replicas
 
 # Share of its old value that a moving average keeps in an update.
@@ -113,13 +115,25 @@ def channel_batch_norm(
     return y, (mean, variance * ((count - 1) / count))
 
 
-def whole_batch_norm(x: tf.Tensor, epsilon: float = 1e-6) -> tf.Tensor:
-    """Normalise `x` by one mean and one biased variance over the whole tensor.
+def whole_batch_norm(
+    x: tf.Tensor, epsilon: float, scale: tf.Tensor | None = None, shift: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+    """Normalise `x`, [batch, ...], by one mean and one biased variance over the whole tensor; see `normalize`.
 
-    The statistics are those of the batch (of all replicas) in training and evaluation alike, so the result for one
-    example depends on the others: the release's "simple" batch norm. `x` is [batch, ..., channels].
+    The statistics are those of the batch (of all replicas), so the result for one example depends on the others.
+
+    Args:
+      x: of any rank.
+      epsilon: float.
+      scale, shift: scalars, or None.
+
+    Returns:
+      The result, and (mean, biased variance), scalars, for moving averages.
     """
-    return normalize(x, *moments(x, list(range(x.shape.rank))), epsilon)
+    if takes_own_gradients(x) and num_replicas() == 1:
+        return normalize_whole(tf.convert_to_tensor(x), epsilon, scale, shift)
+    statistics = moments(x, list(range(x.shape.rank)))
+    return normalize(x, *statistics, epsilon, scale, shift), statistics
 
 
 @keras.saving.register_keras_serializable("flow_gan")
@@ -187,6 +201,8 @@ class LayerNorm(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Normalise [batch, H, W, C]."""
+        if takes_own_gradients(x):
+            return normalize_layer(x, self.epsilon, tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset))
         centred = x - tf.reduce_mean(x, [1, 2, 3], keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), [1, 2, 3], keepdims=True)
         return centred * tf.math.rsqrt(variance + self.epsilon) * self.scale + self.offset

@@ -22,6 +22,7 @@ from flow_gan.networks.weight_norm import add_convolutions, weight_norm_conv
 BATCH_NORMS = ("moving", "batch", "none")
 
 _EPSILON = 1e-4
+_WHOLE_BATCH_EPSILON = 1e-6
 
 
 @keras.saving.register_keras_serializable("flow_gan")
@@ -158,13 +159,16 @@ class ResidualNetwork(SeededLayer):
         return y
 
     def _whole_batch_outputs(self, x, training):
+        def norm(y):
+            return whole_batch_norm(y, _WHOLE_BATCH_EPSILON)[0]
+
         def second_half(y, *convolution):
-            return self._convolve(tf.nn.relu(whole_batch_norm(y)), *convolution), ()
+            return self._convolve(tf.nn.relu(norm(y)), *convolution), ()
 
         def add(y, residual):
-            return tf.nn.relu(y + whole_batch_norm(residual)), ()
+            return tf.nn.relu(y + norm(residual)), ()
 
-        y = tf.nn.relu(whole_batch_norm(self._convolve(whole_batch_norm(x), *self.conv_in)))
+        y = tf.nn.relu(norm(self._convolve(norm(x), *self.conv_in)))
         for first, second in self._blocks():
             residual, _ = self._run(training, second_half, self._convolve(y, *first), *second)
             y, _ = self._run(training, add, y, residual)

@@ -1,15 +1,15 @@
-"""First and second derivatives of a product of two tensors, or of a convolution."""
+"""First and second derivatives of a function of tensors."""
 
 import tensorflow as tf
 
 
-def derivatives(product, x, kernel):
-    """Return a function of the product, its gradients, and those of a function of these."""
+def derivatives(function, *arguments):
+    """Return a scalar made of the function, its gradients, and those of a scalar made of these."""
     with tf.GradientTape() as outer:
-        outer.watch([x, kernel])
+        outer.watch(arguments)
         with tf.GradientTape() as inner:
-            inner.watch([x, kernel])
-            value = tf.reduce_sum(tf.sin(product(x, kernel)))
-        dx, dw = inner.gradient(value, [x, kernel])
-        penalty = tf.reduce_sum(dx**2) + tf.reduce_sum(dw**3)
-    return [value, dx, dw, *outer.gradient(penalty, [x, kernel])]
+            inner.watch(arguments)
+            value = tf.reduce_sum(tf.sin(function(*arguments)))
+        first = inner.gradient(value, arguments)
+        penalty = tf.add_n([tf.reduce_sum(gradient ** (2 + i)) for i, gradient in enumerate(first)])
+    return [value, *first, *outer.gradient(penalty, arguments, unconnected_gradients="zero")]
