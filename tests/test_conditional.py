@@ -46,7 +46,10 @@ def test_labels_go_with_their_images():
 
 @pytest.mark.parametrize(
     "objective, critic_batches",
-    [("mle", "shared"), ("hybrid", "shared"), pytest.param("adv", "fresh", marks=pytest.mark.slow)],
+    [
+        ("hybrid", "shared"),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in (("mle", "shared"), ("adv", "fresh"))),
+    ],
 )
 def test_two_replicas_equal_one(objective, critic_batches):
     weights, logs = [], []

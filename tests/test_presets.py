@@ -13,7 +13,7 @@ from tests.helpers.command_line import assert_refused
 PRESET = "--preset=images_real_nvp_mle"
 
 
-@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("channels", [3, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_folder_of_made_up_images(tmp_path, capsys, channels):
     """Of discs on a sloping ground; after 12 steps it is below the 8 bits of what is not known at all."""
     rng = np.random.default_rng(0)

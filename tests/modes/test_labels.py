@@ -165,9 +165,11 @@ def test_export(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--ema_decay=0.5"],
         REPLICAS,
-        *(pytest.param(flags, marks=pytest.mark.slow) for flags in (["--like_reg=0"], ["--critic_batches=fresh"])),
+        *(
+            pytest.param(flags, marks=pytest.mark.slow)
+            for flags in (["--ema_decay=0.5"], ["--like_reg=0"], ["--critic_batches=fresh"])
+        ),
     ],
 )
 def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path, flags):

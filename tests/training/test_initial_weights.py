@@ -86,15 +86,18 @@ def test_the_nll_at_step_0_is_the_source_s(sources):
     assert model.num_steps == 0 and int(model.optimizer.iterations.numpy()) == 0
 
 
-def test_the_critic_is_taken_where_it_is_the_same(sources, tmp_path, capsys):
-    flags = [*SMALL, *ADV, "--learning_rate=1e-30", "--max_steps=1", f"--init_from_run={sources['adv']}"]
-    assert main([*flags, "--checkpoint=latest", f"--run_dir={tmp_path / 'same'}"]) == 0
-    assert "critic (" in capsys.readouterr().out
-    ours, theirs = weights_of(tmp_path / "same", "critic", "latest"), weights_of(sources["adv"], "critic", "latest")
-    for one, other in zip(ours, theirs, strict=True):
+def test_the_critic_is_taken_where_it_is_the_same(sources):
+    def prepared(df_dim):
+        small = {"hidden_layers": 8, "no_of_layers": 0, "n_critic": 1, "like_reg": 0.0, "max_steps": 1}
+        source = {"checkpoint": "latest", "init_from_run": str(sources["adv"])}
+        return training.prepare(config.Config(**small, **source, df_dim=df_dim))
+
+    same = prepared(2)
+    assert "critic (" in str(same.initial_weights)
+    theirs = weights_of(sources["adv"], "critic", "latest")
+    for one, other in zip(same.model.critic.weights, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert main([*flags, "--df_dim=3", f"--run_dir={tmp_path / 'other'}"]) == 0
-    assert "no critic weights" in capsys.readouterr().out
+    assert "no critic weights" in str(prepared(3).initial_weights)
 
 
 def test_what_is_refused(sources, tmp_path, capsys):

@@ -13,7 +13,7 @@ from flow_gan import config
 from flow_gan.training.fit import fit_as_worker
 from flow_gan.training.prepare import Prepared
 from flow_gan.training.strategy import make_strategy
-from tests.helpers.models import train_each_case
+from tests.helpers.models import CASES, FEW_CASES, train_each_case
 from tests.helpers.processes import finish, free_addresses, killer, start
 from tests.helpers.same_run import assert_same_run, lines_of
 
@@ -23,24 +23,26 @@ import json
 from flow_gan.training.strategy import make_strategy
 strategy = make_strategy("multi_worker", 100)
 from tests.helpers.models import train_each_case
-json.dump(train_each_case(strategy), open({path!r}, "w"))
+json.dump(train_each_case(strategy, {cases!r}), open({path!r}, "w"))
 sys.exit(0)
 """
 
 
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
+@pytest.mark.parametrize("cases", [FEW_CASES, pytest.param(CASES, marks=pytest.mark.slow)], ids=["few", "all"])
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path, cases):
     addresses = free_addresses(2)
     paths = [tmp_path / f"{i}.json" for i in range(2)]
     together = [
-        start([], before=_TRAIN_EACH_CASE.format(path=str(path)), task=(addresses, i)) for i, path in enumerate(paths)
+        start([], before=_TRAIN_EACH_CASE.format(path=str(path), cases=cases), task=(addresses, i))
+        for i, path in enumerate(paths)
     ]
-    alone = train_each_case(make_strategy("one_device", 100))
+    alone = train_each_case(make_strategy("one_device", 100), cases)
     for process in together:
         status, _, err = finish(process)
         assert status == 0, err
     for path in paths:
         found = json.loads(path.read_text())
-        assert found.keys() == alone.keys() and len(found) == 7
+        assert found.keys() == alone.keys() and len(found) == len(cases)
         for case, (weights, figures) in alone.items():
             for name, value in enumerate(weights):
                 largest = np.abs(value).max(initial=1e-3)
