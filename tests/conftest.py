@@ -28,7 +28,7 @@ _QUICK = """
     evaluation/test_statistics evaluation/test_text generators/test_dcgan generators/test_make_generator
     generators/test_moving_averages_golden generators/test_nice_golden metrics/test_pictures metrics/test_settings
     networks/test_convolution networks/test_dense networks/test_critics networks/test_critics_golden
-    networks/test_normalization
+    networks/test_norm_gradients networks/test_normalization
     report/test_claims report/test_figures report/test_image_figures report/test_page report/test_pictures
     report/test_values reproduction/test_findings reproduction/test_learning_curves
     training/test_batch_norm_statistics training/test_chief training/test_files training/test_output

@@ -188,7 +188,7 @@ def test_difference(exported, own, expected):
 
 
 def test_real_nvp_without_gradients_of_its_own(tmp_path):
-    """Convolutions that have other gradients in training leave TensorFlow's in the export."""
+    """What has other gradients in training, such as convolutions, has TensorFlow's in the export."""
     generator = flow_gan.RealNVP((4, 4, 3), 1, 16, "gaussian", scales=1)
     model = flow_gan.FlowGAN(generator, flow_gan.critics.dcgan((4, 4, 3), "ce", 2), divergence="ce")
     images = tf.random.stateless_uniform([3, 4, 4, 3], [0, 1])

@@ -35,9 +35,9 @@ class LeakyReLU(keras.layers.Layer):
 
 @tf.custom_gradient
 def _leaky_relu(x: Any) -> Any:
-    # One operation each way instead of three and one: a hybrid step of NICE on MNIST takes 0.96 of its time, the gain
-    # of the flow's norms included (two cores, Intel Xeon with AVX-512, median of five pairs).
+    # One operation each way instead of three and one; `norm_gradients` has the gain.
     y = tf.nn.leaky_relu(x, _SLOPE)
-    # It has the sign of x, which TensorFlow can then leave out: it joins the activation with the operations before it.
+    # The gradient needs the sign alone, which y has, too: TensorFlow can then join the activation with what is before
+    # it. The derivative by the sign would be a tensor of zeros.
     sign = tf.stop_gradient(y)
     return y, lambda dy: tf.raw_ops.LeakyReluGrad(gradients=dy, features=sign, alpha=_SLOPE)

@@ -1,4 +1,4 @@
-"""Which gradients products and convolutions have: this package's, which are fast on CPUs, or TensorFlow's own."""
+"""Whose gradients products, convolutions, norms and leaky ReLUs have: this package's, fast on CPUs, or TensorFlow's."""
 
 import contextlib
 import contextvars
@@ -11,7 +11,7 @@ _uses_library_gradients = contextvars.ContextVar("uses_library_gradients", defau
 
 @contextlib.contextmanager
 def library_gradients() -> Iterator[None]:
-    """Context in which products and convolutions are made with TensorFlow's own gradients.
+    """Context in which all of these are made with TensorFlow's own gradients.
 
     For graphs that other programs load, which do not have this package's gradients.
     """
@@ -23,7 +23,7 @@ def library_gradients() -> Iterator[None]:
 
 
 def takes_own_gradients(x: tf.Tensor) -> bool:
-    """Whether operations on `x` have this package's gradients, which are faster than oneDNN's on CPUs."""
+    """Whether operations on `x` have this package's gradients, which are faster than TensorFlow's on CPUs."""
     # Functions that run eagerly, to debug a program or to count its operations, and other programs get plain gradients.
     is_plain = tf.config.functions_run_eagerly() or _uses_library_gradients.get()
     return x.dtype == tf.float32 and not tf.config.get_visible_devices("GPU") and not is_plain

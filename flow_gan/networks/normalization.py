@@ -118,22 +118,23 @@ def channel_batch_norm(
 def whole_batch_norm(
     x: tf.Tensor, epsilon: float, scale: tf.Tensor | None = None, shift: tf.Tensor | None = None
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-    """Normalise `x`, [batch, ...], by one mean and one biased variance over the whole tensor; see `normalize`.
+    """Normalise `x` by one mean and one biased variance over the whole tensor; see `normalize`.
 
     The statistics are those of the batch (of all replicas), so the result for one example depends on the others.
 
     Args:
-      x: of any rank.
+      x: [batch, ...].
       epsilon: float.
       scale, shift: scalars, or None.
 
     Returns:
-      The result, and (mean, biased variance), scalars, for moving averages.
+      The result, and (mean, biased variance), scalars, through which no gradient flows.
     """
     if takes_own_gradients(x) and num_replicas() == 1:
         return normalize_whole(tf.convert_to_tensor(x), epsilon, scale, shift)
-    statistics = moments(x, list(range(x.shape.rank)))
-    return normalize(x, *statistics, epsilon, scale, shift), statistics
+    mean, variance = moments(x, list(range(x.shape.rank)))
+    y = normalize(x, mean, variance, epsilon, scale, shift)
+    return y, (tf.stop_gradient(mean), tf.stop_gradient(variance))
 
 
 @keras.saving.register_keras_serializable("flow_gan")

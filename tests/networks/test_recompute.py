@@ -83,9 +83,10 @@ def test_gradients_and_moving_averages(batch_norm, wrap):
     assert len(saving.non_trainable_variables) == (16 if batch_norm == "moving" else 0)
 
 
-def test_in_single_precision():
-    """Its batch norm is another operation."""
-    expected, found = (passes(make_flow("moving", recompute, "float32"))[-1] for recompute in (False, True))
+@pytest.mark.parametrize("batch_norm", ["moving", "batch"])
+def test_in_single_precision(batch_norm):
+    """Its batch norms are other operations."""
+    expected, found = (passes(make_flow(batch_norm, recompute, "float32"))[-1] for recompute in (False, True))
     for gradient, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(gradient, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
 
