@@ -80,3 +80,8 @@ def test_what_went_wrong_is_told(tmp_path):
 
 def test_whoever_asks_for_it_is_told_all(tmp_path):
     assert "oneDNN" in import_in_vain(tmp_path, TF_CPP_MIN_LOG_LEVEL="0")
+
+
+def test_the_experiments_say_nothing_of_tensorflow(tmp_path):
+    script = "from examples.findings.__main__ import main\nassert main(['--help']) == 0"
+    assert standard_error(tmp_path, script) == ""
