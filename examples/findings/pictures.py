@@ -3,6 +3,7 @@
 import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import SymmetricalLogLocator
 
 # A figure looks the same whatever the user's matplotlibrc says.
 _own_style = matplotlib.style.context("default", after_reset=True)
@@ -24,10 +25,12 @@ def score_against_nll(path, curves):
         ]
         for name, curve in curves.items()
     }
-    lowest = min((nll.number for curve in points.values() for _, nll, _ in curve), default=0.0)
+    numbers = [nll.number for curve in points.values() for _, nll, _ in curve] or [0.0]
+    lowest = min(numbers)
     figure = Figure((7.5, 5.0), layout="constrained")
     axes = figure.subplots()
-    axes.set_xscale("symlog", linthresh=1.0)
+    if max(numbers) - lowest > 1:
+        axes.set_xscale("symlog", linthresh=1.0)
     axes.set_xlabel(f"test NLL above the lowest, {lowest:.2f} (nats); lower is better")
     axes.set_ylabel("MODE score, higher is better")
     axes.margins(x=0.12)
@@ -60,6 +63,8 @@ def bars(path, groups, heights, unit):
         axes.bar(places, [np.nan if value is None else value for value in values], width, label=name)
     axes.axhline(0, color="0.3", linewidth=0.8)
     axes.set_yscale("symlog", linthresh=10.0)
+    axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10.0, linthresh=10.0, subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xticks(range(len(groups)), groups)
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3, axis="y")
