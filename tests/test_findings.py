@@ -206,6 +206,7 @@ def test_a_hybrid_from_scratch_has_the_time_of_mle_and_the_hybrid_from_it(monkey
     ]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(tmp_path, capsys):
     place = lab.Lab("digits", None, tmp_path, 1)
     trial = lab.Trial("mle", "MLE", 0, {"n_critic": 0, "hidden_layers": 8, "no_of_layers": 0}, 4, ("nll",))
