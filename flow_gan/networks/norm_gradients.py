@@ -45,25 +45,6 @@ def normalize_whole(
     return y, (mean, variance)
 
 
-@tf.custom_gradient
-def _normalize_layer(x: Any, scale: Any, offset: Any, epsilon: Any) -> Any:
-    axes, of_channels = [1, 2, 3], {"axis": [1, 2], "keepdims": True}
-    count = tf.cast(tf.reduce_prod(tf.shape(x)[1:]), x.dtype)
-    centred = x - tf.reduce_mean(x, axes, keepdims=True)
-    inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
-    factor = scale * inverse
-
-    def gradient(dy):
-        # Sums for each image and channel: few numbers.
-        totals, slopes = tf.reduce_sum(dy, **of_channels), tf.reduce_sum(dy * centred, **of_channels) * inverse
-        total = tf.reduce_sum(totals * factor, 3, keepdims=True) / count
-        slope = tf.reduce_sum(slopes * factor, 3, keepdims=True) * inverse / count
-        dx = dy * factor - (centred * slope + total)
-        return dx, tf.reduce_sum(slopes, [0, 1, 2]), tf.reduce_sum(totals, [0, 1, 2]), None
-
-    return centred * factor + offset, gradient
-
-
 def normalize_layer(x: tf.Tensor, epsilon: float, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     """Return (x - mean) / sqrt(variance + epsilon) * scale + offset, with one mean and biased variance per image.
 
@@ -72,4 +53,23 @@ def normalize_layer(x: tf.Tensor, epsilon: float, scale: tf.Tensor, offset: tf.T
       epsilon: float.
       scale, offset: [C].
     """
-    return _normalize_layer(x, scale, offset, tf.constant(epsilon, x.dtype))
+    axes, of_channels = [1, 2, 3], {"axis": [1, 2], "keepdims": True}
+
+    @tf.custom_gradient
+    def call(x: Any, scale: Any, offset: Any) -> Any:
+        count = tf.cast(tf.reduce_prod(tf.shape(x)[1:]), x.dtype)
+        centred = x - tf.reduce_mean(x, axes, keepdims=True)
+        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
+        factor = scale * inverse
+
+        def gradient(dy):
+            # Sums for each image and channel: few numbers.
+            totals, slopes = tf.reduce_sum(dy, **of_channels), tf.reduce_sum(dy * centred, **of_channels) * inverse
+            total = tf.reduce_sum(totals * factor, 3, keepdims=True) / count
+            slope = tf.reduce_sum(slopes * factor, 3, keepdims=True) * inverse / count
+            dx = dy * factor - (centred * slope + total)
+            return dx, tf.reduce_sum(slopes, [0, 1, 2]), tf.reduce_sum(totals, [0, 1, 2])
+
+        return centred * factor + offset, gradient
+
+    return call(x, scale, offset)
