@@ -61,3 +61,15 @@ def test_keys_are_the_same_under_xla():
     compiled = tf.function(keys, jit_compile=True, autograph=False)
     for step in (0, 5):
         np.testing.assert_array_equal(compiled(tf.constant(step)), keys(tf.constant(step)))
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_indices_are_folded_in_as_tensorflow_does(jit_compile):
+    @tf.function(jit_compile=jit_compile)
+    def ours(key, index):
+        return random._fold_in(key, index)
+
+    for key in ([0, 0], [3, 1], [-5, 2**31 - 1]):
+        for index in (0, 1, -7, 123456789):
+            expected = tf.random.experimental.stateless_fold_in(key, index, alg="philox")
+            np.testing.assert_array_equal(ours(tf.constant(key), tf.constant(index)), expected)

@@ -5,6 +5,7 @@ of its time before, a hybrid one 0.96, or 0.94 with the critic for colour images
 `batch_norm="batch"` and one block 0.88 (two cores, Intel Xeon with AVX-512; medians of three to five pairs).
 """
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -49,7 +50,7 @@ def normalize_layer(x: tf.Tensor, epsilon: float, scale: tf.Tensor, offset: tf.T
     """Return (x - mean) / sqrt(variance + epsilon) * scale + offset, with one mean and biased variance per image.
 
     Args:
-      x: [batch, H, W, C].
+      x: [batch, H, W, C], of which only the batch may be unknown.
       epsilon: float.
       scale, offset: [C].
     """
@@ -57,7 +58,7 @@ def normalize_layer(x: tf.Tensor, epsilon: float, scale: tf.Tensor, offset: tf.T
 
     @tf.custom_gradient
     def call(x: Any, scale: Any, offset: Any) -> Any:
-        count = tf.cast(tf.reduce_prod(tf.shape(x)[1:]), x.dtype)
+        count = tf.constant(math.prod(x.shape[1:]), x.dtype)
         centred = x - tf.reduce_mean(x, axes, keepdims=True)
         inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
         factor = scale * inverse

@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,22 +46,29 @@ def moving_average_updates(times: int) -> Iterator[None]:
     with batch_statistics() as statistics:
         yield
     if times:
-        for average, statistic in statistics:
-            _update(average, statistic, times)
+        _update(statistics, times)
 
 
 def take_statistic(average: keras.Variable, statistic: tf.Tensor) -> None:
     """Add a statistic to the current `batch_statistics` context; outside of one, update its moving average."""
     statistics = _open_statistics.get()
     if statistics is None:
-        _update(average, statistic, 1)
+        _update([(average, statistic)], 1)
     else:
         statistics.append((average, statistic))
 
 
-def _update(average, statistic, times):
+def _update(statistics, times):
     keep = MOMENTUM**times
-    average.assign(average * keep + tf.stop_gradient(statistic) * (1.0 - keep))
+
+    @functools.cache
+    def shares(dtype):
+        # The same two constants for all.
+        return tf.constant(keep, dtype), tf.constant(1.0 - keep, dtype)
+
+    for average, statistic in statistics:
+        old, new = shares(average.dtype)
+        average.assign(average * old + statistic * new)
 
 
 def moments(x: tf.Tensor, axes: list[int]) -> tuple[tf.Tensor, tf.Tensor]:

@@ -142,12 +142,13 @@ class Adam(keras_internals.UpdatesTogether, keras.optimizers.Adam):
     ) -> None:
         """Update one variable; see the class."""
         index, m, v = keras_internals.adam_state(self, variable)
+        rate = tf.cast(learning_rate, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=m.handle,
             v=v.handle,
             grad=gradient,
-            lr=tf.cast(learning_rate, variable.dtype) * self._factors.get(index, 1.0),
+            lr=rate * self._factors[index] if index in self._factors else rate,
             **shared,
         )
 
