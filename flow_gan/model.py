@@ -360,14 +360,19 @@ class FlowGAN(ImageModel):
         if num_replicas() > 1 or tf.executing_eagerly():
             *_, logs = [update(tf.constant(run)) for run in range(runs)]
             return logs
-        # As a loop the updates are one part of the graph: SECONDS to the end of the first step instead of SECONDS
-        # with Real-NVP on CIFAR-10 and five updates.
-        update = tf.function(update, autograph=False)
-        logs = update.get_concrete_function(tf.TensorSpec((), "int32")).structured_outputs
-        logs = {name: tf.zeros(log.shape, log.dtype) for name, log in logs.items()}
-        _, logs = tf.while_loop(
-            lambda run, _: run < runs, lambda run, _: (run + 1, update(run)), (0, logs), parallel_iterations=1
-        )
+        traced = tf.function(update, autograph=False)
+        if self.jit_compile:
+            # XLA's steps are faster when it sees all updates at once: 0.04 s instead of 0.05 on two cores.
+            *_, logs = [traced(tf.constant(run)) for run in range(runs)]
+            return logs
+        # As a loop the updates are one part of the graph, which then has half as many operations to optimise.
+        outputs = traced.get_concrete_function(tf.TensorSpec([], "int32")).structured_outputs
+
+        def body(run, _):
+            return run + 1, {name: tf.ensure_shape(log, []) for name, log in traced(run).items()}
+
+        initial = {name: tf.zeros([], log.dtype) for name, log in outputs.items()}
+        _, logs = tf.while_loop(lambda run, _: run < runs, body, (0, initial), parallel_iterations=1)
         return logs
 
     def critic_update(

@@ -2,7 +2,6 @@
 
 import contextlib
 import contextvars
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,14 +59,11 @@ def take_statistic(average: keras.Variable, statistic: tf.Tensor) -> None:
 
 def _update(statistics, times):
     keep = MOMENTUM**times
-
-    @functools.cache
-    def shares(dtype):
-        # The same two constants for all.
-        return tf.constant(keep, dtype), tf.constant(1.0 - keep, dtype)
-
+    dtypes = {average.dtype for average, _ in statistics}
+    # The same two constants for all.
+    shares = {dtype: (tf.constant(keep, dtype), tf.constant(1.0 - keep, dtype)) for dtype in dtypes}
     for average, statistic in statistics:
-        old, new = shares(average.dtype)
+        old, new = shares[average.dtype]
         average.assign(average * old + statistic * new)
 
 
@@ -209,7 +205,7 @@ class LayerNorm(keras.layers.Layer):
         self.offset = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="offset")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Normalise [batch, H, W, C]."""
+        """Normalise [batch, H, W, C], of which only the batch may be unknown."""
         if takes_own_gradients(x):
             return normalize_layer(x, self.epsilon, tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset))
         centred = x - tf.reduce_mean(x, [1, 2, 3], keepdims=True)
