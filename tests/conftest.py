@@ -47,6 +47,37 @@ _LONGEST = """
 """
 
 
+# Further cases of what other tests try as well; they are slow, too, and each takes ten seconds or more.
+_FURTHER = """
+    benchmark/test_benchmark.py::test_figures_agree_with_each_other[objective0]
+    evaluation/test_jacobian.py::test_singular_values[nice-7]
+    evaluation/test_nll.py::test_the_default_job_beats_a_diagonal_gaussian
+    evaluation/test_nll.py::test_the_error_of_bfloat16_shows[real_nvp]
+    evaluation/test_nll.py::test_the_error_of_float32_is_that_to_float64[real_nvp, by the batch]
+    evaluation/test_nll_terms.py::test_the_terms_add_up_to_the_nll[real_nvp, by the batch]
+    evaluation/test_nll_terms.py::test_the_terms_add_up_to_the_nll[glow]
+    metrics/test_ood.py::test_other_files_of_a_list_are_measured_anew
+    test_docs.py::test_extending_from_python
+    test_findings.py::test_an_experiment_and_that_nothing_is_made_twice
+    test_inputs.py::test_keras_s_own_critics_train[<lambda>]
+    test_model.py::test_fresh_batches[released-expected1]
+    test_model.py::test_two_replicas_equal_one[adv-wgan-batch]
+    test_model.py::test_two_replicas_equal_one[hybrid-wgan-moving]
+    test_notebooks.py::test_your_own_images
+    test_original.py::test_a_checkpoint_with_a_critic_and_an_optimizer[loss_real_nvp_wgan]
+    test_original.py::test_replicas_start_from_a_checkpoint
+    training/test_averaged_weights.py::test_two_replicas_average_as_one_device
+    training/test_faults.py::test_a_signal_saves_and_leaves[between]
+    training/test_faults.py::test_a_signal_saves_and_leaves[in a checkpoint's write]
+    training/test_faults.py::test_whatever_cannot_be_written[TensorBoard]
+    training/test_faults.py::test_whatever_cannot_be_written[metrics.jsonl]
+    training/test_training.py::test_data_on_the_device_trains_the_same[shared]
+    training/test_training.py::test_real_nvp_resumes
+    training/test_training.py::test_the_magnitudes_of_a_step_are_those_that_it_had[objective1]
+    training/test_training.py::test_what_the_last_update_spoilt_is_not_saved[adv]
+"""
+
+
 @pytest.fixture
 def eagerly():
     """A few steps of a tiny model take less time than the trace of one."""
@@ -56,7 +87,8 @@ def eagerly():
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the quick tests, and let the longest files begin."""
+    """Mark the quick and the slow tests, and let the longest files begin."""
+    further = {line.strip() for line in _FURTHER.strip().splitlines()}
     quick = {f"{name}.py" for name in _QUICK.split()}
     here = pathlib.Path(__file__).parent
     longest = {f"{name}.py": place for place, name in enumerate(_LONGEST.split())}
@@ -66,6 +98,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(here).as_posix() in quick:
             item.add_marker(pytest.mark.quick)
+        if item.nodeid.removeprefix("tests/") in further:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish():

@@ -206,8 +206,8 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("training", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", GENERATORS)
 def test_gradients_of_generators_are_finite_where_pixels_saturate(name, dtype, training):
     kind, settings = GENERATORS[name]
