@@ -221,6 +221,32 @@ def test_fresh_batches(monkeypatch, updates, expected):
     assert len(fit(make_model(n_critic=3, critic_batches="fresh"), 2, 5, 3)) == 2
 
 
+@pytest.mark.parametrize("critic_batches", ["shared", "fresh"])
+def test_critic_updates_as_a_loop_compiled_and_eagerly(critic_batches):
+    """They are the same, and each starts from the state that the one before left, moving averages among it."""
+    layers, outcomes, start = keras.layers, [], None
+    for how in ({}, {"jit_compile": True}, {"run_eagerly": True}):
+        hidden = [layers.Dense(3), layers.BatchNormalization(momentum=0.5), layers.Activation("tanh")]
+        critic = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), *hidden, layers.Dense(1)])
+        # Copies: what it returns may be the memory of the weights.
+        start = start or [np.array(value) for value in critic.get_weights()]
+        critic.set_weights(start)
+        generator = make_model(n_critic=0).generator
+        settings = {"n_critic": 3, "critic_batches": critic_batches, "gradient_penalty": 0.1, "levels": 17}
+        model = flow_gan.FlowGAN(generator, critic, **settings)
+        model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), **how)
+        logs = fit(model, 2, batches_per_step=3 if critic_batches == "fresh" else None)
+        outcomes.append((logs[-1], critic.get_weights()))
+    (logs, weights), *others = outcomes
+    # The two kernels and the moving averages have moved.
+    assert all(np.abs(weights[number] - start[number]).max() > 1e-3 for number in (0, 4, 5, 6))
+    for other_logs, other_weights in others:
+        for name, value in logs.items():
+            np.testing.assert_allclose(other_logs[name], value, rtol=1e-4, err_msg=name)
+        for actual, expected in zip(other_weights, weights, strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.usefixtures("eagerly")
 def test_column_penalty_is_another_one():
     penalties = [fit(make_model(gradient_penalty_norm=norm), 1)[0]["gradient_penalty"] for norm in ("image", "column")]

@@ -146,7 +146,7 @@ def _parts(model, batch, step, callbacks):
         @tf.function(autograph=False)
         def updates():
             draws = model.draws.of_step(model.step, images)
-            return [model.critic_update(draws, tf.constant(run), images, fake) for run in range(n_critic)]
+            return model.critic_updates(lambda run: model.critic_update(draws, run, images, fake))
 
         critic = max(_time_of(lambda: _wait(updates()), _PART_RUNS) - critic_adam, 0.0)
     optimizer = generator_adam + critic_adam
