@@ -362,8 +362,8 @@ class FlowGAN(ImageModel):
             *_, logs = [update(tf.constant(run)) for run in range(runs)]
             return logs
         traced = tf.function(update, autograph=False)
-        # As a loop the updates are one part of the graph: a Real-NVP starts in 21 s instead of 25, and XLA compiles it in
-        # 0.9 of the time. Each update waits for the one before, so that a step takes 1.02 times as long on a CPU.
+        # As a loop the updates are one part of the graph: a Real-NVP starts in 21 s instead of 25, and XLA takes 0.9 of
+        # the time. Each update waits for the one before, so that a step takes 1.02 times as long on a CPU.
         outputs = traced.get_concrete_function(tf.TensorSpec([], "int32")).structured_outputs
 
         def body(run, _):
