@@ -262,8 +262,11 @@ def evaluate_ais(
     _check_sigma(sigma)
     settings = settings or AISSettings()
     annealer = _Annealer(decode, prior, settings)
+    if gap_images < 2:
+        raise UserError(f"gap_images={gap_images}; expected 2 or more, for a standard error")
     log_steps = annealer.pilot(images, sigma, "AIS, pilot run")
-    log_weights, acceptances = annealer.estimate(images, sigma, log_steps, "AIS")
+    simulated = annealer.simulate(gap_images, sigma)
+    log_weights, acceptances, bounds = annealer.estimate(images, sigma, log_steps, "AIS", simulated)
     log_prob = log_mean_exp(log_weights, axis=1)
     nats, error = mean_and_error(-log_prob)
     return AIS(
@@ -276,7 +279,7 @@ def evaluate_ais(
         sigma=float(sigma),
         num_images=len(log_prob),
         settings=settings,
-        gap=_measure_gap(annealer, sigma, gap_images, gap_limit, log_steps),
+        gap=_gap(bounds, gap_limit),
         sigma_choice=choice,
         num_available=num_available,
         pilot_share=PILOT_CHAINS / log_weights.size,
@@ -304,7 +307,7 @@ def choose_sigma(
     for sigma in sigmas:
         _check_sigma(sigma)
         log_steps = annealer.pilot(images, sigma, f"AIS, sigma {sigma:g}, pilot run")
-        log_weights, _ = annealer.estimate(images, sigma, log_steps, f"AIS, sigma {sigma:g}")
+        log_weights, *_ = annealer.estimate(images, sigma, log_steps, f"AIS, sigma {sigma:g}")
         nats.append(float(np.mean(-log_mean_exp(log_weights, axis=1))))
     return SigmaChoice(
         sigma=float(sigmas[int(np.argmin(nats))]),
@@ -329,13 +332,24 @@ def _check_sigma(sigma):
         raise UserError(f"sigma={sigma}; expected more than 0")
 
 
-def _measure_gap(annealer, sigma, num_images, limit, log_steps):
-    if num_images < 2:
-        raise UserError(f"gap_images={num_images}; expected 2 or more, for a standard error")
-    z, images = annealer.simulate(num_images, sigma)
-    lower, upper = annealer.bounds(z, images, sigma, log_steps)
+def _gap(bounds, limit):
+    lower, upper = bounds
     nats, error = mean_and_error(upper - lower)
     return Gap(nats=nats, standard_error=error, lower=lower.tolist(), upper=upper.tolist(), limit=float(limit))
+
+
+class _Chains(typing.NamedTuple):
+    """Where chains begin; there is a row for each chain of each image.
+
+    Attributes:
+      images: float64 [rows, H, W, C].
+      z: [rows, k].
+      is_reverse: bool [rows], whether the chain goes from the posterior to the prior.
+    """
+
+    images: tf.Tensor
+    z: tf.Tensor
+    is_reverse: tf.Tensor
 
 
 class _State(typing.NamedTuple):
@@ -344,7 +358,7 @@ class _State(typing.NamedTuple):
     Attributes:
       z: [rows, k].
       results: of the HMC kernel at z, with the target's value and gradient at inverse temperature `beta`.
-      beta: scalar > 0.
+      beta: [rows], > 0.
       log_weight: [rows].
     """
 
@@ -355,7 +369,7 @@ class _State(typing.NamedTuple):
 
 
 class _Annealer:
-    """Chains of AIS, traced once for all images, values of sigma and both directions.
+    """Chains of AIS, traced once for any number of them and all values of sigma.
 
     Everything except G and the prior is computed in float64: sums over thousands of pixels in float32 are off by 1e-3
     nats, and nearly all of the cost is in G's matrix products.
@@ -386,41 +400,48 @@ class _Annealer:
             raise UserError(f"images have the shape {images.shape}; expected [n, H, W, C] with n of 1 or more")
         start, transitions = tf.unstack(tf.random.experimental.stateless_split(self._key(0, 1), 2))
         images = tf.constant(images[np.arange(PILOT_CHAINS) % len(images)], tf.float64)
-        z = self._prior.sample(PILOT_CHAINS, seed=start)
+        chains = self._from_prior(images, start)
         log_steps = tf.fill([len(self._schedule)], tf.constant(math.log(self._settings.step_size), tf.float64))
-        _, log_steps, _ = self._run(images, z, self._schedule, sigma, log_steps, transitions, text, adapt=True)
+        _, log_steps, _ = self._run(chains, sigma, log_steps, transitions, text, adapt=True)
         return log_steps
 
-    def estimate(self, images, sigma, log_steps, text):
-        """Return the log weights of forward chains, [n, chains], and the mean acceptances in order, [calls]."""
+    def estimate(self, images, sigma, log_steps, text, simulated=None):
+        """Run forward chains for `images`, in batches, and those for the bounds together with the first batch.
+
+        One run of many chains is faster than several of few; performance.md has the gain.
+
+        Args:
+          simulated: the result of `simulate`, or None.
+
+        Returns:
+          The log weights, [n, chains], the mean acceptances in order, [calls], and the stochastic lower and upper
+          bounds of log p(x) of the simulated images, each [number of these]; None without them.
+        """
         size = self._settings.batch_size
-        weights, acceptances = [], []
+        weights, acceptances, bounds = [], [], None
         for number, first in enumerate(range(0, len(images), size), start=1):
-            batch = tf.constant(images[first : first + size], tf.float64)
-            state, acceptance = self._forward(batch, sigma, log_steps, self._key(number), text)
-            weights.append(self._by_image(state.log_weight))
-            acceptances.append(acceptance)
-        return np.concatenate(weights), np.average(acceptances, axis=0, weights=[len(w) for w in weights])
+            batch = images[first : first + size]
+            start, transitions = tf.unstack(tf.random.experimental.stateless_split(self._key(number), 2))
+            rows = len(batch) * self._settings.chains
+            if simulated is None or first:
+                chains = self._from_prior(self._repeat(batch), start)
+            else:
+                z, made = simulated
+                forward = self._from_prior(self._repeat(np.concatenate([batch, made])), start)
+                reverse = self._repeat(made), self._repeat(z), tf.fill([len(z) * self._settings.chains], True)
+                chains = _Chains(*(tf.concat(parts, 0) for parts in zip(forward, reverse, strict=True)))
+            state, _, accepts = self._run(chains, sigma, log_steps, transitions, text)
+            by_image = state.log_weight.numpy().reshape(-1, self._settings.chains)
+            weights.append(by_image[: len(batch)])
+            acceptances.append([np.mean(call[:rows]) for call in accepts])
+            if simulated is not None and not first:
+                lower, upper = np.split(log_mean_exp(by_image[len(batch) :], axis=1), 2)
+                bounds = lower, -upper
+        return np.concatenate(weights), np.average(acceptances, axis=0, weights=[len(w) for w in weights]), bounds
 
     def simulate(self, num_images, sigma):
         """Return z ~ p(z), [n, k], and images x ~ p(x | z), [n, H, W, C]."""
         return _simulate(self._decode, self._prior, sigma, num_images, self._key(0, 0))
-
-    def bounds(self, z, images, sigma, log_steps):
-        """Return stochastic lower and upper bounds of log p(x), each [n], for the results of `simulate`."""
-        forward, reverse = tf.unstack(tf.random.experimental.stateless_split(self._key(0), 2))
-        state, _ = self._forward(images, sigma, log_steps, forward, "AIS, lower bound")
-        lower = log_mean_exp(self._by_image(state.log_weight), axis=1)
-        state, _, _ = self._run(
-            self._repeat(images),
-            self._repeat(z),
-            self._schedule[::-1],
-            sigma,
-            log_steps[::-1],
-            reverse,
-            "AIS, upper bound",
-        )
-        return lower, -log_mean_exp(self._by_image(state.log_weight), axis=1)
 
     def _key(self, *numbers):
         return random.key(self._settings.seed, random.Stream.SAMPLE, *numbers)
@@ -428,34 +449,30 @@ class _Annealer:
     def _repeat(self, values):
         return tf.repeat(values, self._settings.chains, axis=0)
 
-    def _by_image(self, values):
-        return values.numpy().reshape(-1, self._settings.chains)
+    def _from_prior(self, images, key):
+        """Return forward chains for `images`, one each."""
+        images = tf.cast(images, tf.float64)
+        return _Chains(images, self._prior.sample(len(images), seed=key), tf.fill([len(images)], False))
 
-    def _forward(self, images, sigma, log_steps, key, text):
-        start, transitions = tf.unstack(tf.random.experimental.stateless_split(key, 2))
-        rows = len(images) * self._settings.chains
-        z = self._prior.sample(rows, seed=start)
-        state, _, acceptances = self._run(self._repeat(images), z, self._schedule, sigma, log_steps, transitions, text)
-        return state, acceptances
-
-    def _run(self, images, z, schedule, sigma, log_steps, key, text, adapt=False):
-        """Return the last `_State`, the log step sizes and the mean acceptance of each call's transitions, [calls]."""
-        fixed = [tf.constant(sigma, tf.float64), tf.constant(schedule, tf.float64), key, tf.constant(adapt)]
+    def _run(self, chains, sigma, log_steps, key, text, adapt=False):
+        """Return the last `_State`, the log step sizes, and the mean acceptances of each call, [calls, rows]."""
+        images, z, is_reverse = chains
+        fixed = [tf.constant(sigma, tf.float64), is_reverse, key, tf.constant(adapt)]
         self._trace(images.shape[1:])
         state = self._start(images, fixed[0], tf.cast(z, tf.float64))
-        last, acceptances = len(schedule) - 1, []
+        last, acceptances = self._settings.temperatures, []
         with progress(None, text, total=last) as bar:
             for first in range(0, last, _TEMPERATURES_PER_CALL):
                 count = min(_TEMPERATURES_PER_CALL, last - first)
                 state, log_steps, acceptance = self._advance(
                     images, *fixed, state, log_steps, tf.constant(first), tf.constant(first + count)
                 )
-                acceptances.append(float(acceptance) / count)
+                acceptances.append(acceptance.numpy() / count)
                 bar.update(count)
         return state, log_steps, acceptances
 
     def _trace(self, image_shape):
-        """Trace what `_run` calls for any number of rows: the pilot run, the images and the bounds have each another.
+        """Trace what `_run` calls for any number of rows: the pilot run and each batch may have another.
 
         A trace of G with its gradients takes seconds, and each number of rows would have its own.
         """
@@ -466,9 +483,9 @@ class _Annealer:
         z = tf.TensorSpec([None, *self._prior.event_shape], tf.float64)
         start = self._start.get_concrete_function(images, scalar, z)
         state = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), start.structured_outputs)
-        values = tf.TensorSpec([len(self._schedule)], tf.float64)
+        log_steps, is_reverse = tf.TensorSpec([len(self._schedule)], tf.float64), tf.TensorSpec([None], tf.bool)
         key, adapt, number = (tf.TensorSpec(*one) for one in (([2], tf.int32), ([], tf.bool), ([], tf.int32)))
-        self._advance.get_concrete_function(images, scalar, values, key, adapt, state, values, number, number)
+        self._advance.get_concrete_function(images, scalar, is_reverse, key, adapt, state, log_steps, number, number)
 
     def _log_prior(self, z):
         return tf.cast(self._prior.log_prob(tf.cast(z, self._prior.dtype)), tf.float64)
@@ -482,36 +499,42 @@ class _Annealer:
         return tf.where(tf.math.is_finite(log_prob), log_prob, tf.constant(-math.inf, tf.float64))
 
     def _kernel(self, images, sigma, beta, log_step):
+        """Return the transition at inverse temperatures `beta` with steps of exp(log_step), both [rows]."""
         return tfp.mcmc.HamiltonianMonteCarlo(
             lambda z: self._log_prior(z) + beta * self._log_likelihood(z, images, sigma),
-            step_size=tf.exp(log_step),
+            step_size=tf.exp(log_step)[:, None],
             num_leapfrog_steps=self._settings.leapfrog_steps,
         )
 
     def _first_state(self, images, sigma, z):
-        one = tf.ones([], tf.float64)
+        one = tf.ones_like(z[:, 0])
         results = self._kernel(images, sigma, one, tf.zeros_like(one)).bootstrap_results(z)
-        return _State(z, results, one, tf.zeros_like(z[:, 0]))
+        return _State(z, results, one, tf.zeros_like(one))
 
-    def _transitions(self, images, sigma, schedule, key, adapt, state, log_steps, first, last):
-        """Take the steps first + 1 to last of the schedule.
+    def _transitions(self, images, sigma, is_reverse, key, adapt, state, log_steps, first, last):
+        """Take the steps first + 1 to last of the schedule, or of the schedule from its end where `is_reverse`.
 
         Return the state, the log step sizes, [T + 1], all of which except the first `adapt` may change, and the sum of
-        the mean acceptances.
+        the acceptances, [rows].
         """
+        schedule = tf.constant(self._schedule)
+
+        def at(values, t):
+            return tf.where(is_reverse, values[tf.size(values) - 1 - t], values[t])
 
         def step(t, state, log_steps, acceptance):
-            beta = schedule[t + 1]
+            beta = at(schedule, t + 1)
             # The last transition's target already has the likelihood and its gradient at z. Subtracting the cheap
             # prior from it saves a pass through G.
             prior, prior_gradient = tfp.math.value_and_gradient(self._log_prior, state.z)
             accepted = state.results.accepted_results
             likelihood = (accepted.target_log_prob - prior) / state.beta
-            gradient = (accepted.grads_target_log_prob[0] - prior_gradient) / state.beta
+            gradient = (accepted.grads_target_log_prob[0] - prior_gradient) / state.beta[:, None]
             accepted = accepted._replace(
-                target_log_prob=prior + beta * likelihood, grads_target_log_prob=[prior_gradient + beta * gradient]
+                target_log_prob=prior + beta * likelihood,
+                grads_target_log_prob=[prior_gradient + beta[:, None] * gradient],
             )
-            z, results = self._kernel(images, sigma, beta, log_steps[t + 1]).one_step(
+            z, results = self._kernel(images, sigma, beta, at(log_steps, t + 1)).one_step(
                 state.z,
                 state.results._replace(accepted_results=accepted),
                 seed=tf.random.experimental.stateless_fold_in(key, t),
@@ -520,11 +543,11 @@ class _Annealer:
             # Set for all later steps too, so that the last step needs no special case.
             change = ADAPTATION_RATE * self._excess(accepts, likelihood)
             log_steps += tf.where(adapt & (tf.range(tf.size(log_steps)) > t + 1), change, tf.zeros_like(change))
-            log_weight = state.log_weight + (beta - schedule[t]) * likelihood
-            return t + 1, _State(z, results, beta, log_weight), log_steps, acceptance + tf.reduce_mean(accepts)
+            log_weight = state.log_weight + (beta - at(schedule, t)) * likelihood
+            return t + 1, _State(z, results, beta, log_weight), log_steps, acceptance + accepts
 
         _, state, log_steps, acceptance = tf.while_loop(
-            lambda t, *_: t < last, step, (first, state, log_steps, tf.zeros([], tf.float64)), parallel_iterations=1
+            lambda t, *_: t < last, step, (first, state, log_steps, tf.zeros_like(state.beta)), parallel_iterations=1
         )
         return state, log_steps, acceptance
 

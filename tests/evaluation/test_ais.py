@@ -65,7 +65,8 @@ def test_the_mean_weight_is_the_density():
     z, images = annealer.simulate(8000, sigma)
     truth = exact_log_prob(images, sigma)
     log_steps = annealer.pilot(images, sigma, "")
-    for log_prob, sign in zip(annealer.bounds(z, images, sigma, log_steps), (1, -1), strict=True):
+    *_, bounds = annealer.estimate(images[:1], sigma, log_steps, "", (z, images))
+    for log_prob, sign in zip(bounds, (1, -1), strict=True):
         ratios = np.exp(sign * (log_prob - truth))
         error = ratios.std() / math.sqrt(len(ratios))
         assert error < 0.03 and abs(ratios.mean() - 1) < 3 * error
@@ -147,7 +148,7 @@ def test_images_that_are_not_finite_have_probability_0():
 
     images = images_of(20)
     annealer = ais._Annealer(decode_or_nan, gaussian_prior(), ais.AISSettings(temperatures=1000, chains=16))
-    log_weights, _ = annealer.estimate(images, SIGMA, annealer.pilot(images, SIGMA, ""), "")
+    log_weights, *_ = annealer.estimate(images, SIGMA, annealer.pilot(images, SIGMA, ""), "")
     without = np.isneginf(log_weights)
     assert 0.05 < without.mean() < 0.3 and np.isfinite(log_weights[~without]).all()
     covariance = np.linalg.inv(np.eye(LATENTS) + WEIGHTS @ WEIGHTS.T / SIGMA**2)
@@ -182,22 +183,25 @@ def test_a_transition_costs_one_gradient_for_each_leapfrog_step():
     annealer.estimate(images_of(6), 2 * SIGMA, log_steps, "")
     assert len(traces) == count
     assert passes.numpy() == 5 * (30 * 3 + 1)
+    # The bounds come with the first batch, at no pass more but the one that simulates.
+    annealer.estimate(images_of(6), SIGMA, log_steps, "", annealer.simulate(4, SIGMA))
+    assert passes.numpy() == 8 * (30 * 3 + 1) + 1
 
 
 def test_the_pilot_run_alone_adapts():
     annealer = ais._Annealer(decode, gaussian_prior(), ais.AISSettings(temperatures=12, step_size=0.02))
     log_steps = annealer.pilot(images_of(2), SIGMA, "")
     assert np.unique(log_steps).size == 12, "all but the first two differ"
-    z, images = annealer.simulate(2, SIGMA)
-    _, kept, _ = annealer._run(images, z, annealer._schedule, SIGMA, log_steps, annealer._key(0), "")
+    key = annealer._key(0)
+    _, kept, _ = annealer._run(annealer._from_prior(images_of(2), key), SIGMA, log_steps, key, "")
     np.testing.assert_array_equal(kept, log_steps)
 
 
 def test_batches():
     annealer = ais._Annealer(decode, gaussian_prior(), ais.AISSettings(temperatures=300, chains=4, batch_size=3))
     images = images_of(7)
-    log_weights, acceptances = annealer.estimate(images, SIGMA, annealer.pilot(images, SIGMA, ""), "")
-    assert log_weights.shape == (7, 4) and acceptances.shape == (30,)
+    log_weights, acceptances, bounds = annealer.estimate(images, SIGMA, annealer.pilot(images, SIGMA, ""), "")
+    assert log_weights.shape == (7, 4) and acceptances.shape == (30,) and bounds is None
     np.testing.assert_allclose(log_mean_exp(log_weights, axis=1), exact_log_prob(images), atol=5)
 
 
