@@ -59,7 +59,7 @@ class AISSettings:
       leapfrog_steps: >= 1, per transition.
       target_acceptance: acceptance in (0, 1) to which the pilot run adapts the step size.
       step_size: > 0, initial step size of the pilot run, in units of z.
-      batch_size: >= 1, images annealed at once.
+      batch_size: >= 1, images annealed at once; the chains of the gap, as many as of 2 `gap_images`, run with the last.
 
     Raises:
       UserError: a value outside its range.
@@ -246,11 +246,12 @@ def evaluate_ais(
 
     Args:
       decode: G from z [batch, k], of the prior's dtype, to images [batch, H, W, C], made of TensorFlow operations.
+        Each image has to depend on its own z alone: with norms of the batch's statistics this is no estimate of log p(x).
       prior: over z, with event shape [k] and a density on all of R^k.
       images: float [n, H, W, C], dequantised.
       sigma: > 0 in units of pixel values, or the result of `choose_sigma`.
       settings: the defaults if None.
-      gap_images: >= 2, images sampled for the `Gap`; each costs twice as much as one of `images`.
+      gap_images: >= 2, images sampled for the `Gap`; each has twice the chains of one of `images`.
       gap_limit: nats, see `Gap`.
       num_available: see `AIS`.
 
@@ -406,7 +407,7 @@ class _Annealer:
         return log_steps
 
     def estimate(self, images, sigma, log_steps, text, simulated=None):
-        """Run forward chains for `images`, in batches, and those for the bounds together with the first batch.
+        """Run forward chains for `images`, in batches, and those for the bounds together with the last batch.
 
         One run of many chains is faster than several of few; performance.md has the gain.
 
@@ -423,7 +424,8 @@ class _Annealer:
             batch = images[first : first + size]
             start, transitions = tf.unstack(tf.random.experimental.stateless_split(self._key(number), 2))
             rows = len(batch) * self._settings.chains
-            if simulated is None or first:
+            has_bounds = simulated is not None and first + size >= len(images)
+            if not has_bounds:
                 chains = self._from_prior(self._repeat(batch), start)
             else:
                 z, made = simulated
@@ -434,7 +436,7 @@ class _Annealer:
             by_image = state.log_weight.numpy().reshape(-1, self._settings.chains)
             weights.append(by_image[: len(batch)])
             acceptances.append([np.mean(call[:rows]) for call in accepts])
-            if simulated is not None and not first:
+            if has_bounds:
                 lower, upper = np.split(log_mean_exp(by_image[len(batch) :], axis=1), 2)
                 bounds = lower, -upper
         return np.concatenate(weights), np.average(acceptances, axis=0, weights=[len(w) for w in weights]), bounds

@@ -14,7 +14,7 @@ from flow_gan.report.values import Value, over_images
 
 # Validation images by which AIS chooses its observation noise.
 _SIGMA_IMAGES = 10
-# Images whose chains run at once.
+# Images whose chains run at once, but for those of the gap.
 _BATCH = 50
 
 

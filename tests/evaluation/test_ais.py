@@ -183,9 +183,9 @@ def test_a_transition_costs_one_gradient_for_each_leapfrog_step():
     annealer.estimate(images_of(6), 2 * SIGMA, log_steps, "")
     assert len(traces) == count
     assert passes.numpy() == 5 * (30 * 3 + 1)
-    # The bounds come with the first batch, at no pass more but the one that simulates.
+    # The bounds come with the last batch, at no trace and no pass more but the one that simulates.
     annealer.estimate(images_of(6), SIGMA, log_steps, "", annealer.simulate(4, SIGMA))
-    assert passes.numpy() == 8 * (30 * 3 + 1) + 1
+    assert passes.numpy() == 8 * (30 * 3 + 1) + 1 and len(traces) == count + 1
 
 
 def test_the_pilot_run_alone_adapts():
@@ -200,8 +200,14 @@ def test_the_pilot_run_alone_adapts():
 def test_batches():
     annealer = ais._Annealer(decode, gaussian_prior(), ais.AISSettings(temperatures=300, chains=4, batch_size=3))
     images = images_of(7)
-    log_weights, acceptances, bounds = annealer.estimate(images, SIGMA, annealer.pilot(images, SIGMA, ""), "")
+    log_steps = annealer.pilot(images, SIGMA, "")
+    log_weights, acceptances, bounds = annealer.estimate(images, SIGMA, log_steps, "")
     assert log_weights.shape == (7, 4) and acceptances.shape == (30,) and bounds is None
+    # The chains of the bounds change nothing of the others.
+    *both, (lower, upper) = annealer.estimate(images, SIGMA, log_steps, "", annealer.simulate(2, SIGMA))
+    np.testing.assert_allclose(both[0], log_weights, rtol=1e-9)
+    np.testing.assert_allclose(both[1], acceptances, rtol=1e-9)
+    assert lower.shape == upper.shape == (2,)
     np.testing.assert_allclose(log_mean_exp(log_weights, axis=1), exact_log_prob(images), atol=5)
 
 
