@@ -246,7 +246,7 @@ def evaluate_ais(
 
     Args:
       decode: G from z [batch, k], of the prior's dtype, to images [batch, H, W, C], made of TensorFlow operations.
-        Each image has to depend on its own z alone: with norms of the batch's statistics this is no estimate of log p(x).
+        Each image has to depend on its own z alone: with norms by the batch's statistics it is no estimate of p(x).
       prior: over z, with event shape [k] and a density on all of R^k.
       images: float [n, H, W, C], dequantised.
       sigma: > 0 in units of pixel values, or the result of `choose_sigma`.
