@@ -94,12 +94,19 @@ def pytest_collection_modifyitems(items):
     longest = {f"{name}.py": place for place, name in enumerate(_LONGEST.split())}
     missing = sorted(name for name in (*quick, *longest) if not (here / name).exists())
     assert not missing, f"_QUICK or _LONGEST names files that are not there: {', '.join(missing)}"
+    missing = sorted(case for case in further if not _has_test(here, case))
+    assert not missing, f"_FURTHER names tests that are not there: {', '.join(missing)}"
     items.sort(key=lambda item: longest.get(item.path.relative_to(here).as_posix(), len(longest)))
     for item in items:
         if item.path.relative_to(here).as_posix() in quick:
             item.add_marker(pytest.mark.quick)
         if item.nodeid.removeprefix("tests/") in further:
             item.add_marker(pytest.mark.slow)
+
+
+def _has_test(folder, case):
+    name, test = case.partition("[")[0].split("::")
+    return (folder / name).exists() and f"def {test}(" in (folder / name).read_text(encoding="utf-8")
 
 
 def pytest_collection_finish():

@@ -59,7 +59,7 @@ class AISSettings:
       leapfrog_steps: >= 1, per transition.
       target_acceptance: acceptance in (0, 1) to which the pilot run adapts the step size.
       step_size: > 0, initial step size of the pilot run, in units of z.
-      batch_size: >= 1, images annealed at once; the chains of the gap, as many as of 2 `gap_images`, run with the last.
+      batch_size: >= 1, images annealed at once; the chains of the gap, as many as of 2 `gap_images`, are extra.
 
     Raises:
       UserError: a value outside its range.
@@ -423,16 +423,16 @@ class _Annealer:
         for number, first in enumerate(range(0, len(images), size), start=1):
             batch = images[first : first + size]
             start, transitions = tf.unstack(tf.random.experimental.stateless_split(self._key(number), 2))
-            rows = len(batch) * self._settings.chains
             has_bounds = simulated is not None and first + size >= len(images)
-            if not has_bounds:
-                chains = self._from_prior(self._repeat(batch), start)
-            else:
+            if has_bounds:
                 z, made = simulated
                 forward = self._from_prior(self._repeat(np.concatenate([batch, made])), start)
                 reverse = self._repeat(made), self._repeat(z), tf.fill([len(z) * self._settings.chains], True)
                 chains = _Chains(*(tf.concat(parts, 0) for parts in zip(forward, reverse, strict=True)))
+            else:
+                chains = self._from_prior(self._repeat(batch), start)
             state, _, accepts = self._run(chains, sigma, log_steps, transitions, text)
+            rows = len(batch) * self._settings.chains
             by_image = state.log_weight.numpy().reshape(-1, self._settings.chains)
             weights.append(by_image[: len(batch)])
             acceptances.append([np.mean(call[:rows]) for call in accepts])

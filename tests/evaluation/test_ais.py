@@ -197,6 +197,20 @@ def test_the_pilot_run_alone_adapts():
     np.testing.assert_array_equal(kept, log_steps)
 
 
+@pytest.mark.parametrize("is_reverse", [False, True])
+def test_step_sizes_belong_to_temperatures(is_reverse):
+    """Steps at the low inverse temperatures alone are so small that all are accepted; reverse chains end there."""
+    annealer = ais._Annealer(decode, gaussian_prior(), ais.AISSettings(temperatures=40))
+    chains = annealer._from_prior(images_of(3), annealer._key(0))
+    log_steps = tf.constant(np.where(np.arange(41) <= 20, math.log(1e-6), math.log(1e3)))
+    _, _, acceptances = annealer._run(
+        chains._replace(is_reverse=tf.fill([3], is_reverse)), SIGMA, log_steps, annealer._key(1), ""
+    )
+    halves = np.array(acceptances).reshape(2, 2, 3).mean(axis=(1, 2))
+    small, large = halves[::-1] if is_reverse else halves
+    assert small > 0.94 and large < 0.06
+
+
 def test_batches():
     annealer = ais._Annealer(decode, gaussian_prior(), ais.AISSettings(temperatures=300, chains=4, batch_size=3))
     images = images_of(7)
